@@ -1,0 +1,1 @@
+"""roadex: road networks from satellite and aerial imagery."""
