@@ -1,0 +1,148 @@
+"""Networks by name, and models: networks with weights and a description of themselves.
+
+Adding a network is one file and one entry of :data:`REGISTRY`; the contract tests run on it by
+themselves. Importing this package imports no torch: a network's module is imported when it is
+built.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from roadex.errors import ModelError
+
+if TYPE_CHECKING:
+    from roadex.models.base import RoadNetwork
+
+__all__ = ["REGISTRY", "NetworkEntry", "create_network", "network_entry", "network_names"]
+
+SMP_PREFIX = "smp:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkEntry:
+    """One name under which a network is built."""
+
+    factory: str
+    """``"module:callable"`` below :mod:`roadex.models`; takes ``in_channels`` and keywords."""
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What this name fixes; given arguments win over them."""
+
+    summary: str
+    """One line for ``roadex models list``."""
+
+    source: str
+    """Where the definition is published."""
+
+
+_DLINKNET_SOURCE = "Zhou et al., CVPRW 2018; authors' code @ 7354f87"
+_PUBLISHED_RATES = (1, 2, 4, 8, 16)
+
+REGISTRY: Mapping[str, NetworkEntry] = MappingProxyType(
+    {
+        "dlinknet": NetworkEntry(
+            factory="dlinknet:DLinkNet",
+            summary="D-LinkNet over any smp or timm encoder, bottleneck where it is wide",
+            source=_DLINKNET_SOURCE,
+        ),
+        "dlinknet34": NetworkEntry(
+            factory="dlinknet:DLinkNet",
+            arguments={"encoder": "resnet34", "bottleneck": None},
+            summary="D-LinkNet as published, ResNet-34",
+            source=_DLINKNET_SOURCE,
+        ),
+        "dlinknet50": NetworkEntry(
+            factory="dlinknet:DLinkNet",
+            arguments={"encoder": "resnet50", "bottleneck": None, "dilations": _PUBLISHED_RATES},
+            summary="D-LinkNet as published, ResNet-50",
+            source=_DLINKNET_SOURCE,
+        ),
+        "dlinknet101": NetworkEntry(
+            factory="dlinknet:DLinkNet",
+            arguments={"encoder": "resnet101", "bottleneck": None, "dilations": _PUBLISHED_RATES},
+            summary="D-LinkNet as published, ResNet-101",
+            source=_DLINKNET_SOURCE,
+        ),
+        "dlinknet34-lesspool": NetworkEntry(
+            factory="dlinknet:DLinkNet",
+            arguments={"encoder": "resnet34", "bottleneck": None, "encoder_depth": 4},
+            summary="D-LinkNet34 with one pooling less",
+            source=_DLINKNET_SOURCE,
+        ),
+        "linknet34": NetworkEntry(
+            factory="dlinknet:DLinkNet",
+            arguments={
+                "encoder": "resnet34",
+                "bottleneck": None,
+                "dilations": (),
+                "head": "linknet34",
+            },
+            summary="LinkNet of the D-LinkNet authors, ResNet-34",
+            source=_DLINKNET_SOURCE,
+        ),
+    }
+)
+"""Name -> entry, in the order of the lineage."""
+
+
+def network_names() -> tuple[str, ...]:
+    """Return the registered names; besides them ``smp:ARCH/ENCODER`` is one."""
+    return tuple(REGISTRY)
+
+
+def network_entry(name: str) -> NetworkEntry:
+    """Return what stands behind ``name``.
+
+    Raises
+    ------
+    ModelError
+        If no network has this name.
+    """
+    if name in REGISTRY:
+        return REGISTRY[name]
+    near = difflib.get_close_matches(name, REGISTRY, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    msg = f"no network is called {name!r}; {hint}known: {', '.join(REGISTRY)}"
+    raise ModelError(msg)
+
+
+def create_network(name: str, *, in_channels: int = 3, **arguments: Any) -> RoadNetwork:
+    """Build a network with random weights (or with local encoder weights, where it takes them).
+
+    Parameters
+    ----------
+    name
+        One of :func:`network_names`.
+    in_channels
+        Bands of the input.
+    arguments
+        Options of the network, see ``roadex models show NAME``.
+
+    Returns
+    -------
+    network
+        Takes chips ``(N, C, H, W)`` of any size and returns logits ``(N, 1, H, W)``.
+
+    Raises
+    ------
+    ModelError
+        If the name or an argument is unknown.
+    """
+    entry = network_entry(name)
+    module_name, _, attribute = entry.factory.partition(":")
+    module = importlib.import_module(f"roadex.models.{module_name}")
+    factory: Callable[..., RoadNetwork] = getattr(module, attribute)
+    known = [option for option in inspect.signature(factory).parameters if option != "in_channels"]
+    unknown = sorted(set(arguments) - set(known))
+    if unknown:
+        takes = ", ".join(known) or "none"
+        msg = f"network {name!r} has no argument {unknown[0]!r}; it takes: {takes}"
+        raise ModelError(msg)
+    return factory(in_channels, **{**entry.arguments, **arguments})

@@ -1,0 +1,315 @@
+"""Model files: weights and a description of themselves in one ``.safetensors`` file.
+
+The header of the file holds two entries: ``roadex``, the metadata as JSON, and ``sha256``, taken
+over the metadata and all tensors. A change of either is noticed when the file is loaded. Nothing
+in a model file is ever executed, and nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from roadex import __version__
+from roadex.errors import ModelError
+from roadex.models import create_network
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from roadex.models.base import RoadNetwork
+
+PACKAGED_MODELS = Path(__file__).parent / "weights"
+"""Folder of the models that come with roadex."""
+
+TTA_NAMES = ("none", "flip", "d4")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelMetadata:
+    """What a model says about itself.
+
+    ``bands``, ``scale`` and ``offset`` are in the order in which the network takes its bands.
+    """
+
+    name: str
+    """Short name, as users type it."""
+
+    network: str
+    """Registered name of the network, see :func:`roadex.models.network_names`."""
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Options of :func:`roadex.models.create_network`, without ``encoder_weights``."""
+
+    bands: tuple[str, ...] = ("red", "green", "blue")
+    """Names of the bands, in the network's order."""
+
+    scale: tuple[float, ...] = (1 / 127.5,) * 3
+    """Per band, with ``offset``: the network takes ``x * scale + offset``, ``x`` in 0-255."""
+
+    offset: tuple[float, ...] = (-1.0,) * 3
+
+    gsd_m: float
+    """Metres per pixel the model is best at; scenes are brought to it."""
+
+    gsd_range_m: tuple[float, float]
+    """Smallest and largest metres per pixel it was trained on."""
+
+    threshold_low: float = 0.5
+    """Hysteresis: road is what is above ``threshold_high``, and what is above this beside it."""
+
+    threshold_high: float = 0.5
+
+    tta: str = "none"
+    """Test-time augmentation the thresholds were tuned with: ``none``, ``flip`` or ``d4``."""
+
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """Data, licence, recipe, hours, adaptation of the first convolution."""
+
+    validation: Mapping[str, Any] = field(default_factory=dict)
+    """Figures, and the data they were measured on."""
+
+    roadex_version: str = __version__
+    """Version of roadex that wrote the model."""
+
+    def __post_init__(self) -> None:
+        n_bands = len(self.bands)
+        low, high = self.gsd_range_m
+        problems = {
+            "needs at least one band": n_bands == 0,
+            f"needs {n_bands} scales and offsets, one per band": not (
+                len(self.scale) == len(self.offset) == n_bands
+            ),
+            f"needs gsd_m within gsd_range_m and above 0, got {self.gsd_m} in {low}-{high}": (
+                not 0 < low <= self.gsd_m <= high
+            ),
+            f"needs 0 < threshold_low <= threshold_high < 1, got {self.threshold_low}, "
+            f"{self.threshold_high}": not 0 < self.threshold_low <= self.threshold_high < 1,
+            f"knows tta {', '.join(TTA_NAMES)}, not {self.tta!r}": self.tta not in TTA_NAMES,
+            "must not name encoder_weights: the weights are in the file": (
+                "encoder_weights" in self.arguments
+            ),
+        }
+        for problem, is_present in problems.items():
+            if is_present:
+                msg = f"metadata of model {self.name!r}: {problem}"
+                raise ModelError(msg)
+
+    @property
+    def in_channels(self) -> int:
+        """Number of bands the network takes."""
+        return len(self.bands)
+
+    @property
+    def channel_order(self) -> str:
+        """Initials of the bands: ``"RGB"``, ``"BGR"`` for networks trained through OpenCV."""
+        return "".join(band[0].upper() for band in self.bands)
+
+    def to_json(self) -> str:
+        """Return the metadata as JSON, keys in the order of the class."""
+        return json.dumps(dataclasses.asdict(self), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what :meth:`to_json` wrote.
+
+        Entries this version does not know are an error: they could change what the model needs.
+        """
+        values = json.loads(text)
+        known = {item.name for item in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            msg = f"unknown entry {unknown[0]!r}; the model needs a newer roadex"
+            raise ModelError(msg)
+        for name in ("bands", "scale", "offset", "gsd_range_m"):
+            if name in values:
+                values[name] = tuple(values[name])
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A loaded model: the network in evaluation mode, float32, and what it says about itself."""
+
+    metadata: ModelMetadata
+    network: RoadNetwork
+    sha256: str
+    """Over metadata and tensors; part of the identity of every result."""
+
+    path: Path
+
+
+def packaged_models() -> tuple[str, ...]:
+    """Return the names of the models that come with roadex."""
+    return tuple(sorted(path.stem for path in PACKAGED_MODELS.glob("*.safetensors")))
+
+
+def model_path(name_or_path: str | Path) -> Path:
+    """Find a model file by the name of a packaged model or by its path.
+
+    Raises
+    ------
+    ModelError
+        If there is neither.
+    """
+    for path in (Path(name_or_path), PACKAGED_MODELS / f"{name_or_path}.safetensors"):
+        if path.is_file():
+            return path
+    packaged = ", ".join(packaged_models()) or "none"
+    msg = (
+        f"no model {str(name_or_path)!r}: neither a file nor a packaged model ({packaged}). "
+        "`roadex models list` shows what there is"
+    )
+    raise ModelError(msg)
+
+
+def save_model(
+    network: torch.nn.Module,
+    metadata: ModelMetadata,
+    path: str | Path,
+    *,
+    dtype: torch.dtype | None = None,
+) -> Path:
+    """Write a model file, atomically.
+
+    Parameters
+    ----------
+    network
+        A network made by :func:`roadex.models.create_network`.
+    metadata
+        Its description; ``network`` and ``arguments`` must rebuild it.
+    path
+        Target, ending in ``.safetensors``.
+    dtype
+        Type of the weights in the file, ``torch.float16`` (default: half the size) or
+        ``torch.float32``. Biases and batch-norm statistics stay float32: they are few, and a
+        variance may be too large or too small for 16 bits.
+
+    Raises
+    ------
+    ModelError
+        If weights are not finite (in ``dtype``), or the metadata describe another network.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        msg = f"a model file ends in .safetensors, got {path}"
+        raise ModelError(msg)
+    kept = {k: _stored(k, t, dtype or torch.float16) for k, t in network.state_dict().items()}
+    _check_fit(create_network_for(metadata, device="meta"), kept, path)
+    text = metadata.to_json()
+    header = {"roadex": text, "sha256": _sha256(text, kept)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    save_file(kept, partial, metadata=header)
+    partial.replace(path)
+    return path
+
+
+def load_model(name_or_path: str | Path) -> Model:
+    """Load a model, checking hash, names and shapes of all tensors.
+
+    Parameters
+    ----------
+    name_or_path
+        Name of a packaged model, or path of a model file.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, no model of roadex, or does not fit its network.
+    """
+    from safetensors.torch import load_file
+
+    path = model_path(name_or_path)
+    header = _read_header(path)
+    metadata = _parse_metadata(path, header)
+    tensors = load_file(path)
+    digest = _sha256(header["roadex"], tensors)
+    if digest != header["sha256"]:
+        msg = f"{path} is damaged: sha256 of its content differs from its header. Copy it again"
+        raise ModelError(msg)
+    network = create_network_for(metadata)
+    _check_fit(network, tensors, path)
+    network.load_state_dict(tensors)
+    return Model(metadata, network.float().eval().requires_grad_(False), digest, path)
+
+
+def read_metadata(name_or_path: str | Path) -> ModelMetadata:
+    """Read only the description of a model; loads no weights and no torch."""
+    path = model_path(name_or_path)
+    return _parse_metadata(path, _read_header(path))
+
+
+def create_network_for(metadata: ModelMetadata, *, device: str = "cpu") -> RoadNetwork:
+    """Build the network that ``metadata`` describe, with random weights."""
+    import torch
+
+    with torch.device(device):
+        return create_network(
+            metadata.network, in_channels=metadata.in_channels, **metadata.arguments
+        )
+
+
+def _read_header(path: Path) -> dict[str, str]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header: dict[str, str] = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        msg = f"{path} is no readable .safetensors file ({error}). Copy it again"
+        raise ModelError(msg) from error
+    if not {"roadex", "sha256"} <= set(header):
+        msg = (
+            f"{path} is not a roadex model (its header has no 'roadex' entry). Turn published "
+            "checkpoints into one with `roadex models import`"
+        )
+        raise ModelError(msg)
+    return header
+
+
+def _parse_metadata(path: Path, header: Mapping[str, str]) -> ModelMetadata:
+    try:
+        return ModelMetadata.from_json(header["roadex"])
+    except (ModelError, TypeError, ValueError) as error:
+        msg = f"{path}: metadata cannot be read: {error}"
+        raise ModelError(msg) from error
+
+
+def _stored(key: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    import torch
+
+    is_weight = tensor.is_floating_point() and tensor.ndim > 1
+    stored = tensor.detach().cpu().to(dtype if is_weight else tensor.dtype).contiguous()
+    if stored.is_floating_point() and not bool(torch.isfinite(stored).all()):
+        msg = f"tensor {key} is not finite as {stored.dtype}; save with float32 or train again"
+        raise ModelError(msg)
+    return stored.clone()
+
+
+def _sha256(metadata_json: str, tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(metadata_json.encode())
+    for key in sorted(tensors):
+        array = tensors[key].contiguous().numpy()
+        digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _check_fit(network: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    expected = network.state_dict()
+    for key in [*expected, *tensors]:
+        wanted = tuple(expected[key].shape) if key in expected else "absent"
+        found = tuple(tensors[key].shape) if key in tensors else "absent"
+        if wanted != found:
+            msg = f"{path} does not fit its network: {key} is {found}, expected {wanted}"
+            raise ModelError(msg)
