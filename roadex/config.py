@@ -21,6 +21,15 @@ TILE_ALIGNMENT = 32
 The deepest encoder stage has stride 32; D-LinkNet is shift-exact only for shifts by multiples of it.
 """
 
+PROBABILITY_MAX = 254
+"""Stored value of probability 1 in a probability raster (uint8, ``p = value / 254``)."""
+
+NODATA = 255
+"""Stored value of pixels without imagery in a probability raster."""
+
+DEFAULT_MODEL = "roadex-light"
+"""The model that comes with roadex and is used where none is named."""
+
 
 class _Settings:
     """What every settings class can do: be read from a mapping and written to one."""
@@ -68,6 +77,181 @@ class TilingConfig(_Settings):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VectorConfig(_Settings):
     """How road probability becomes a network. Lengths are in metres on the ground."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentConfig(_Settings):
+    """Random changes to training chips. Flips and quarter turns are always on."""
+
+    scale_jitter: float = 0.35
+    """Chips are scaled by exp(u), u uniform in ± this: what makes other ground sample distances work."""
+
+    colour_probability: float = 0.5
+    """Probability of each of the colour steps (gain and cast, contrast, gamma, ...)."""
+
+    colour_strength: float = 1.0
+    """Factor on the range of every colour step; 0 switches them off."""
+
+    grey_probability: float = 0.05
+    blur_probability: float = 0.2
+    noise_probability: float = 0.2
+    jpeg_probability: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name in ("colour", "grey", "blur", "noise", "jpeg"):
+            value = getattr(self, f"{name}_probability")
+            _require(0 <= value <= 1, f"{name}_probability must be in [0, 1], got {value}")
+        _require(0 <= self.scale_jitter < 2, f"scale_jitter must be in [0, 2), got {self.scale_jitter}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig(_Settings):
+    """How a network is trained. One step is one update of the weights."""
+
+    network: str = "dlinknet"
+    """A name from ``roadex models list``."""
+
+    arguments: dict[str, Any] = field(default_factory=lambda: {"encoder": "mobilenet_v2"})
+    """What the network is built with."""
+
+    encoder_weights: str | None = None
+    """A ``.safetensors`` file to start the encoder from; None starts from scratch."""
+
+    loss: str = "bce-dice"
+    steps: int = 4000
+    batch_size: int = 8
+    chip_size: int = 384
+    """Side of a training chip in pixels; a multiple of 32."""
+
+    gsd_m: float = 1.0
+    """Ground sample distance chips are brought to, and that of the finished model."""
+
+    learning_rate: float = 1e-3
+    """Highest learning rate: reached after the warm-up, then falling along a half cosine to 0."""
+
+    encoder_learning_rate_factor: float = 0.3
+    """Share of the learning rate that the encoder gets: less where it starts from good weights."""
+
+    warmup_share: float = 0.05
+    """Share of the steps over which the learning rate rises from 0."""
+
+    weight_decay: float = 1e-2
+    gradient_norm: float = 5.0
+    """Gradients are scaled down to this norm where theirs is larger."""
+
+    ema_decay: float = 0.998
+    """Decay per step of the averaged weights, which are the ones evaluated and kept."""
+
+    precision: str = "float32"
+    """``float32`` or ``bfloat16`` (autocast; worth it on GPUs and CPUs with AVX512-BF16 or AMX)."""
+
+    seed: int = 0
+    evaluate_every: int = 500
+    """Steps between two evaluations on the validation data."""
+
+    checkpoint_every: int = 100
+    """Steps between two checkpoints; a killed training goes on from the last one."""
+
+    loader_processes: int = 1
+    """Processes that read and augment chips beside the training process."""
+
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "evaluate_every", "checkpoint_every", "learning_rate"):
+            value = getattr(self, name)
+            _require(value > 0, f"{name} must be positive, got {value}")
+        _require(
+            self.chip_size > 0 and self.chip_size % TILE_ALIGNMENT == 0,
+            f"chip_size must be a multiple of {TILE_ALIGNMENT}, got {self.chip_size}",
+        )
+        _require(
+            self.precision in ("float32", "bfloat16"),
+            f"precision must be float32 or bfloat16, got {self.precision!r}",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreConfig(_Settings):
+    """How a prediction is compared with the truth. Lengths ending in ``_m`` are on the ground."""
+
+    threshold: float = 0.5
+    """A pixel is road where its probability is at least this."""
+
+    tile_size: int = 1024
+    """Side of the windows in which rasters are read and for which rows are written, in pixels."""
+
+    relaxed_radius_px: int = 3
+    """Slack of the relaxed pixel scores (Mnih 2010: 3 px at 1 m)."""
+
+    betti_window_px: int = 256
+    """Side of the windows in which components and holes of masks are counted."""
+
+    calibration_bins: int = 15
+    """Bins of the reliability curve, of equal width."""
+
+    line_width_m: float = 7.0
+    """Width at which lines are drawn where the other side is a raster."""
+
+    line_buffer_m: float = 5.0
+    """How far a line may lie from the line it matches."""
+
+    line_heading_deg: float = 30.0
+    """How much the headings of matching lines may differ; 90 switches the test off."""
+
+    line_step_m: float = 1.0
+    """Lines are compared in pieces of at most this length."""
+
+    merge_degree_2: bool = True
+    """Join lines that meet two by two, so that scores do not depend on where features end."""
+
+    apls_spacing_m: float = 50.0
+    apls_snap_m: float = 4.0
+    apls_min_path_m: float = 0.001
+    """Shorter paths are not compared."""
+
+    apls_sources: int = 2000
+    """Path scores start from at most this many control points, drawn by ``seed``."""
+
+    topo_radius_m: float = 300.0
+    topo_spacing_m: float = 50.0
+    """Distance between the start points on the true network."""
+
+    topo_step_m: float = 5.0
+    topo_match_m: float = 10.0
+    topo_heading_deg: float = 45.0
+    topo_start_heading_deg: float = 16.0
+    topo_starts: int = 2000
+    """TOPO starts from at most this many points, drawn by ``seed``."""
+
+    junction_radius_m: float = 8.0
+    bootstrap_samples: int = 1000
+    """Resamplings of the images for confidence intervals."""
+
+    confidence: float = 0.95
+    """Probability of the confidence intervals."""
+
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "confidence"):
+            value = getattr(self, name)
+            _require(0 < value < 1, f"{name} must lie between 0 and 1, got {value}")
+        _require(self.relaxed_radius_px >= 0, "relaxed_radius_px must not be negative")
+        _require(0 < self.line_heading_deg <= 90, "line_heading_deg must lie in (0, 90]")
+        positive = (
+            "tile_size", "betti_window_px", "calibration_bins", "line_width_m", "line_buffer_m",
+            "line_step_m", "apls_spacing_m", "apls_snap_m", "apls_sources", "topo_radius_m",
+            "topo_spacing_m", "topo_step_m", "topo_match_m", "topo_starts", "junction_radius_m",
+            "bootstrap_samples",
+        )  # fmt: skip
+        for name in positive:
+            _require(getattr(self, name) > 0, f"{name} must be positive, got {getattr(self, name)}")
+        _require(
+            self.tile_size % self.betti_window_px == 0,
+            f"tile_size must be a multiple of betti_window_px, got {self.tile_size} "
+            f"and {self.betti_window_px}",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
