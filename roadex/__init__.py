@@ -1,1 +1,30 @@
-"""roadex: road networks from satellite and aerial imagery."""
+"""roadex: road networks from satellite and aerial imagery.
+
+    scene.tif ──► work grid ──► probability ──► skeleton ──► network ──► roads.gpkg
+    (anything      (metric,       (D-LinkNet      (thinning,    (clean,      (QGIS opens it
+     GDAL reads)    model GSD)     + TTA, COG)     traced)       attributed)  styled)
+
+Public names: :func:`extract` does all of it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from roadex.pipeline.extract import extract as extract
+
+__version__ = version("roadex")
+__all__ = ["__version__", "extract"]
+
+_LAZY = {"extract": "roadex.pipeline.extract"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import public functions when they are first used: ``import roadex`` stays instant."""
+    if name not in _LAZY:
+        msg = f"module 'roadex' has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(_LAZY[name]), name)

@@ -76,7 +76,88 @@ class TilingConfig(_Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VectorConfig(_Settings):
-    """How road probability becomes a network. Lengths are in metres on the ground."""
+    """How road probability becomes a network. Lengths are in metres on the ground.
+
+    Each cleaning step is switched off by setting its length to 0 (hysteresis: ``low == high``).
+    """
+
+    low: float = 0.3
+    """Road probability from which a pixel can belong to a road."""
+
+    high: float = 0.5
+    """Road probability that a road must reach somewhere, or it is dropped."""
+
+    max_road_width_m: float = 50.0
+    """Regions wider than this are areas (parking lots, water), not roads."""
+
+    spur_width_ratio: float = 1.0
+    """Dead ends shorter than this many widths of the road they leave are hairs of the skeleton."""
+
+    min_spur_m: float = 12.0
+    """Dead ends shorter than this are dropped."""
+
+    min_loop_m: float = 40.0
+    """Loops with a shorter perimeter (holes in the probability) are opened."""
+
+    max_gap_m: float = 40.0
+    """Longest gap that is bridged along the probability raster."""
+
+    snap_gap_m: float = 6.0
+    """Gaps up to this are bridged whatever their probability."""
+
+    gap_probability: float = 0.12
+    """Lowest mean probability of the pixels in a longer gap."""
+
+    gap_angle_deg: float = 45.0
+    """How far a bridge may turn away from the heading of the dead end it starts at."""
+
+    junction_width_ratio: float = 1.0
+    """Junctions closer than this many road widths become one."""
+
+    max_junction_m: float = 25.0
+    """Junctions farther apart than this stay apart, however wide the road."""
+
+    min_component_m: float = 60.0
+    """Networks with less road than this in all are dropped."""
+
+    smoothing: float = 4.0
+    """Smoothing passes per pixel of half-width (at least 8, at most 64); 0 keeps pixel stairs."""
+
+    corner_deg: float = 45.0
+    """Sharper bends are corners: smoothing leaves them alone."""
+
+    simplify_px: float = 0.5
+    """Largest distance between a smoothed and a simplified line, in pixels."""
+
+    def __post_init__(self) -> None:
+        _require(
+            0 < self.low <= self.high <= 1,
+            f"thresholds must satisfy 0 < low <= high <= 1, got low {self.low}, high {self.high}",
+        )
+        _require(
+            self.max_road_width_m > 0,
+            f"max_road_width_m must be positive, got {self.max_road_width_m}",
+        )
+        for setting in dataclasses.fields(self):
+            value = getattr(self, setting.name)
+            _require(value >= 0, f"{setting.name} must not be negative, got {value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputConfig(_Settings):
+    """How a network is written."""
+
+    styles: bool = True
+    """Put layer styles into GeoPackages, so that QGIS shows them without a click."""
+
+    geojson_digits: int = 7
+    """Decimal places of degrees in GeoJSON (7: about 1 cm)."""
+
+    def __post_init__(self) -> None:
+        _require(
+            1 <= self.geojson_digits <= 15,
+            f"geojson_digits must be in 1..15, got {self.geojson_digits}",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

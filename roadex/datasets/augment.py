@@ -1,0 +1,105 @@
+"""Changes to a training chip that keep its roads where they are: colour, haze, blur, noise, JPEG.
+
+Everything is drawn from one generator, so a chip is a pure function of its seed. Geometry (flips,
+turns, scale) is in :mod:`roadex.datasets.sampling`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional
+
+from roadex.config import AugmentConfig
+
+_GREY_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma
+
+
+def augment_colour(image: Tensor, config: AugmentConfig, rng: np.random.Generator) -> Tensor:
+    """Vary the look of an image as season, sensor, haze and compression do.
+
+    Parameters
+    ----------
+    image
+        uint8, shape ``(C, h, w)``, C = 3 (colour steps need red, green, blue) or any other count
+        (then brightness, contrast, blur and noise only).
+    config
+        Strength and probability of every step; strength 0 changes nothing.
+    rng
+        Source of all random choices.
+
+    Returns
+    -------
+    image
+        float32, shape ``(C, h, w)``, in [0, 255].
+    """
+    values = image.float() / 255
+    for step in (_channel_gain, _contrast, _gamma, _saturation, _haze, _season):
+        if rng.random() < config.colour_probability:
+            values = step(values, config.colour_strength, rng).clamp(0, 1)
+    if rng.random() < config.grey_probability:
+        values = _to_grey(values).expand_as(values)
+    if rng.random() < config.blur_probability:
+        values = _blur(values, rng)
+    if rng.random() < config.noise_probability:
+        sigma = rng.uniform(0, 0.03)
+        noise = rng.standard_normal(values.shape, dtype=np.float32)
+        values = values + sigma * torch.from_numpy(noise)
+    values = (values.clamp(0, 1) * 255).round()
+    if rng.random() < config.jpeg_probability and values.shape[0] == 3:
+        values = functional.jpeg(values.to(torch.uint8), int(rng.integers(50, 95))).float()
+    return values
+
+
+def _to_grey(values: Tensor) -> Tensor:
+    if values.shape[0] != len(_GREY_WEIGHTS):
+        return values.mean(dim=0, keepdim=True)
+    weights = torch.tensor(_GREY_WEIGHTS)[:, None, None]
+    return (values * weights).sum(dim=0, keepdim=True)
+
+
+def _channel_gain(values: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
+    """Brightness, and a colour cast of half its range."""
+    common = rng.uniform(-0.3, 0.3)
+    cast = rng.uniform(-0.15, 0.15, values.shape[0])
+    gain = np.exp(strength * (common + cast)).astype(np.float32)
+    return values * torch.from_numpy(gain)[:, None, None]
+
+
+def _contrast(values: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
+    mean = values.mean()
+    return mean + (values - mean) * float(np.exp(strength * rng.uniform(-0.4, 0.4)))
+
+
+def _gamma(values: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
+    return values.clamp(min=1e-4).pow(float(np.exp(strength * rng.uniform(-0.4, 0.4))))
+
+
+def _saturation(values: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
+    grey = _to_grey(values)
+    return grey + (values - grey) * max(0.0, 1 + strength * rng.uniform(-0.6, 0.6))
+
+
+def _haze(values: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
+    """Mix in bright, slightly blue air light."""
+    share = strength * rng.uniform(0, 0.3)
+    air = torch.linspace(0.80, 0.9, values.shape[0])[:, None, None]
+    return values * (1 - share) + air * share
+
+
+def _season(values: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
+    """Turn green towards brown or back: mix the red and green bands in vegetation."""
+    if values.shape[0] != len(_GREY_WEIGHTS):
+        return values
+    red, green, blue = values
+    excess_green = (green - (red + blue) / 2).clamp(min=0)
+    shift = strength * rng.uniform(-0.8, 1.2) * excess_green
+    return torch.stack((red + shift, green - 0.4 * shift.clamp(min=0), blue))
+
+
+def _blur(values: Tensor, rng: np.random.Generator) -> Tensor:
+    sigma = float(rng.uniform(0.3, 1.3))
+    return functional.gaussian_blur(values, [5, 5], [sigma, sigma])
+
+

@@ -1,0 +1,99 @@
+"""How good a network is on labelled scenes it has not been trained on.
+
+One pass over the scenes gives the accumulated road IoU at every threshold, so the threshold that a
+model file carries is chosen, not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from roadex.config import PROBABILITY_MAX
+from roadex.datasets.labelled import Chip, LabelledScene
+from roadex.datasets.sampling import resample
+from roadex.models.scaling import Scaling
+
+N_LEVELS = PROBABILITY_MAX + 1
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdCounts:
+    """Pixels by stored probability, apart for road and background; counts of scenes add up."""
+
+    road: NDArray[np.int64]
+    """Shape ``(255,)``: road pixels whose probability rounds to ``i / 254``."""
+
+    background: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, probability: NDArray[np.float32], chip: Chip) -> ThresholdCounts:
+        """Count one scene; ``probability`` has the shape of the chip and is in [0, 1]."""
+        level = np.rint(probability * PROBABILITY_MAX).astype(np.int64)
+        road, background = chip.road & chip.valid, ~chip.road & chip.valid
+        return cls(
+            np.bincount(level[road], minlength=N_LEVELS),
+            np.bincount(level[background], minlength=N_LEVELS),
+        )
+
+    def __add__(self, other: ThresholdCounts) -> ThresholdCounts:
+        return ThresholdCounts(self.road + other.road, self.background + other.background)
+
+    def iou(self) -> NDArray[np.float64]:
+        """Accumulated road IoU with ``probability >= i / 254`` taken as road, for each ``i``.
+
+        1 where neither side has road.
+        """
+        true_positive = self.road[::-1].cumsum()[::-1]
+        false_positive = self.background[::-1].cumsum()[::-1]
+        union = false_positive + self.road.sum()
+        return np.divide(true_positive, union, out=np.ones(N_LEVELS), where=union > 0)
+
+    def iou_at(self, threshold: float) -> float:
+        """Accumulated road IoU with ``probability >= threshold`` taken as road."""
+        return float(self.iou()[int(np.ceil(threshold * PROBABILITY_MAX - 1e-9))])
+
+    def best_threshold(self) -> float:
+        """Return the threshold of the highest IoU, in [0, 1]."""
+        return int(self.iou().argmax()) / PROBABILITY_MAX
+
+
+def evaluate(
+    network: nn.Module,
+    scenes: Sequence[LabelledScene],
+    *,
+    scaling: Scaling,
+    gsd_m: float,
+) -> ThresholdCounts:
+    """Predict every scene whole, at the ground sample distance of the model, and count.
+
+    Meant for scenes of a few megapixels, as datasets consist of; a large scene is a case for
+    ``roadex run`` and ``roadex score``.
+    """
+    network.eval()
+    return sum(
+        (_count(network, scene, scaling=scaling, gsd_m=gsd_m) for scene in scenes),
+        start=ThresholdCounts(np.zeros(N_LEVELS, np.int64), np.zeros(N_LEVELS, np.int64)),
+    )
+
+
+@torch.inference_mode()
+def _count(
+    network: nn.Module, scene: LabelledScene, *, scaling: Scaling, gsd_m: float
+) -> ThresholdCounts:
+    chip = scene.read()
+    shape = chip.road.shape
+    image = torch.from_numpy(chip.image).float()
+    factor = scene.gsd_m / gsd_m
+    if factor != 1:
+        image = resample(image, [max(1, round(n * factor)) for n in shape])
+    device = next(network.parameters()).device
+    probability = torch.sigmoid(network(scaling.apply(image[None].to(device))))[0, 0]
+    if probability.shape != shape:
+        probability = resample(probability[None], shape)[0].clamp(0, 1)
+    return ThresholdCounts.of(probability.cpu().numpy(), chip)

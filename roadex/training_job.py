@@ -1,0 +1,200 @@
+"""A whole training as the command line asks for it: datasets, log, evaluation, model file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tomllib
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from roadex.config import TrainConfig
+from roadex.datasets import find_labelled_scenes
+from roadex.datasets.labelled import LabelledScene
+from roadex.datasets.sampling import WeightedScenes
+from roadex.errors import ConfigError, OutputError
+from roadex.evaluation import ThresholdCounts, evaluate
+from roadex.models.modelfile import ModelMetadata, load_model, save_model
+from roadex.models.scaling import Scaling
+from roadex.runtime import tune_allocator
+from roadex.train import Progress as TrainingProgress
+from roadex.train import TrainingState, train
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingJob:
+    """What ``roadex train`` was asked to do; see its help for each item."""
+
+    data: Sequence[str]
+    output: Path
+    validation: Sequence[str] = ()
+    config_path: Path | None = None
+    settings: Sequence[str] = ()
+    initial: Path | None = None
+    run_folder: Path | None = None
+    licence: str = ""
+    overwrite: bool = False
+
+
+def run_training_job(job: TrainingJob) -> Path:
+    """Train, evaluate, and write the model file; return its path."""
+    if job.output.exists() and not job.overwrite:
+        msg = f"{job.output} exists; choose another -o or add --overwrite"
+        raise OutputError(msg)
+    tune_allocator()
+    config = _read_config(job)
+    sources = [_weighted_scenes(specification) for specification in job.data]
+    validation = {name: find_labelled_scenes(name) for name in job.validation}
+    folder = job.run_folder or Path("runs") / job.output.stem
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1))
+    scaling = Scaling()
+    console = Console()
+    for source, specification in zip(sources, job.data, strict=True):
+        console.print(f"{specification}: {len(source.scenes)} labelled scenes")
+    began = time.time()
+    with _progress_bar(console) as bar:
+        task = bar.add_task("training", total=config.steps, loss="", iou="")
+
+        def on_step(progress: TrainingProgress) -> None:
+            bar.update(task, completed=progress.step, loss=f"{progress.loss:.4f}")
+            if progress.step % 20 == 0:
+                _log(folder / "steps.csv", {"step": progress.step, "loss": progress.loss, "learning_rate": progress.learning_rate, "seconds": progress.seconds})  # fmt: skip
+
+        def on_evaluation(figures: dict[str, float]) -> None:
+            _log(folder / "evaluations.csv", figures)
+            bar.update(task, iou=f"{figures.get('iou', float('nan')):.4f}")
+
+        state = train(
+            sources,
+            config,
+            folder=folder,
+            scaling=scaling,
+            initial=load_model(job.initial).network.state_dict() if job.initial else None,
+            evaluate=(lambda network: _figures(network, validation, scaling, config)) if validation else None,
+            on_step=on_step,
+            on_evaluation=on_evaluation,
+        )
+    hours = (time.time() - began) / 3600
+    path = _write(job, config, state, scaling, hours)
+    console.print(f"wrote {path}")
+    return path
+
+
+def _read_config(job: TrainingJob) -> TrainConfig:
+    values: dict[str, Any] = {}
+    if job.config_path is not None:
+        try:
+            values = tomllib.loads(job.config_path.read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            msg = f"cannot read settings from {job.config_path}: {error}"
+            raise ConfigError(msg) from error
+    for setting in job.settings:
+        name, separator, text = setting.partition("=")
+        if not separator:
+            msg = f"--set takes NAME=VALUE, got {setting!r}"
+            raise ConfigError(msg)
+        target = values
+        *groups, leaf = name.split(".")
+        for group in groups:
+            target = target.setdefault(group, {})
+        target[leaf] = _parse(text)
+    return TrainConfig.from_dict(values)
+
+
+def _parse(text: str) -> Any:
+    """Read a TOML value; what is none is a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _weighted_scenes(specification: str) -> WeightedScenes:
+    source, separator, weight = specification.rpartition("@")
+    if not separator:
+        return WeightedScenes(find_labelled_scenes(specification), 1.0)
+    try:
+        share = float(weight)
+    except ValueError as error:
+        msg = f"{specification}: {weight!r} after @ is no number"
+        raise ConfigError(msg) from error
+    return WeightedScenes(find_labelled_scenes(source), share)
+
+
+def _figures(
+    network: torch.nn.Module,
+    validation: dict[str, list[LabelledScene]],
+    scaling: Scaling,
+    config: TrainConfig,
+) -> dict[str, float]:
+    """IoU at 0.5 and at the best threshold, per dataset and over all."""
+    counts = {
+        name: evaluate(network, scenes, scaling=scaling, gsd_m=config.gsd_m)
+        for name, scenes in validation.items()
+    }
+    figures = _ious("", next(iter(counts.values())))
+    for i, count in enumerate(list(counts.values())[1:], start=2):
+        figures |= _ious(f"_{i}", count)
+    return figures
+
+
+def _ious(suffix: str, counts: ThresholdCounts) -> dict[str, float]:
+    best = counts.best_threshold()
+    return {
+        f"iou{suffix}": counts.iou_at(0.5),
+        f"best_iou{suffix}": counts.iou_at(best),
+        f"best_threshold{suffix}": best,
+    }
+
+
+def _write(
+    job: TrainingJob, config: TrainConfig, state: TrainingState, scaling: Scaling, hours: float
+) -> Path:
+    spread = 2.718281828459045**config.augment.scale_jitter
+    metadata = ModelMetadata(
+        name=job.output.stem,
+        network=config.network,
+        arguments=config.arguments,
+        scale=scaling.scale,
+        offset=scaling.offset,
+        gsd_m=config.gsd_m,
+        gsd_range_m=(config.gsd_m / spread, config.gsd_m * spread),
+        training={
+            "data": [Path(item).name for item in job.data],
+            "licence": job.licence,
+            "settings": config.to_dict(),
+            "hours": round(hours, 2),
+        },
+        validation={"history": state.history[-1:]},
+    )
+    job.output.parent.mkdir(parents=True, exist_ok=True)
+    return save_model(state.averaged.module, metadata, job.output)
+
+
+def _progress_bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TextColumn("loss {task.fields[loss]}"),
+        TextColumn("IoU {task.fields[iou]}"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _log(path: Path, row: dict[str, float]) -> None:
+    is_new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, row)
+        if is_new:
+            writer.writeheader()
+        writer.writerow(row)
