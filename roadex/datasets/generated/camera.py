@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from roadex.datasets.generated.noise import smooth_noise
-from roadex.datasets.generated.paint import Canvas
+from roadex.datasets.generated.picture import Canvas
 
 JPEG_LUMINANCE = np.array(
     [
@@ -45,7 +45,7 @@ def take_picture(canvas: Canvas, rng: np.random.Generator) -> NDArray[np.uint8]:
     """
     picture = _optics(canvas.transpose(2, 0, 1), rng)
     picture = _atmosphere(picture, rng)
-    picture += rng.normal(0.0, rng.uniform(1.5, 5.0), picture.shape).astype(np.float32)
+    picture += rng.normal(0.0, rng.uniform(2.0, 6.0), picture.shape).astype(np.float32)
     picture = _compress(picture, quality=float(rng.uniform(78.0, 95.0)))
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
@@ -53,7 +53,7 @@ def take_picture(canvas: Canvas, rng: np.random.Generator) -> NDArray[np.uint8]:
 def _optics(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Blur by the lens, then sharpen as image suppliers do."""
     blur = rng.uniform(0.45, 0.75)
-    sharpen = rng.uniform(0.1, 0.7)
+    sharpen = rng.uniform(0.3, 1.0)
     sharp = np.stack([ndimage.gaussian_filter(band, blur, truncate=3.0) for band in bands])
     soft = np.stack([ndimage.gaussian_filter(band, 1.2, truncate=2.5) for band in sharp])
     return np.asarray(sharp + sharpen * (sharp - soft), dtype=np.float32)
@@ -62,12 +62,12 @@ def _optics(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.
 def _atmosphere(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Exposure and contrast around mid-grey, a colour cast, and uneven haze."""
     shape = (bands.shape[1], bands.shape[2])
-    contrast = rng.uniform(0.9, 1.18)
+    contrast = rng.uniform(0.95, 1.25)
     exposure = rng.uniform(0.86, 1.14)
-    cast = rng.normal(1.0, 0.035, (3, 1, 1)).astype(np.float32)
+    cast = rng.normal(1.0, 0.022, (3, 1, 1)).astype(np.float32)
     uneven = 1.0 + 0.025 * smooth_noise(shape, max(shape) / 2.0, rng)
     lit = 95.0 + (bands - 95.0) * contrast
-    haze = rng.uniform(0.0, 0.10)
+    haze = rng.uniform(0.0, 0.07)
     air = np.array([150.0, 158.0, 168.0], dtype=np.float32)[:, None, None]
     return np.asarray((lit * exposure * cast * uneven) * (1 - haze) + air * haze, dtype=np.float32)
 

@@ -165,18 +165,31 @@ def halls_and_lots(ground: Ground, rng: np.random.Generator) -> tuple[Rectangles
     """Return large buildings of commercial zones and the parking lots beside them."""
     commercial = ground.zone == ZONES.index("commercial")
     rows, cols = np.nonzero(commercial & (ground.road_distance_m > 14.0))
-    n = min(len(rows), int(commercial.sum() * ground.cell_m**2 / 900.0))
+    n = min(len(rows), int(commercial.sum() * ground.cell_m**2 / 250.0))
     chosen = rng.permutation(len(rows))[:n]
     rows, cols = rows[chosen], cols[chosen]
     centre = np.stack([cols + 0.5, rows + 0.5], axis=1) * ground.cell_m
     room = ground.road_distance_m[rows, cols] - 6.0
-    half = np.minimum(rng.uniform(8.0, 34.0, n), room / 1.25)[:, None] * np.stack(
+    half = np.minimum(rng.uniform(12.0, 45.0, n), room / 1.15)[:, None] * np.stack(
         [np.ones(n), rng.uniform(0.4, 1.0, n)], axis=1
     )
     large = half[:, 1] > 5.0
     plots = _apart(Rectangles(centre, half, ground.angle[rows, cols])[large])
-    is_hall = rng.random(len(plots)) < 0.6
-    return plots[is_hall], plots[~is_hall]
+    # A hall fills one half of its plot, cars the rest; some plots are parking lots only.
+    share = np.where(rng.random(len(plots)) < 0.7, rng.uniform(0.35, 0.8, len(plots)), 0.0)
+    along = np.stack([np.cos(plots.angle), np.sin(plots.angle)], axis=1) * plots.half[:, :1]
+    side = rng.choice([-1.0, 1.0], (len(plots), 1))
+    hall = Rectangles(
+        plots.centre + along * side * (1.0 - share)[:, None],
+        plots.half * np.stack([share, np.full(len(plots), 0.9)], axis=1),
+        plots.angle,
+    )
+    lot = Rectangles(
+        plots.centre - along * side * share[:, None],
+        plots.half * np.stack([1.0 - share, np.ones(len(plots))], axis=1),
+        plots.angle,
+    )
+    return hall[share > 0], lot
 
 
 def cars_on_lots(lots: Rectangles, rng: np.random.Generator) -> Rectangles:

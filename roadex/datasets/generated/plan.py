@@ -89,6 +89,14 @@ class Plan:
         """The planned rectangle: the scene and its margin."""
         return shapely.box(-MARGIN_M, -MARGIN_M, self.width_m + MARGIN_M, self.height_m + MARGIN_M)
 
+    def kinds(self) -> NDArray[np.uint8]:
+        """Return the kind of zone by its number in zone rasters: 1 + index; 0 is no zone."""
+        return np.array([0, *(zone.kind for zone in self.zones)], dtype=np.uint8)
+
+    def angles(self) -> NDArray[np.float64]:
+        """Return the street direction by number in zone rasters."""
+        return np.array([0.0, *(zone.angle for zone in self.zones)])
+
 
 def plan_place(width_m: float, height_m: float, style: Style, rng: np.random.Generator) -> Plan:
     """Plan main roads, water and railway of a scene, and what fills the land between them."""

@@ -34,6 +34,9 @@ STREET_GRIDS: dict[str, tuple[tuple[float, float], tuple[float, float], float, f
 
 SHORTEST_STREET_M = 45.0
 
+TURNING_RADIUS_M = 9.0
+"""Radius of the paved circle at the end of a residential street."""
+
 
 def lay_streets(plan: Plan, rng: np.random.Generator) -> list[PlannedRoad]:
     """Return the streets of every zone that has some."""
@@ -157,3 +160,16 @@ def extend_past_border(road: PlannedRoad, width_m: float, height_m: float) -> Li
             beyond = points[end] + direction / max(np.hypot(*direction), 1e-9) * MARGIN_M / 4
             points = np.vstack([beyond, points] if end == 0 else [points, beyond])
     return LineString(points)
+
+
+def turning_circles(edges: list[PlannedRoad]) -> list[Polygon]:
+    """Return the paved circles at the ends of every second residential dead end."""
+    lines = np.array([edge.line for edge in edges], dtype=object)
+    ends = _end_ids(lines)
+    degree = np.bincount(ends.ravel())
+    return [
+        shapely.get_point(edge.line, -which).buffer(TURNING_RADIUS_M)
+        for edge, nodes in zip(edges, ends, strict=True)
+        for which, node in enumerate(nodes)
+        if degree[node] == 1 and node % 2 == 0 and edge.road_class == "residential"
+    ]
