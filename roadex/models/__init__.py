@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["REGISTRY", "NetworkEntry", "create_network", "network_entry", "network_names"]
 
 SMP_PREFIX = "smp:"
+SMP_PATTERN = "smp:ARCH/ENCODER"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,9 @@ class NetworkEntry:
 
 
 _DLINKNET_SOURCE = "Zhou et al., CVPRW 2018; authors' code @ 7354f87"
+_LINKNET_SOURCE = "Chaurasia & Culurciello 2017, arXiv 1707.03718"
+_UNET_SOURCE = "Ronneberger et al. 2015, arXiv 1505.04597"
+_SKIPS_SOURCE = "Drozdzal et al. 2016, arXiv 1608.04117"
 _PUBLISHED_RATES = (1, 2, 4, 8, 16)
 
 REGISTRY: Mapping[str, NetworkEntry] = MappingProxyType(
@@ -87,6 +91,54 @@ REGISTRY: Mapping[str, NetworkEntry] = MappingProxyType(
             summary="LinkNet of the D-LinkNet authors, ResNet-34",
             source=_DLINKNET_SOURCE,
         ),
+        "unet-dlinknet": NetworkEntry(
+            factory="unet_dlinknet:UNetDLinkNet",
+            summary="U-Net of the D-LinkNet authors, seven poolings",
+            source=_DLINKNET_SOURCE,
+        ),
+        "linknet": NetworkEntry(
+            factory="linknet:LinkNet",
+            summary="LinkNet of the paper, ResNet-18",
+            source=_LINKNET_SOURCE,
+        ),
+        "linknet-nobypass": NetworkEntry(
+            factory="linknet:LinkNet",
+            arguments={"bypass": False},
+            summary="LinkNet of the paper without its bypasses",
+            source=_LINKNET_SOURCE,
+        ),
+        "unet": NetworkEntry(
+            factory="unet:UNet", summary="U-Net, padded, first stage 64", source=_UNET_SOURCE
+        ),
+        "unet-half": NetworkEntry(
+            factory="unet:UNet",
+            arguments={"width": 0.5},
+            summary="U-Net at half its width",
+            source=_UNET_SOURCE,
+        ),
+        "unet-quarter": NetworkEntry(
+            factory="unet:UNet",
+            arguments={"width": 0.25},
+            summary="U-Net at a quarter of its width",
+            source=_UNET_SOURCE,
+        ),
+        "fcn-skips": NetworkEntry(
+            factory="fcn_skips:FCNSkips",
+            summary="Deep residual network with long and short skips",
+            source=_SKIPS_SOURCE,
+        ),
+        "fcn-skips-long": NetworkEntry(
+            factory="fcn_skips:FCNSkips",
+            arguments={"short_skip": False},
+            summary="The same with long skips only",
+            source=_SKIPS_SOURCE,
+        ),
+        "fcn-skips-short": NetworkEntry(
+            factory="fcn_skips:FCNSkips",
+            arguments={"long_skip": False},
+            summary="The same with short skips only",
+            source=_SKIPS_SOURCE,
+        ),
     }
 )
 """Name -> entry, in the order of the lineage."""
@@ -107,10 +159,25 @@ def network_entry(name: str) -> NetworkEntry:
     """
     if name in REGISTRY:
         return REGISTRY[name]
+    if name.startswith(SMP_PREFIX):
+        return _smp_entry(name)
     near = difflib.get_close_matches(name, REGISTRY, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    msg = f"no network is called {name!r}; {hint}known: {', '.join(REGISTRY)}"
+    msg = f"no network is called {name!r}; {hint}known: {', '.join(REGISTRY)}, {SMP_PATTERN}"
     raise ModelError(msg)
+
+
+def _smp_entry(name: str) -> NetworkEntry:
+    arch, slash, encoder = name.removeprefix(SMP_PREFIX).partition("/")
+    if not (arch and slash and encoder):
+        msg = f"{name!r} names no network; write {SMP_PATTERN}, such as smp:unetplusplus/mit_b2"
+        raise ModelError(msg)
+    return NetworkEntry(
+        factory="smp_network:SmpNetwork",
+        arguments={"arch": arch, "encoder": encoder},
+        summary=f"{arch} of segmentation-models-pytorch on {encoder}",
+        source="https://github.com/qubvel-org/segmentation_models.pytorch",
+    )
 
 
 def create_network(name: str, *, in_channels: int = 3, **arguments: Any) -> RoadNetwork:
@@ -139,10 +206,16 @@ def create_network(name: str, *, in_channels: int = 3, **arguments: Any) -> Road
     module_name, _, attribute = entry.factory.partition(":")
     module = importlib.import_module(f"roadex.models.{module_name}")
     factory: Callable[..., RoadNetwork] = getattr(module, attribute)
-    known = [option for option in inspect.signature(factory).parameters if option != "in_channels"]
-    unknown = sorted(set(arguments) - set(known))
+    _check_arguments(name, factory, arguments)
+    return factory(in_channels, **{**entry.arguments, **arguments})
+
+
+def _check_arguments(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    parameters = inspect.signature(factory).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return
+    unknown = sorted(set(arguments) - set(parameters))
     if unknown:
-        takes = ", ".join(known) or "none"
+        takes = ", ".join(option for option in parameters if option != "in_channels") or "none"
         msg = f"network {name!r} has no argument {unknown[0]!r}; it takes: {takes}"
         raise ModelError(msg)
-    return factory(in_channels, **{**entry.arguments, **arguments})

@@ -249,6 +249,11 @@ def read_metadata(name_or_path: str | Path) -> ModelMetadata:
     return _parse_metadata(path, _read_header(path))
 
 
+def read_sha256(name_or_path: str | Path) -> str:
+    """Read the hash a model file states of itself; :func:`load_model` checks it."""
+    return _read_header(model_path(name_or_path))["sha256"]
+
+
 def create_network_for(metadata: ModelMetadata, *, device: str = "cpu") -> RoadNetwork:
     """Build the network that ``metadata`` describe, with random weights."""
     import torch
