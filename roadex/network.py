@@ -1,0 +1,198 @@
+"""The road network as an analyst sees it: lines and points with attributes, in a CRS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+
+from roadex.clean.borders import border_nodes
+from roadex.clean.components import edge_components
+from roadex.config import PROBABILITY_MAX, VectorConfig
+from roadex.geometry import raw_polylines, smooth, to_linestrings
+from roadex.graph import RoadGraph
+from roadex.ground import PixelSize, geodesic_lengths_m, place
+from roadex.measure import EdgeMeasures, measure_edges
+
+WIDTH_BIAS_PX = 0.5
+"""A road n pixels wide measures, in the mean over odd and even n, n + 0.5 between its gaps."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoadNetwork:
+    """Edges and nodes of a road network, and how they came about."""
+
+    edges: gpd.GeoDataFrame
+    """One line per row: ``edge_id, u, v, key, length_m, width_m, prob_mean, prob_min, bridged,
+    sinuosity, component_id``. Lines start and end exactly at the points of ``u`` and ``v``."""
+
+    nodes: gpd.GeoDataFrame
+    """One point per row: ``node_id, degree, kind`` (end, junction, border, loop)."""
+
+    summary: dict[str, Any]
+    """Totals, and what each cleaning step left."""
+
+    @property
+    def crs(self) -> CRS:
+        """CRS of both tables."""
+        return self.edges.crs
+
+
+def build_network(
+    graph: RoadGraph,
+    transform: Affine,
+    crs: CRS,
+    pixel: PixelSize,
+    config: VectorConfig,
+    *,
+    output_crs: CRS | None = None,
+) -> RoadNetwork:
+    """Return the network of a cleaned graph.
+
+    Parameters
+    ----------
+    graph
+        Cleaned, in fixed order.
+    transform, crs
+        Of the grid the graph lives on.
+    pixel
+        Size of its pixels on the ground.
+    config
+        Smoothing and simplification.
+    output_crs
+        CRS of the result; that of the grid if left out.
+    """
+    measures = measure_edges(graph, pixel)
+    lines = draw_lines(graph, measures.half_width, config)
+    to_output = None
+    if output_crs is not None and output_crs != crs:
+        to_output = Transformer.from_crs(crs, output_crs, always_xy=True)
+    points = _place(np.stack([graph.node_col, graph.node_row], axis=1), transform, to_output)
+    lines = shapely.transform(lines, lambda xy: _place(xy, transform, to_output))
+    lines = _pin_ends(lines, points, graph.u, graph.v)
+    frame_crs = output_crs or crs
+    edges = gpd.GeoDataFrame(
+        _edge_columns(graph, measures, lines, points, frame_crs, pixel),
+        geometry=lines,
+        crs=frame_crs,
+    )
+    nodes = gpd.GeoDataFrame(
+        {
+            "node_id": np.arange(graph.n_nodes),
+            "degree": graph.degree.astype(np.int32),
+            "kind": _node_kinds(graph),
+        },
+        geometry=shapely.points(points),
+        crs=frame_crs,
+    )
+    return RoadNetwork(edges=edges, nodes=nodes, summary=_totals(edges, nodes))
+
+
+def draw_lines(
+    graph: RoadGraph, half_width: NDArray[np.float64], config: VectorConfig
+) -> NDArray[np.object_]:
+    """Return the smoothed and simplified line of each edge, in pixel coordinates."""
+    lines = raw_polylines(graph)
+    if config.smoothing:
+        lines = smooth(lines, half_width, smoothing=config.smoothing, corner_deg=config.corner_deg)
+    drawn = to_linestrings(lines)
+    if config.simplify_px:
+        drawn = shapely.simplify(drawn, config.simplify_px, preserve_topology=False)
+    return drawn
+
+
+def _place(
+    points: NDArray[np.float64], transform: Affine, to_output: Transformer | None
+) -> NDArray[np.float64]:
+    """Return CRS coordinates of pixel coordinates ``(col, row)`` that are 0.0 at pixel centres."""
+    x, y = place(transform, points[:, 0] + 0.5, points[:, 1] + 0.5)
+    if to_output is not None:
+        x, y = to_output.transform(x, y)
+    return np.stack([x, y], axis=1)
+
+
+def _pin_ends(
+    lines: NDArray[np.object_],
+    points: NDArray[np.float64],
+    u: NDArray[np.int64],
+    v: NDArray[np.int64],
+) -> NDArray[np.object_]:
+    """Let lines end at the very coordinates of their nodes."""
+    coordinates, index = shapely.get_coordinates(lines, return_index=True)
+    if len(index):
+        first = np.flatnonzero(np.r_[True, index[1:] != index[:-1]])
+        coordinates[first] = points[u]
+        coordinates[np.r_[first[1:] - 1, len(index) - 1]] = points[v]
+    pinned: NDArray[np.object_] = shapely.linestrings(coordinates, indices=index)
+    return pinned
+
+
+def _edge_columns(
+    graph: RoadGraph,
+    measures: EdgeMeasures,
+    lines: NDArray[np.object_],
+    points: NDArray[np.float64],
+    crs: CRS,
+    pixel: PixelSize,
+) -> dict[str, NDArray[Any]]:
+    length_m = geodesic_lengths_m(lines, crs)
+    chord_m = geodesic_lengths_m(
+        shapely.linestrings(np.stack([points[graph.u], points[graph.v]], axis=1)), crs
+    )
+    width_px = 2 * measures.half_width - WIDTH_BIAS_PX
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sinuosity = np.where(chord_m > 0, length_m / chord_m, np.nan)
+    return {
+        "edge_id": np.arange(graph.n_edges),
+        "u": graph.u,
+        "v": graph.v,
+        "key": _keys(graph.u, graph.v),
+        "length_m": length_m.round(3),
+        "width_m": (width_px * pixel.gsd_m).round(2),
+        "prob_mean": (measures.probability_mean / PROBABILITY_MAX).round(4),
+        "prob_min": (measures.probability_min / PROBABILITY_MAX).round(4),
+        "bridged": measures.bridged.round(4),
+        "sinuosity": sinuosity.round(4),
+        "component_id": _numbered(edge_components(graph)),
+    }
+
+
+def _keys(u: NDArray[np.int64], v: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return numbers that tell edges between the same nodes apart; edges are sorted by nodes."""
+    new = np.ones(len(u), dtype=np.bool_)
+    new[1:] = (u[1:] != u[:-1]) | (v[1:] != v[:-1])
+    first = np.flatnonzero(new)
+    keys: NDArray[np.int32] = (np.arange(len(u)) - first[np.cumsum(new) - 1]).astype(np.int32)
+    return keys
+
+
+def _numbered(label: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Renumber labels from 0 in the order in which they first occur."""
+    _, first, index = np.unique(label, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[index]
+
+
+def _node_kinds(graph: RoadGraph) -> NDArray[np.object_]:
+    kinds = np.full(graph.n_nodes, "junction", dtype=object)
+    kinds[graph.degree == 2] = "loop"  # a ring needs a node somewhere
+    kinds[graph.degree == 1] = "end"
+    kinds[border_nodes(graph)] = "border"
+    return kinds
+
+
+def _totals(edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame) -> dict[str, Any]:
+    return {
+        "length_km": round(float(edges.length_m.sum()) / 1000, 3),
+        "edges": len(edges),
+        "nodes": len(nodes),
+        "components": int(edges.component_id.nunique()),
+        "bridged_km": round(float((edges.length_m * edges.bridged).sum()) / 1000, 3),
+    }

@@ -1,0 +1,221 @@
+"""GeoPackage that QGIS opens styled: layers, styles, aliases, provenance, spatial index.
+
+Version 1.3 of the format: GDAL 3.6 (QGIS 3.22) warns about 1.4, which newer GDAL writes by itself.
+
+References
+----------
+.. [1] OGC 12-128r18, GeoPackage 1.3.1: annexes F.8 (metadata) and F.9 (schema).
+.. [2] QGIS source, ``QgsOgrProviderMetadata::saveStyle``: the table ``layer_styles``.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pyogrio
+
+from roadex.config import OutputConfig
+
+if TYPE_CHECKING:
+    from roadex.outputs import Network
+
+EDGE_LAYER: Final = "road_edges"
+NODE_LAYER: Final = "road_nodes"
+
+_LAYERS: Final = {
+    EDGE_LAYER: ("Road centre lines", "Edges of the road network between two nodes"),
+    NODE_LAYER: ("Road nodes", "Junctions and ends of the road network"),
+}
+
+_STYLES: Final = (
+    # layer, style name, file, default, description
+    (EDGE_LAYER, "confidence", "road_edges_confidence.qml", 1, "Colour by mean probability"),
+    (EDGE_LAYER, "width", "road_edges_width.qml", 0, "Colour by road width"),
+    (EDGE_LAYER, "bridged gaps", "road_edges_bridged.qml", 0, "Roads with bridged gaps"),
+    (NODE_LAYER, "kind", "road_nodes_kind.qml", 1, "Symbol by kind of node"),
+)
+
+COLUMNS: Final = (
+    # layer, column, title, description
+    (EDGE_LAYER, "edge_id", "Edge id", "Number of the edge; the same scene gives the same"),
+    (EDGE_LAYER, "u", "From node", "node_id at the start of the line"),
+    (EDGE_LAYER, "v", "To node", "node_id at the end of the line"),
+    (EDGE_LAYER, "key", "Number among parallel edges", "0, or 1, 2, ... for more edges u-v"),
+    (EDGE_LAYER, "length_m", "Length (m)", "Length along the ellipsoid"),
+    (EDGE_LAYER, "width_m", "Width (m)", "Twice the median distance to the edge of the road"),
+    (EDGE_LAYER, "prob_mean", "Mean road probability", "Mean along the centre line, 0 to 1"),
+    (EDGE_LAYER, "prob_min", "Lowest road probability", "Minimum along the centre line, 0 to 1"),
+    (EDGE_LAYER, "bridged", "Share of bridged gaps", "Share of the line not seen as road, 0 to 1"),
+    (EDGE_LAYER, "sinuosity", "Length over straight distance", "1 is straight; empty for rings"),
+    (EDGE_LAYER, "component_id", "Connected part", "Edges that can reach each other share it"),
+    (NODE_LAYER, "node_id", "Node id", "Number of the node; the same scene gives the same"),
+    (NODE_LAYER, "degree", "Edges that meet", "Number of edge ends at the node"),
+    (NODE_LAYER, "kind", "Kind of node", "junction, end, border (leaves the scene) or loop"),
+)
+
+_STYLE_TABLE: Final = """
+CREATE TABLE layer_styles (
+ id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+ f_table_catalog TEXT(256), f_table_schema TEXT(256), f_table_name TEXT(256),
+ f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT,
+ useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30),
+ update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')));
+"""
+
+_METADATA_TABLES: Final = """
+CREATE TABLE gpkg_metadata (
+ id INTEGER CONSTRAINT m_pk PRIMARY KEY ASC NOT NULL,
+ md_scope TEXT NOT NULL DEFAULT 'dataset', md_standard_uri TEXT NOT NULL,
+ mime_type TEXT NOT NULL DEFAULT 'text/xml', metadata TEXT NOT NULL DEFAULT '');
+CREATE TABLE gpkg_metadata_reference (
+ reference_scope TEXT NOT NULL, table_name TEXT, column_name TEXT, row_id_value INTEGER,
+ timestamp DATETIME NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')),
+ md_file_id INTEGER NOT NULL, md_parent_id INTEGER,
+ CONSTRAINT crmr_mfi_fk FOREIGN KEY (md_file_id) REFERENCES gpkg_metadata(id),
+ CONSTRAINT crmr_mpi_fk FOREIGN KEY (md_parent_id) REFERENCES gpkg_metadata(id));
+CREATE TABLE gpkg_data_columns (
+ table_name TEXT NOT NULL, column_name TEXT NOT NULL, name TEXT, title TEXT,
+ description TEXT, mime_type TEXT, constraint_name TEXT,
+ CONSTRAINT pk_gdc PRIMARY KEY (table_name, column_name),
+ CONSTRAINT gdc_tn UNIQUE (table_name, name));
+CREATE TABLE gpkg_data_column_constraints (
+ constraint_name TEXT NOT NULL, constraint_type TEXT NOT NULL, value TEXT,
+ min NUMERIC, min_is_inclusive BOOLEAN, max NUMERIC, max_is_inclusive BOOLEAN,
+ description TEXT,
+ CONSTRAINT gdcc_ntv UNIQUE (constraint_name, constraint_type, value));
+"""
+
+_EXTENSION: Final = "http://www.geopackage.org/spec120/#extension_"
+
+
+def write(
+    network: Network, path: Path, provenance: Mapping[str, Any], config: OutputConfig
+) -> None:
+    """Write both layers and what GeoPackage and QGIS want beside them."""
+    created = _created(provenance)
+    with _gdal_date(created):
+        for layer, frame in ((EDGE_LAYER, network.edges), (NODE_LAYER, network.nodes)):
+            _write_layer(frame, path, layer)
+    with closing(sqlite3.connect(path)) as database:
+        with database:  # one transaction
+            database.executescript(f"BEGIN; {_METADATA_TABLES} {_indexes(network)}")
+            _add_provenance(database, provenance, created)
+            _add_columns(database, network)
+            if config.styles:
+                _add_styles(database, created)
+        database.execute("PRAGMA journal_mode=DELETE")
+
+
+def _write_layer(frame: Any, path: Path, layer: str) -> None:
+    identifier, description = _LAYERS[layer]
+    pyogrio.write_dataframe(
+        frame,
+        path,
+        layer=layer,
+        driver="GPKG",
+        append=path.exists(),
+        geometry_type="LineString" if layer == EDGE_LAYER else "Point",
+        use_arrow=True,
+        dataset_options={} if path.exists() else {"VERSION": "1.3"},
+        layer_options={
+            "GEOMETRY_NAME": "geom",
+            "FID": "fid",
+            "IDENTIFIER": identifier,
+            "DESCRIPTION": description,
+        },
+    )
+
+
+def _created(provenance: Mapping[str, Any]) -> str:
+    """Return the time to write into the file, in the format GeoPackage asks for."""
+    value = provenance.get("created")
+    moment = datetime.fromisoformat(value) if value else datetime.now(UTC)
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+@contextmanager
+def _gdal_date(created: str) -> Iterator[None]:
+    """Let GDAL write this time instead of the clock's."""
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": created})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+
+
+def _indexes(network: Network) -> str:
+    wanted = ((EDGE_LAYER, network.edges, ("u", "v")), (NODE_LAYER, network.nodes, ("node_id",)))
+    return "".join(
+        f"CREATE INDEX {layer}_{column} ON {layer} ({column});"
+        for layer, frame, columns in wanted
+        for column in columns
+        if column in frame.columns
+    )
+
+
+def _add_provenance(
+    database: sqlite3.Connection, provenance: Mapping[str, Any], created: str
+) -> None:
+    database.execute(
+        "INSERT INTO gpkg_metadata VALUES (1, 'dataset', 'https://www.geopackage.org',"
+        " 'application/json', ?)",
+        (json.dumps(dict(provenance), indent=1, sort_keys=True, default=str),),
+    )
+    database.execute(
+        "INSERT INTO gpkg_metadata_reference (reference_scope, timestamp, md_file_id)"
+        " VALUES ('geopackage', ?, 1)",
+        (created,),
+    )
+    tables = {
+        "metadata": ("gpkg_metadata", "gpkg_metadata_reference"),
+        "schema": ("gpkg_data_columns", "gpkg_data_column_constraints"),
+    }
+    database.executemany(
+        "INSERT OR IGNORE INTO gpkg_extensions VALUES (?, NULL, ?, ?, 'read-write')",
+        [
+            (table, f"gpkg_{extension}", _EXTENSION + extension)
+            for extension, names in tables.items()
+            for table in names
+        ],
+    )
+
+
+def _add_columns(database: sqlite3.Connection, network: Network) -> None:
+    """Describe the columns; newer GDAL shows these, QGIS takes its aliases from the style."""
+    present = {EDGE_LAYER: network.edges.columns, NODE_LAYER: network.nodes.columns}
+    database.executemany(
+        "INSERT INTO gpkg_data_columns (table_name, column_name, name, title, description)"
+        " VALUES (?, ?, ?, ?, ?)",
+        [
+            (layer, column, title, title, description)
+            for layer, column, title, description in COLUMNS
+            if column in present[layer]
+        ],
+    )
+
+
+def _add_styles(database: sqlite3.Connection, created: str) -> None:
+    """Add the styles; catalog and schema must be '' because NULL hides them from QGIS."""
+    database.execute(_STYLE_TABLE)
+    database.execute(
+        "INSERT INTO gpkg_contents (table_name, data_type, identifier, description,"
+        " last_change, srs_id) VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
+        (created,),
+    )
+    folder = files("roadex.outputs") / "styles"
+    database.executemany(
+        "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name,"
+        " f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner,"
+        " ui, update_time) VALUES ('', '', ?, 'geom', ?, ?, '', ?, ?, '', '', ?)",
+        [
+            (layer, name, (folder / file).read_text(encoding="utf-8"), default, text, created)
+            for layer, name, file, default, text in _STYLES
+        ],
+    )

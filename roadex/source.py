@@ -1,0 +1,218 @@
+"""Where road probability comes from: rasters of roadex, and masks and rasters of other tools."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+from rasterio.enums import Resampling
+from rasterio.windows import Window
+
+from roadex.config import NODATA, PROBABILITY_MAX
+from roadex.errors import SceneError
+
+READINGS = ("roadex", "fraction", "percent", "byte", "mask", "class")
+"""How values can be read, see :meth:`RasterSource.open`."""
+
+_SAMPLE_SIDE = 1024
+
+
+class ProbabilitySource(Protocol):
+    """Road probability that can be read window by window, also in another process."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+
+    @property
+    def transform(self) -> Affine:
+        """Pixel to CRS coordinates."""
+
+    @property
+    def crs(self) -> CRS:
+        """CRS of the grid."""
+
+    def read(self, row: int, col: int, height: int, width: int) -> NDArray[np.uint8]:
+        """Return a window inside the grid: 0..254 is probability times 254, 255 is nodata."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySource:
+    """Road probability that is in memory."""
+
+    probability: NDArray[np.uint8]
+    transform: Affine
+    crs: CRS
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.probability.shape[0], self.probability.shape[1]
+
+    def read(self, row: int, col: int, height: int, width: int) -> NDArray[np.uint8]:
+        """Return a window."""
+        return self.probability[row : row + height, col : col + width]
+
+
+@dataclass(frozen=True, slots=True)
+class RasterSource:
+    """Road probability in a raster file; picklable, opened once per process and thread."""
+
+    path: str
+    shape: tuple[int, int]
+    transform: Affine
+    crs: CRS
+    reading: str
+    """How values are read, one of :data:`READINGS`."""
+
+    class_value: int | None = None
+    nodata: float | None = None
+    band: int = 1
+    explanation: str = field(default="", compare=False)
+    """Why this reading was chosen."""
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        reading: str = "auto",
+        class_value: int | None = None,
+        band: int = 1,
+    ) -> RasterSource:
+        """Look at a raster and decide how its values are to be read.
+
+        Parameters
+        ----------
+        path
+            Anything GDAL opens, with a CRS.
+        reading
+            ``roadex``: uint8, probability times 254, 255 is nodata. ``fraction``: 0..1.
+            ``percent``: 0..100. ``byte``: 0..255. ``mask``: 0 or not. ``class``: equal to
+            ``class_value`` or not. ``auto``: ``class`` if there is a class value, ``roadex`` if
+            the band carries its scale, else from the data type and a sample of the values.
+        class_value
+            The value that is road.
+        band
+            Number of the band, from 1.
+
+        Raises
+        ------
+        SceneError
+            If the raster cannot be opened, has no CRS, or its values make no sense.
+        """
+        try:
+            with rasterio.open(path) as raster:
+                return cls._describe(raster, str(path), reading, class_value, band)
+        except rasterio.errors.RasterioError as error:
+            msg = f"cannot open {path}: {error}"
+            raise SceneError(msg) from error
+
+    @classmethod
+    def _describe(
+        cls, raster: Any, path: str, reading: str, class_value: int | None, band: int
+    ) -> RasterSource:
+        if raster.crs is None:
+            msg = (
+                f"{path} has no CRS, so its roads have no place. "
+                f"Write one with `rio edit-info --crs EPSG:32643 {path}`"
+            )
+            raise SceneError(msg)
+        if not 1 <= band <= raster.count:
+            msg = f"{path} has no band {band}, only 1 to {raster.count}"
+            raise SceneError(msg)
+        reason = "as asked for"
+        if reading == "auto":
+            reading, reason = _recognise(raster, path, class_value, band)
+        if reading not in READINGS or (reading == "class") != (class_value is not None):
+            msg = f"{path}: unknown way to read values {reading!r} (class value {class_value})"
+            raise SceneError(msg)
+        return cls(
+            path=path,
+            shape=(raster.height, raster.width),
+            transform=raster.transform,
+            crs=CRS.from_wkt(raster.crs.to_wkt()),
+            reading=reading,
+            class_value=class_value,
+            nodata=raster.nodatavals[band - 1],
+            band=band,
+            explanation=reason,
+        )
+
+    def read(self, row: int, col: int, height: int, width: int) -> NDArray[np.uint8]:
+        """Return a window inside the raster as probability, 0..254 and 255 for nodata."""
+        try:
+            values = _handle(self.path, threading.get_ident()).read(
+                self.band, window=Window(col, row, width, height)
+            )
+        except rasterio.errors.RasterioError as error:
+            msg = f"{self.path}, row {row} column {col}: {error}"
+            raise SceneError(msg) from error
+        return _to_probability(values, self.reading, self.class_value, self.nodata)
+
+
+@lru_cache(maxsize=32)
+def _handle(path: str, thread: int) -> Any:  # noqa: ARG001 - a GDAL handle belongs to one thread
+    return rasterio.open(path)
+
+
+def _recognise(raster: Any, path: str, class_value: int | None, band: int) -> tuple[str, str]:
+    """Return how the values of a band are to be read, and why."""
+    if class_value is not None:
+        return "class", f"pixels of class {class_value}"
+    dtype, scale = raster.dtypes[band - 1], raster.scales[band - 1]
+    if dtype == "uint8" and abs(scale * PROBABILITY_MAX - 1) < 1e-3:
+        return "roadex", "the band's scale is 1/254"
+    side = _SAMPLE_SIDE / max(raster.height, raster.width, _SAMPLE_SIDE)
+    shape = (max(1, int(raster.height * side)), max(1, int(raster.width * side)))
+    sample = raster.read(band, out_shape=shape, resampling=Resampling.nearest, masked=True)
+    values = np.unique(sample.compressed())
+    values = values[np.isfinite(values)]
+    if len(values) == 0 or values.max() <= 0:
+        return "mask", "all values seen are 0"
+    low, high = float(values.min()), float(values.max())
+    if low < 0:
+        msg = f"{path}: values from {low:g} are no road probability. Name the class that is road"
+        raise SceneError(msg)
+    if len(values) <= 2 and (low == 0 or len(values) == 1):
+        return "mask", f"the values seen are {', '.join(f'{v:g}' for v in values)}"
+    if high <= 1:
+        return "fraction", f"values from {low:g} to {high:g}"
+    if np.dtype(dtype).kind == "f" and high <= 100:
+        return "percent", f"floating point values from {low:g} to {high:g}"
+    if len(values) < 32 and high < 64:
+        listed = ", ".join(f"{v:g}" for v in values[:8])
+        msg = f"{path} looks like a class raster (values {listed}). Name the class that is road"
+        raise SceneError(msg)
+    if high <= 255:
+        return "byte", f"values from {low:g} to {high:g}"
+    msg = f"{path}: values up to {high:g} are no road probability"
+    raise SceneError(msg)
+
+
+def _to_probability(
+    values: NDArray[Any], reading: str, class_value: int | None, nodata: float | None
+) -> NDArray[np.uint8]:
+    if reading == "roadex":
+        return np.asarray(values, dtype=np.uint8)
+    if reading in ("mask", "class"):
+        road = values == class_value if reading == "class" else values != 0
+        result = np.where(road, np.uint8(PROBABILITY_MAX), np.uint8(0))
+    else:
+        full = {"fraction": 1.0, "percent": 100.0, "byte": 255.0}[reading]
+        share = np.nan_to_num(values.astype(np.float32) / np.float32(full)).clip(0, 1)
+        result = np.rint(share * PROBABILITY_MAX).astype(np.uint8)
+    missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, np.bool_)
+    # Masks of other tools often declare 0, "not road", to be nodata; that changes nothing.
+    if nodata is not None and not np.isnan(nodata) and nodata != 0:
+        missing |= values == nodata
+    result[missing] = NODATA
+    return result

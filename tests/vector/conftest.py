@@ -1,0 +1,75 @@
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+from rasterio.features import rasterize
+from scipy.ndimage import gaussian_filter
+
+from roadex.chains import Chains
+from roadex.skeleton import SkeletonSettings, TileFrame, trace_tile
+from roadex.source import ArraySource
+
+Line = Sequence[tuple[float, float]]
+
+
+def draw(
+    lines: Sequence[Line], shape: tuple[int, int], *, width: float = 8, value: int = 230
+) -> NDArray[np.uint8]:
+    """Return road probability with lines ``[(col, row), ...]`` of one width drawn into it."""
+    roads = [shapely.LineString(line).buffer(width / 2, cap_style="flat") for line in lines]
+    return rasterize([(road, value) for road in roads], out_shape=shape, dtype=np.uint8)
+
+
+def source_of(
+    probability: NDArray[np.uint8], *, gsd: float = 1.0, crs: str = "EPSG:32633"
+) -> ArraySource:
+    transform = Affine(gsd, 0, 400_000, 0, -gsd, 5_600_000)
+    return ArraySource(probability, transform, CRS.from_user_input(crs))
+
+
+def random_probability(seed: int, max_side: int = 240) -> NDArray[np.uint8]:
+    """Return blobs, rings, bars and single pixels in all sizes."""
+    rng = np.random.default_rng(seed)
+    field = gaussian_filter(rng.normal(size=rng.integers(12, max_side, 2)), rng.uniform(0.7, 6))
+    field = field / field.std() - rng.uniform(-0.5, 1)
+    return np.where(field > 0, 150 + 40 * field, 20).clip(0, 254).astype(np.uint8)
+
+
+def trace_in_tiles(
+    probability: NDArray[np.uint8], tile_size: int, settings: SkeletonSettings
+) -> list[Chains]:
+    height, width = probability.shape
+    parts = []
+    for row in range(0, height, tile_size):
+        for col in range(0, width, tile_size):
+            top, left = max(0, row - settings.halo), max(0, col - settings.halo)
+            core = (row, col, min(height, row + tile_size), min(width, col + tile_size))
+            window = probability[top : core[2] + settings.halo, left : core[3] + settings.halo]
+            inner = (core[0] - top, core[1] - left, core[2] - top, core[3] - left)
+            parts.append(trace_tile(window, TileFrame(top, left, inner, width), settings))
+    return parts
+
+
+@pytest.fixture
+def draw_roads() -> Callable[..., NDArray[np.uint8]]:
+    return draw
+
+
+@pytest.fixture
+def make_source() -> Callable[..., ArraySource]:
+    return source_of
+
+
+@pytest.fixture
+def make_blobs() -> Callable[..., NDArray[np.uint8]]:
+    return random_probability
+
+
+@pytest.fixture
+def trace() -> Callable[..., Any]:
+    return trace_in_tiles

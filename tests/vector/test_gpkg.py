@@ -1,0 +1,113 @@
+import json
+import sqlite3
+from contextlib import closing
+
+import geopandas as gpd
+import pyogrio
+import pytest
+
+from roadex.config import VectorConfig
+from roadex.errors import OutputError
+from roadex.outputs import write_network
+from roadex.vectorize import vectorize
+
+PROVENANCE = {"created": "2026-01-02T03:04:05+00:00", "software": "roadex"}
+
+
+@pytest.fixture
+def network(draw_roads, make_source):
+    image = draw_roads([[(10, 50), (190, 60)], [(100, 10), (95, 190)]], (200, 200))
+    return vectorize(make_source(image), config=VectorConfig(min_component_m=20))
+
+
+@pytest.fixture
+def empty_network(draw_roads, make_source):
+    return vectorize(make_source(draw_roads([[(1, 1), (1, 2)]], (99, 99))), config=VectorConfig())
+
+
+def query(path, sql):
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute(sql).fetchall()
+
+
+def test_layers_come_back_as_they_were_written(network, tmp_path):
+    path = write_network(network, tmp_path / "roads.gpkg", provenance=PROVENANCE)
+    edges, nodes = (gpd.read_file(path, layer=layer) for layer in ("road_edges", "road_nodes"))
+    assert edges.crs == network.crs
+    assert edges.geometry.to_wkb().tolist() == network.edges.geometry.to_wkb().tolist()
+    assert edges.u.tolist() == network.edges.u.tolist()
+    assert nodes.kind.tolist() == network.nodes.kind.tolist()
+
+
+def test_styles_are_where_qgis_looks_for_them(network, tmp_path):
+    path = write_network(network, tmp_path / "roads.gpkg", provenance=PROVENANCE)
+    rows = query(
+        path,
+        "SELECT f_table_name, sum(useAsDefault) FROM layer_styles WHERE f_table_catalog = ''"
+        " AND f_table_schema = '' AND f_geometry_column = 'geom' GROUP BY f_table_name",
+    )
+    assert rows == [("road_edges", 1), ("road_nodes", 1)]
+
+
+def test_styles_name_every_column(network, tmp_path):
+    path = write_network(network, tmp_path / "roads.gpkg", provenance=PROVENANCE)
+    for layer in ("road_edges", "road_nodes"):
+        styles = query(path, f"SELECT styleQML FROM layer_styles WHERE f_table_name = '{layer}'")
+        for column in ["fid", *pyogrio.read_info(path, layer=layer)["fields"]]:
+            assert all(f'field="{column}"' in style for (style,) in styles)
+
+
+def test_file_is_a_sound_geopackage_1_3(network, tmp_path):
+    path = write_network(network, tmp_path / "roads.gpkg", provenance=PROVENANCE)
+    assert query(path, "PRAGMA user_version") == [(10300,)]
+    assert query(path, "PRAGMA integrity_check") == [("ok",)]
+    assert query(path, "PRAGMA foreign_key_check") == []
+    assert (
+        len(query(path, "SELECT * FROM gpkg_extensions WHERE extension_name LIKE '%rtree%'")) == 2
+    )
+    assert [p.name for p in tmp_path.iterdir()] == ["roads.gpkg"]
+
+
+def test_provenance_comes_back(network, tmp_path):
+    path = write_network(network, tmp_path / "roads.gpkg", provenance=PROVENANCE)
+    [(text,)] = query(path, "SELECT metadata FROM gpkg_metadata")
+    assert json.loads(text) == PROVENANCE
+
+
+def test_equal_networks_give_equal_files(network, tmp_path):
+    one = write_network(network, tmp_path / "one.gpkg", provenance=PROVENANCE)
+    other = write_network(network, tmp_path / "other.gpkg", provenance=PROVENANCE)
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_empty_network_gives_empty_layers(empty_network, tmp_path):
+    path = write_network(empty_network, tmp_path / "roads.gpkg", provenance=PROVENANCE)
+    assert len(gpd.read_file(path, layer="road_edges")) == 0
+    assert gpd.read_file(path, layer="road_nodes").crs == empty_network.crs
+    assert pyogrio.read_info(path, layer="road_edges")["geometry_type"] == "LineString"
+
+
+def test_existing_file_is_kept_unless_overwriting_is_allowed(network, tmp_path):
+    path = tmp_path / "roads.gpkg"
+    path.write_text("precious")
+    with pytest.raises(OutputError, match="exists already"):
+        write_network(network, path, provenance=PROVENANCE)
+    assert path.read_text() == "precious"
+    write_network(network, path, provenance=PROVENANCE, overwrite=True)
+    assert len(gpd.read_file(path, layer="road_edges")) == len(network.edges)
+
+
+def test_failure_leaves_the_old_file_and_no_rest(network, tmp_path):
+    path = tmp_path / "roads.gpkg"
+    path.write_text("precious")
+    network.edges["geom"] = network.edges.geometry  # a second column of the geometry's name
+    with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the libraries raise
+        write_network(network, path, provenance=PROVENANCE, overwrite=True)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("roads.gpkg", "precious")]
+
+
+def test_unknown_suffix_and_missing_folder_are_said(network, tmp_path):
+    with pytest.raises(OutputError, match=r"Known: \.gpkg"):
+        write_network(network, tmp_path / "roads.dxf", provenance=PROVENANCE)
+    with pytest.raises(OutputError, match="no folder"):
+        write_network(network, tmp_path / "nowhere" / "roads.gpkg", provenance=PROVENANCE)

@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+from skimage.measure import euler_number, label
+from skimage.morphology import skeletonize
+
+from roadex.chains import AREA, HALF_WIDTH_SCALE, pixel_ids
+from roadex.graph import build_graph, merge_fragments, network_hash
+from roadex.skeleton import SkeletonSettings
+
+SETTINGS = SkeletonSettings(threshold=128, max_half_width=10)
+
+
+def line_image(text):
+    """Return probability from a picture: # is road."""
+    rows = [line.strip() for line in text.strip().splitlines()]
+    return np.array([[230 if c == "#" else 10 for c in row] for row in rows], dtype=np.uint8)
+
+
+def test_thin_line_is_traced_pixel_by_pixel(trace):
+    image = line_image("""
+        .......
+        .##....
+        ...#...
+        ...#...
+        ....##.
+        .......
+    """)
+    lines = merge_fragments(trace(image, 64, SETTINGS), 7)
+    assert len(lines) == 1
+    assert pixel_ids(lines).tolist() == [8, 9, 17, 24, 32, 33]
+    assert lines.codes.tolist() == [2, 3, 4, 3, 2]
+
+
+def test_junction_ends_three_lines(trace):
+    image = line_image("""
+        ...#...
+        ...#...
+        ...#...
+        #######
+    """)
+    graph = build_graph(merge_fragments(trace(image, 64, SETTINGS), 7), 4)
+    assert graph.degree.tolist().count(3) == 1
+    assert graph.n_edges == 3
+
+
+def test_ring_is_one_closed_line_from_its_smallest_pixel(trace):
+    image = line_image("""
+        .......
+        ..###..
+        .#...#.
+        .#...#.
+        ..###..
+        .......
+    """)
+    for tile_size in (64, 3, 2, 1):
+        lines = merge_fragments(trace(image, tile_size, SETTINGS), 7)
+        assert len(lines) == 1
+        assert lines.start.tolist() == lines.end.tolist() == [9]
+        assert lines.n_steps.tolist() == [10]
+
+
+def test_half_width_is_the_distance_to_the_nearest_gap(trace):
+    image = np.zeros((60, 60), dtype=np.uint8)
+    image[20:27, 5:55] = 200  # 7 px wide: the middle is 4 px from the nearest gap
+    lines = merge_fragments(trace(image, 64, SETTINGS), 60)
+    assert np.median(lines.half_width) == 4 * HALF_WIDTH_SCALE
+    assert set(lines.probability) == {200}
+
+
+def test_inside_of_wide_regions_is_marked_as_area(trace):
+    image = np.zeros((120, 120), dtype=np.uint8)
+    image[20:80, 20:80] = 200
+    lines = merge_fragments(trace(image, 50, SETTINGS), 120)
+    assert len(lines) > 0
+    assert (lines.half_width == AREA).all()
+
+
+def test_nodata_is_no_road(trace):
+    image = np.full((40, 40), 255, dtype=np.uint8)
+    assert len(merge_fragments(trace(image, 16, SETTINGS), 40)) == 0
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_lines_do_not_depend_on_the_tiles(seed, make_blobs, trace):
+    image = make_blobs(seed)
+    settings = SkeletonSettings(threshold=128, max_half_width=2 + seed % 9)
+    hashes = set()
+    for tile_size in (1000, 97, 64, 37):
+        parts = trace(image, tile_size, settings)
+        np.random.default_rng(seed).shuffle(parts)
+        hashes.add(network_hash(merge_fragments(parts, image.shape[1])))
+    assert len(hashes) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(200))
+def test_lines_of_random_masks_do_not_depend_on_the_tiles(seed, make_blobs, trace):
+    image = make_blobs(1000 + seed)
+    settings = SkeletonSettings(threshold=128, max_half_width=2 + seed % 11)
+    whole = network_hash(merge_fragments(trace(image, 1000, settings), image.shape[1]))
+    for tile_size in (128, 64, 41, 16, 13):
+        parts = trace(image, tile_size, settings)
+        assert network_hash(merge_fragments(parts[::-1], image.shape[1])) == whole
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_short_halo_would_be_seen(seed, make_blobs, trace, monkeypatch):
+    """The equality above is no accident: it breaks when tiles see too little."""
+    images = [make_blobs(seed * 100 + k) for k in range(12)]
+    settings = SkeletonSettings(threshold=128, max_half_width=8)
+    whole = [network_hash(merge_fragments(trace(i, 999, settings), i.shape[1])) for i in images]
+    monkeypatch.setattr(SkeletonSettings, "halo", property(lambda _: 3))
+    short = [network_hash(merge_fragments(trace(i, 37, settings), i.shape[1])) for i in images]
+    assert whole != short
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_skeleton_has_the_components_and_loops_of_skimage(seed, make_blobs, trace):
+    image = make_blobs(seed)
+    settings = SkeletonSettings(threshold=128, max_half_width=60)  # cuts nothing out
+    graph = build_graph(merge_fragments(trace(image, 64, settings), image.shape[1]), len(image))
+    reference = skeletonize(image >= 128)
+    n_components = label(reference, connectivity=2).max()
+    n_single = n_components - (label(reference, connectivity=2, return_num=True)[1])
+    assert n_single == 0
+    loops = n_components - euler_number(reference, connectivity=2)
+    assert graph.n_edges - graph.n_nodes + component_count(graph) == loops
+
+
+def component_count(graph):
+    from roadex.graph import group
+
+    return len(set(group(graph.n_nodes, graph.u, graph.v)))
