@@ -42,6 +42,9 @@ class NetworkEntry:
     source: str
     """Where the definition is published."""
 
+    published: str = ""
+    """Road or scene figure published for it, with what it was measured on; ``""``: none found."""
+
 
 _DLINKNET_SOURCE = "Zhou et al., CVPRW 2018; authors' code @ 7354f87"
 _LINKNET_SOURCE = "Chaurasia & Culurciello 2017, arXiv 1707.03718"
@@ -61,18 +64,21 @@ REGISTRY: Mapping[str, NetworkEntry] = MappingProxyType(
             arguments={"encoder": "resnet34", "bottleneck": None},
             summary="D-LinkNet as published, ResNet-34",
             source=_DLINKNET_SOURCE,
+            published="DeepGlobe val IoU 0.6412 (TTA)",
         ),
         "dlinknet50": NetworkEntry(
             factory="dlinknet:DLinkNet",
             arguments={"encoder": "resnet50", "bottleneck": None, "dilations": _PUBLISHED_RATES},
             summary="D-LinkNet as published, ResNet-50",
             source=_DLINKNET_SOURCE,
+            published="DeepGlobe test IoU 0.6342 (TTA)",
         ),
         "dlinknet101": NetworkEntry(
             factory="dlinknet:DLinkNet",
             arguments={"encoder": "resnet101", "bottleneck": None, "dilations": _PUBLISHED_RATES},
             summary="D-LinkNet as published, ResNet-101",
             source=_DLINKNET_SOURCE,
+            published="DeepGlobe test IoU 0.6237 (TTA, not converged)",
         ),
         "dlinknet34-lesspool": NetworkEntry(
             factory="dlinknet:DLinkNet",
@@ -90,16 +96,19 @@ REGISTRY: Mapping[str, NetworkEntry] = MappingProxyType(
             },
             summary="LinkNet of the D-LinkNet authors, ResNet-34",
             source=_DLINKNET_SOURCE,
+            published="DeepGlobe val IoU 0.6300 (TTA)",
         ),
         "unet-dlinknet": NetworkEntry(
             factory="unet_dlinknet:UNetDLinkNet",
             summary="U-Net of the D-LinkNet authors, seven poolings",
             source=_DLINKNET_SOURCE,
+            published="DeepGlobe val IoU 0.5829; 0.6176 TTA; 0.6294 TTA and augmentation",
         ),
         "linknet": NetworkEntry(
             factory="linknet:LinkNet",
             summary="LinkNet of the paper, ResNet-18",
             source=_LINKNET_SOURCE,
+            published="Cityscapes val IoU 76.44 %, CamVid IoU 69.10 %",
         ),
         "linknet-nobypass": NetworkEntry(
             factory="linknet:LinkNet",

@@ -116,6 +116,16 @@ def _stage(
     )
 
 
+def _adapter(n: int, m: int) -> nn.Module:
+    return nn.Identity() if n == m else nn.Conv2d(n, m, 1)
+
+
+def _check_repeats(repeats: Sequence[int]) -> None:
+    if len(repeats) != len(REPEATS) or min(repeats) < 1:
+        msg = f"repeats must be {len(REPEATS)} positive numbers, got {tuple(repeats)}"
+        raise ValueError(msg)
+
+
 class FCNSkips(RoadNetwork):
     """Long and short skip connections on one deep residual network [1]_.
 
@@ -143,15 +153,14 @@ class FCNSkips(RoadNetwork):
         dropout: float = 0.1,
     ) -> None:
         super().__init__(in_channels)
-        if len(repeats) != len(REPEATS) or min(repeats) < 1:
-            msg = f"repeats must be {len(REPEATS)} positive numbers, got {tuple(repeats)}"
-            raise ValueError(msg)
-        first = INITIAL_WIDTH
+        _check_repeats(repeats)
+        self.long_skip = long_skip
         simple = partial(_simple, dropout=dropout, short_skip=short_skip)
         stage = partial(_stage, dropout=dropout, short_skip=short_skip)
-        down_widths = [first << level for level in range(3)]
-        channels = [first, first, *(EXPANSION * width for width in down_widths)]
-        stages = zip(channels[1:], down_widths, repeats, strict=False)
+        first, across = INITIAL_WIDTH, INITIAL_WIDTH << 3
+        widths = [first << level for level in range(3)]
+        channels = [first, first, *(EXPANSION * width for width in widths)]
+        stages = zip(channels[1:], widths, repeats, strict=False)
         self.downs = nn.ModuleList(
             [
                 nn.Sequential(nn.Conv2d(in_channels, first, 3, padding=1), nn.Dropout(dropout)),
@@ -159,15 +168,12 @@ class FCNSkips(RoadNetwork):
                 *(stage(n, w, r, down=True, up=False) for n, w, r in stages),
             ]
         )
-        self.across = stage(channels[-1], first << 3, repeats[3], down=True, up=True)
-        # What a stage of the way up gets: its own channels with long skips, else those before it.
-        given = [EXPANSION * (first << 3), *channels[:1:-1], first]
+        self.across = stage(channels[-1], across, repeats[3], down=True, up=True)
+        # With long skips a stage of the way up takes the channels of its partner on the way down.
+        given = [EXPANSION * across, *channels[:1:-1], first]
         taken = channels[::-1] if long_skip else given
-        self.long_skips = nn.ModuleList(
-            nn.Conv2d(n, m, 1) if n != m else nn.Identity()
-            for n, m in zip(given, taken, strict=True)
-        )
-        stages = zip(taken, down_widths[::-1], repeats[4:], strict=False)
+        self.long_skips = nn.ModuleList(map(_adapter, given, taken))
+        stages = zip(taken, widths[::-1], repeats[4:], strict=False)
         self.ups = nn.ModuleList(
             [
                 *(stage(n, w, r, down=False, up=True) for n, w, r in stages),
@@ -176,7 +182,6 @@ class FCNSkips(RoadNetwork):
             ]
         )
         self.head = nn.Conv2d(first, 1, 1)
-        self.long_skip = long_skip
         self._initialise()
 
     def _initialise(self) -> None:
