@@ -1,0 +1,62 @@
+# make demo    a generated scene with known roads through the whole program, into demo/
+# make test    the tests that need nothing but this checkout
+# make lint    style, types and import contracts
+#
+# Every target first makes or updates .venv by itself. Nothing but the package index is reached.
+#   make test PYTHON=python3.12          which Python to use (3.11, 3.12 or 3.13)
+#   make env TORCH_INDEX=https://download.pytorch.org/whl/cpu
+#                                        take torch and torchvision from there: 0.3 GB, not 5 GB,
+#                                        for machines without an NVIDIA GPU
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo
+TORCH_INDEX ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.up-to-date
+TORCH_PAIR := grep -E '^torch(vision)?==' constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+
+env: $(STAMP)
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "roadex needs Python 3.11, 3.12 or 3.13, and there is no '$(PYTHON)' here." >&2; \
+	  echo "Install one, or say where it is: make env PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "roadex needs Python 3.11, 3.12 or 3.13; '$(PYTHON)' is $$($(PYTHON) -V 2>&1)." >&2; \
+	  echo "Say which one to use: make env PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot make virtual environments: its venv module is missing." >&2; \
+	  echo "On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamp is written last: an installation that was cut off is taken up again.
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --index-url $(TORCH_INDEX) \
+	  $$($(TORCH_PAIR)))
+	$(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt -e ".[dev]"
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/roadex demo -o $(DEMO) --overwrite
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(DEMO) out build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find roadex tests benchmarks workflows docs -name __pycache__ -type d -prune -exec rm -rf {} +
