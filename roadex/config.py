@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +29,9 @@ NODATA = 255
 
 DEFAULT_MODEL = "roadex-light"
 """The model that comes with roadex and is used where none is named."""
+
+TTA_NAMES = ("none", "flip", "d4")
+"""Test-time augmentations: one view, 4 flips, or all 8 flips and quarter turns."""
 
 
 class _Settings:
@@ -161,6 +164,48 @@ class OutputConfig(_Settings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PredictConfig(_Settings):
+    """How road probability is computed."""
+
+    model: str = DEFAULT_MODEL
+    """Name of a packaged model or path of a model file."""
+
+    tta: str = "d4"
+    """Test-time augmentation: ``none``, ``flip`` (4 views) or ``d4`` (all 8 flips and turns)."""
+
+    bands: tuple[int, ...] | None = None
+    """Band numbers of the scene from 1, in the model's order; None finds them by itself."""
+
+    native_gsd: bool = False
+    """Predict on the scene's own pixels instead of bringing them to the model's pixel size."""
+
+    def __post_init__(self) -> None:
+        _require(self.tta in TTA_NAMES, f"tta must be one of {', '.join(TTA_NAMES)}, got {self.tta!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterConfig(_Settings):
+    """Where the work is done."""
+
+    scheduler: str | None = None
+    """Address of a running Dask scheduler; None starts workers on this machine."""
+
+    workers: int | None = None
+    """Worker processes on this machine; None is one per core, fewer where memory is short."""
+
+    retries: int = 2
+    """How often a tile that failed is tried again before it is reported."""
+
+    tiles_in_flight: int = 3
+    """Tiles submitted per worker thread at any time: what bounds memory and scheduler load."""
+
+    def __post_init__(self) -> None:
+        _require(self.workers is None or self.workers > 0, f"workers must be positive, got {self.workers}")
+        _require(self.retries >= 0, f"retries must not be negative, got {self.retries}")
+        _require(self.tiles_in_flight > 0, "tiles_in_flight must be positive")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentConfig(_Settings):
     """Random changes to training chips. Flips and quarter turns are always on."""
 
@@ -259,8 +304,16 @@ class ScoreConfig(_Settings):
     threshold: float = 0.5
     """A pixel is road where its probability is at least this."""
 
+    prediction_values: str = "auto"
+    truth_values: str = "auto"
+    """What stored values mean: ``auto``, ``0-1`` or ``0-255`` (masks), ``probability``,
+    ``probability-254`` or ``probability-255`` (1, 254 or 255 is certainly road)."""
+
     tile_size: int = 1024
     """Side of the windows in which rasters are read and for which rows are written, in pixels."""
+
+    line_cell_m: float = 500.0
+    """Side of the squares for which rows are written where lines are compared."""
 
     relaxed_radius_px: int = 3
     """Slack of the relaxed pixel scores (Mnih 2010: 3 px at 1 m)."""
@@ -322,7 +375,7 @@ class ScoreConfig(_Settings):
         _require(0 < self.line_heading_deg <= 90, "line_heading_deg must lie in (0, 90]")
         positive = (
             "tile_size", "betti_window_px", "calibration_bins", "line_width_m", "line_buffer_m",
-            "line_step_m", "apls_spacing_m", "apls_snap_m", "apls_sources", "topo_radius_m",
+            "line_step_m", "line_cell_m", "apls_spacing_m", "apls_snap_m", "apls_sources", "topo_radius_m",
             "topo_spacing_m", "topo_step_m", "topo_match_m", "topo_starts", "junction_radius_m",
             "bootstrap_samples",
         )  # fmt: skip
@@ -340,14 +393,45 @@ class RunConfig(_Settings):
     """All settings of one ``roadex run``."""
 
     tiling: TilingConfig = field(default_factory=TilingConfig)
+    predict: PredictConfig = field(default_factory=PredictConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
     vector: VectorConfig = field(default_factory=VectorConfig)
 
-    @classmethod
-    def from_toml(cls, path: str | Path) -> Self:
-        """Read the settings from a TOML file with one table per stage."""
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Read a TOML file of settings, unchecked.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        msg = f"cannot read settings from {path}: {error}"
+        raise ConfigError(msg) from error
+
+
+def settings_from_text(assignments: Iterable[str]) -> dict[str, Any]:
+    """Turn ``group.name=value`` texts into nested settings; values are TOML, or plain strings.
+
+    Raises
+    ------
+    ConfigError
+        If a text has no ``=``.
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        path, separator, text = assignment.partition("=")
+        if not separator:
+            msg = f"a setting is given as NAME=VALUE, got {assignment!r}"
+            raise ConfigError(msg)
+        *groups, name = path.strip().split(".")
+        target = values
+        for group in groups:
+            target = target.setdefault(group, {})
         try:
-            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            msg = f"cannot read settings from {path}: {error}"
-            raise ConfigError(msg) from error
-        return cls.from_dict(values)
+            target[name] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            target[name] = text
+    return values

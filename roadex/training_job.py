@@ -8,14 +8,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import tomllib
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from roadex.config import TrainConfig
+from roadex.config import TrainConfig, read_toml, settings_from_text
 from roadex.datasets import find_labelled_scenes
 from roadex.datasets.labelled import LabelledScene
 from roadex.datasets.sampling import WeightedScenes
@@ -89,32 +87,8 @@ def run_training_job(job: TrainingJob) -> Path:
 
 
 def _read_config(job: TrainingJob) -> TrainConfig:
-    values: dict[str, Any] = {}
-    if job.config_path is not None:
-        try:
-            values = tomllib.loads(job.config_path.read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            msg = f"cannot read settings from {job.config_path}: {error}"
-            raise ConfigError(msg) from error
-    for setting in job.settings:
-        name, separator, text = setting.partition("=")
-        if not separator:
-            msg = f"--set takes NAME=VALUE, got {setting!r}"
-            raise ConfigError(msg)
-        target = values
-        *groups, leaf = name.split(".")
-        for group in groups:
-            target = target.setdefault(group, {})
-        target[leaf] = _parse(text)
-    return TrainConfig.from_dict(values)
-
-
-def _parse(text: str) -> Any:
-    """Read a TOML value; what is none is a string."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+    values = read_toml(job.config_path) if job.config_path is not None else {}
+    return TrainConfig.from_dict(values | settings_from_text(job.settings))
 
 
 def _weighted_scenes(specification: str) -> WeightedScenes:

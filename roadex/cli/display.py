@@ -1,0 +1,85 @@
+"""Progress bars and result tables on the screen."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from roadex.pipeline.report import RunResult
+
+
+class Bars:
+    """One progress bar with ETA per stage; a display of :mod:`roadex.pipeline.watch`."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:<10}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def start(self, stage: str, total: int) -> None:
+        """Show the bar of a stage."""
+        self._tasks[stage] = self._progress.add_task(stage, total=total)
+
+    def advance(self, stage: str) -> None:
+        """Move the bar of a stage."""
+        self._progress.advance(self._tasks[stage])
+
+    def finish(self, stage: str) -> None:
+        """Stop the bar of a stage; one of a single step is full."""
+        task = self._tasks[stage]
+        if self._progress.tasks[task].total == 1:
+            self._progress.update(task, completed=1)
+        self._progress.stop_task(task)
+
+
+def show_result(result: RunResult, console: Console) -> None:
+    """Print warnings, the table of totals, and where the files are."""
+    summary: dict[str, Any] = result.summary
+    for warning in summary["warnings"]:
+        console.print(f"[yellow]Warning:[/yellow] {warning}", highlight=False)
+    table = Table(show_header=False, box=None, pad_edge=False)
+    rows = {
+        "roads": f"{summary['road_km']:,.1f} km",
+        "network": f"{summary['edges']:,} edges, {summary['nodes']:,} nodes, "
+        f"{summary['components']:,} components",
+        "speed": f"{summary['megapixels_per_second']:.2f} Mpx/s over {summary['megapixels']:.1f} Mpx",
+        "memory": f"{summary['peak_memory_bytes'] / 1e9:.2f} GB at most, all processes together",
+        "time": ", ".join(f"{stage} {value:.1f} s" for stage, value in summary["seconds"].items()),
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    console.print(table, highlight=False)
+    for path in (result.network, result.probability, result.preview, result.report):
+        console.print(f"  {path}", highlight=False, soft_wrap=True)

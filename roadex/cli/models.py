@@ -1,0 +1,227 @@
+"""``roadex models``: list, show, import and export models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from roadex.cli.options import OVERWRITE
+from roadex.errors import ModelError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EXPORTS = (".onnx", ".pt2")
+
+
+@click.group()
+def models() -> None:
+    """List, show, import and export models.
+
+    A network is an architecture; a model is a network with weights and a description of itself.
+
+    \b
+    Examples:
+      roadex models list
+      roadex models show roadex-light
+    """
+
+
+@models.command("list")
+@click.option("--counts", is_flag=True, help="Add parameters and multiply-adds (some seconds).")
+@click.option("--markdown", is_flag=True, help="Print the tables of the documentation.")
+def list_(counts: bool, markdown: bool) -> None:
+    """List the models that come with roadex, and all networks.
+
+    \b
+    Examples:
+      roadex models list
+      roadex models list --counts
+    """
+    from roadex.models import REGISTRY, SMP_PATTERN
+    from roadex.models.modelfile import packaged_models, read_metadata
+
+    if markdown:
+        from roadex.models.counts import markdown_encoders, markdown_networks
+
+        click.echo(f"{markdown_networks()}\n\n{markdown_encoders()}")
+        return
+    described = ((name, read_metadata(name)) for name in packaged_models())
+    _print_table(
+        ("model", "network", "m/pixel", "bands", "licence"),
+        (
+            (name, m.network, f"{m.gsd_m:g}", m.channel_order, str(m.training.get("licence", "")))
+            for name, m in described
+        ),
+    )
+    columns = ("parameters", "GMAC at 1024 px") if counts else ()
+    _print_table(
+        ("network", *columns, "what it is"),
+        (
+            (name, *(_counts(name) if counts else ()), entry.summary)
+            for name, entry in REGISTRY.items()
+        ),
+    )
+    click.echo(f"and {SMP_PATTERN}: any architecture of segmentation-models-pytorch")
+
+
+@models.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Show what a model or a network is.
+
+    NAME is a packaged model, a model file, or a network.
+
+    \b
+    Examples:
+      roadex models show roadex-light
+      roadex models show runs/delhi.safetensors
+      roadex models show dlinknet
+    """
+    from roadex.models import REGISTRY, SMP_PREFIX
+
+    is_network = name in REGISTRY or name.startswith(SMP_PREFIX)
+    _print_table((), _network_rows(name) if is_network else _model_rows(name))
+
+
+@models.command("import")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file to write."
+)
+@click.option("--name", help="Name of the model.  [default: that of the checkpoint]")
+@click.option("--float32", is_flag=True, help="Keep the weights in 32 bits; the default is 16.")
+@OVERWRITE
+def import_(
+    checkpoint: Path, output: Path, name: str | None, float32: bool, overwrite: bool
+) -> None:
+    """Turn a published D-LinkNet checkpoint into a model.
+
+    Reads .th and .pth files of the D-LinkNet code: D-LinkNet34, 50, 101, its form with less
+    pooling, LinkNet34 and the U-Net. Nothing in the file is executed.
+
+    \b
+    Example:
+      roadex models import log01_dink34.th -o dlinknet34-deepglobe.safetensors
+    """
+    _refuse_existing(output, overwrite)
+    import torch
+
+    from roadex.models.checkpoints import import_checkpoint
+    from roadex.models.modelfile import save_model
+
+    network, metadata = import_checkpoint(checkpoint, name=name)
+    save_model(network, metadata, output, dtype=torch.float32 if float32 else torch.float16)
+    click.echo(
+        f"{output}: {metadata.network}, {metadata.channel_order}, {metadata.gsd_m:g} m/pixel"
+    )
+
+
+@models.command()
+@click.argument("name")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="File to write: .onnx for Deepness (QGIS) and GeoDeep, .pt2 for PyTorch.",
+)
+@click.option(
+    "--tile-size", type=int, metavar="PIXELS", help="Side of the tile it takes.  [default: 512]"
+)
+@OVERWRITE
+def export(name: str, output: Path, tile_size: int | None, overwrite: bool) -> None:
+    """Write a model for other programs.
+
+    NAME is a packaged model or a model file.
+
+    \b
+    Examples:
+      roadex models export roadex-light -o roads.onnx
+      roadex models export runs/delhi.safetensors -o delhi.pt2 --tile-size 1024
+    """
+    if output.suffix not in EXPORTS:
+        msg = f"{output}: the name must end in {' or '.join(EXPORTS)}"
+        raise OutputError(msg)
+    _refuse_existing(output, overwrite)
+    from roadex.models.export import VIEWER_TILE_SIZE, export_onnx, export_program
+    from roadex.models.modelfile import load_model
+
+    write = export_onnx if output.suffix == ".onnx" else export_program
+    write(load_model(name), output, tile_size=tile_size or VIEWER_TILE_SIZE)
+    click.echo(str(output))
+
+
+def _refuse_existing(output: Path, overwrite: bool) -> None:
+    if output.exists() and not overwrite:
+        msg = f"{output} exists already; replace it with --overwrite"
+        raise OutputError(msg)
+
+
+def _counts(name: str) -> tuple[str, str]:
+    from roadex.models.counts import count_network
+
+    count = count_network(name)
+    return f"{count.parameters:,}", f"{count.multiply_adds / 1e9:.1f}"
+
+
+def _network_rows(name: str) -> list[tuple[str, str]]:
+    from roadex.models import network_arguments, network_entry
+
+    entry = network_entry(name)
+    parameters, gmac = _counts(name)
+    return [
+        ("network", name),
+        ("what", entry.summary),
+        ("definition", entry.source),
+        ("published", entry.published or "nothing found"),
+        ("parameters", parameters),
+        ("GMAC at 1024 px", gmac),
+        *((f"  {option}", repr(value)) for option, value in network_arguments(name).items()),
+    ]
+
+
+def _model_rows(name: str) -> list[tuple[str, str]]:
+    from roadex.models.modelfile import model_path, read_metadata, read_sha256
+
+    try:
+        path = model_path(name)
+    except ModelError as error:
+        msg = f"{error}; nor is it a network"
+        raise ModelError(msg) from error
+    metadata = read_metadata(path)
+    low, high = metadata.gsd_range_m
+    rows = [
+        ("model", metadata.name),
+        ("file", f"{path} ({path.stat().st_size / 1e6:.1f} MB)"),
+        ("sha256", read_sha256(path)),
+        ("network", metadata.network),
+        *((f"  {option}", repr(value)) for option, value in metadata.arguments.items()),
+        ("bands", ", ".join(metadata.bands)),
+        ("input", f"x * {_short(metadata.scale)} + {_short(metadata.offset)}, x in 0-255"),
+        ("m/pixel", f"{metadata.gsd_m:g}, trained on {low:g} to {high:g}"),
+        ("thresholds", f"{metadata.threshold_low:g} low, {metadata.threshold_high:g} high"),
+        ("tta", metadata.tta),
+    ]
+    for title, facts in (("training", metadata.training), ("validation", metadata.validation)):
+        rows.append((title, "" if facts else "not said"))
+        rows.extend((f"  {fact}", str(value)) for fact, value in facts.items())
+    rows.append(("written by", f"roadex {metadata.roadex_version}"))
+    return rows
+
+
+def _short(values: tuple[float, ...]) -> str:
+    texts = [f"{value:.6g}" for value in values]
+    return texts[0] if len(set(texts)) == 1 else f"({', '.join(texts)})"
+
+
+def _print_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header, show_header=bool(header), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table, highlight=False, markup=False)

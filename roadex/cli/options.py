@@ -1,0 +1,96 @@
+"""Options that several verbs share, and the settings they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from roadex.config import PredictConfig, RunConfig, TilingConfig, read_toml, settings_from_text
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace results that exist already.")
+CONFIG = click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), metavar="TOML",
+    help="File with settings; options on the command line go over it.",
+)  # fmt: skip
+SET = click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE",
+    help="Any setting by its name, such as vector.min_spur_m=20; repeatable.",
+)  # fmt: skip
+TILE_SIZE = click.option(
+    "--tile-size", type=int, metavar="PIXELS",
+    help=f"Side of the tiles, a multiple of 32.  [default: {TilingConfig().core_size}]",
+)  # fmt: skip
+PREDICT: tuple[Decorator, ...] = (
+    click.option(
+        "-m", "--model", metavar="NAME|FILE",
+        help=f"Model to use, see `roadex models list`.  [default: {PredictConfig().model}]",
+    ),
+    click.option(
+        "--tta", type=click.Choice(["none", "flip", "d4"]),
+        help=f"Average over no, 4 or 8 flips and turns.  [default: {PredictConfig().tta}]",
+    ),
+    click.option("--bands", metavar="1,2,3", help="Bands of the scene in the model's order."),
+    click.option("--native-gsd", is_flag=True, default=None, help="Do not resample to the model's pixel size."),
+)  # fmt: skip
+CLUSTER: tuple[Decorator, ...] = (
+    click.option("--workers", type=int, help="Worker processes on this machine.  [default: one per core]"),
+    click.option("--scheduler", metavar="ADDRESS", help="Running Dask scheduler, such as tcp://host:8786."),
+)  # fmt: skip
+
+_PLACES = {
+    "tile_size": "tiling.core_size",
+    "model": "predict.model",
+    "tta": "predict.tta",
+    "bands": "predict.bands",
+    "native_gsd": "predict.native_gsd",
+    "workers": "cluster.workers",
+    "scheduler": "cluster.scheduler",
+}
+"""Option to the setting it stands for."""
+
+
+def with_options(*decorators: Decorator | tuple[Decorator, ...]) -> Decorator:
+    """Put options (or groups of them) onto a command, in the order given."""
+    flat = [d for item in decorators for d in (item if isinstance(item, tuple) else (item,))]
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for decorator in reversed(flat):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def build_config(options: dict[str, Any]) -> RunConfig:
+    """Make the settings from file, ``--set`` and options, in rising rank."""
+    values = read_toml(options["config_path"]) if options.get("config_path") else {}
+    _merge(values, settings_from_text(options.get("settings", ())))
+    for option, place in _PLACES.items():
+        if options.get(option) is not None:
+            group, _, name = place.partition(".")
+            values.setdefault(group, {})[name] = options[option]
+    bands = values.get("predict", {}).get("bands")
+    if isinstance(bands, str):
+        values["predict"]["bands"] = _band_numbers(bands)
+    return RunConfig.from_dict(values)
+
+
+def _band_numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        msg = f"--bands takes numbers separated by commas, such as 1,2,3; got {text!r}"
+        raise click.UsageError(msg) from error
+
+
+def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
+    for name, value in other.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _merge(into[name], value)
+        else:
+            into[name] = value

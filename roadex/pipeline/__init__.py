@@ -1,0 +1,1 @@
+"""The stages put together on Dask; the only place that knows it."""

@@ -1,0 +1,146 @@
+"""What a run leaves behind: its files, and a report of how they came about."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from roadex.config import RunConfig
+from roadex.errors import OutputError
+from roadex.network import RoadNetwork
+from roadex.pipeline.plan import RunPlan
+
+_REPORTED_PACKAGES = ("roadex", "torch", "rasterio", "shapely", "geopandas", "numpy", "distributed")
+
+
+@dataclass(slots=True, kw_only=True)
+class RunResult:
+    """Paths and figures of one run."""
+
+    folder: Path
+    summary: dict[str, Any] = field(default_factory=dict)
+    """``road_km, edges, nodes, components, megapixels, megapixels_per_second, seconds`` (per
+    stage), ``peak_memory_bytes``, ``failed_tiles``, ``warnings``."""
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> Self:
+        """Describe the results that a run will put into ``folder``."""
+        return cls(folder=folder)
+
+    @property
+    def network(self) -> Path:
+        """The road network."""
+        return self.folder / "roads.gpkg"
+
+    @property
+    def probability(self) -> Path:
+        """The probability raster."""
+        return self.folder / "probability.tif"
+
+    @property
+    def preview(self) -> Path:
+        """The picture."""
+        return self.folder / "preview.png"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.folder / "report.json"
+
+    def claim(self, *, overwrite: bool) -> None:
+        """Make the folder and make sure that results can be written there.
+
+        Raises
+        ------
+        OutputError
+            If there are results already, or the folder cannot be written to.
+        """
+        for path in (self.network, self.probability, self.preview, self.report):
+            if path.exists() and not overwrite:
+                msg = f"{path} exists; choose another folder with -o or add --overwrite"
+                raise OutputError(msg)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"cannot make the output folder {self.folder}: {error.strerror}"
+            raise OutputError(msg) from error
+        if not os.access(self.folder, os.W_OK):
+            msg = f"cannot write to {self.folder}; choose another folder with -o"
+            raise OutputError(msg)
+
+    def complete(
+        self,
+        network: RoadNetwork,
+        plan: RunPlan,
+        seconds: dict[str, float],
+        peak_memory_bytes: int,
+        failed_tiles: dict[str, str],
+    ) -> None:
+        """Fill in the figures."""
+        megapixels = float(np.prod(plan.grid.shape)) / 1e6
+        edges = network.edges
+        self.summary = {
+            "road_km": round(float(edges["length_m"].sum()) / 1000, 3),
+            "edges": len(edges),
+            "nodes": len(network.nodes),
+            "components": int(edges["component_id"].nunique()),
+            "megapixels": round(megapixels, 3),
+            "megapixels_per_second": round(megapixels / max(1e-9, sum(seconds.values())), 3),
+            "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
+            "peak_memory_bytes": peak_memory_bytes,
+            "failed_tiles": failed_tiles,
+            "warnings": list(plan.warnings),
+        }
+
+
+def provenance(plan: RunPlan, config: RunConfig) -> dict[str, Any]:
+    """Return how a network came about, as it goes into the network file and the report.
+
+    Nothing in it depends on when or where a run takes place.
+    """
+    return {
+        "roadex": version("roadex"),
+        "scene": {
+            "files": [Path(path).name for path in plan.scene.paths],
+            "shape": plan.scene.shape,
+            "crs": plan.scene.crs.to_string(),
+            "gsd_m": round(plan.scene.gsd_m, 4),
+            "bands": plan.scene.bands,
+            "dtype": plan.scene.dtype,
+        },
+        "work_grid": {
+            "shape": plan.grid.shape,
+            "crs": plan.grid.crs.to_string(),
+            "gsd_m": round(plan.grid.gsd_m, 4),
+            "is_native": plan.grid.is_native,
+        },
+        "model": {"name": plan.model.name, "sha256": plan.model_sha256},
+        "config": {name: config.to_dict()[name] for name in ("tiling", "predict", "vector")},
+    }
+
+
+def write_report(result: RunResult, plan: RunPlan, config: RunConfig, *, began: float) -> None:
+    """Write ``report.json``."""
+    content = provenance(plan, config) | {
+        "scene_identity": plan.scene.identity,
+        "scene_paths": list(plan.scene.paths),
+        "run_key": plan.key,
+        "tiles": len(plan.tiles),
+        "versions": {name: version(name) for name in _REPORTED_PACKAGES}
+        | {"python": platform.python_version()},
+        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+        "started": datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds"),
+        "cluster": config.cluster.to_dict(),
+        "result": result.summary,
+    }
+    partial = result.report.with_name(f".{result.report.name}.partial")
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.replace(result.report)

@@ -1,0 +1,57 @@
+"""Fixtures: small rasters made on the spot, and the folder of real imagery where there is one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+
+RED_GREEN_BLUE = ("red", "green", "blue", "alpha")
+
+
+@pytest.fixture
+def make_scene(tmp_path):
+    """Return a function that writes a GeoTIFF; what is not given is an 8-bit RGB scene at 1 m."""
+
+    def make(
+        name: str = "scene.tif",
+        *,
+        shape: tuple[int, int] = (96, 128),
+        bands: int = 3,
+        dtype: str = "uint8",
+        crs: str | None = "EPSG:32633",
+        transform: Affine | None = Affine(1, 0, 500_000, 0, -1, 5_400_000),  # noqa: B008
+        values: np.ndarray | None = None,
+        colours: tuple[str, ...] | None = None,
+        **profile: object,
+    ) -> Path:
+        if values is None:
+            rng = np.random.default_rng(0)
+            values = rng.integers(20, 200, (bands, *shape)).astype(dtype)
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if transform is not None:
+            profile["transform"] = transform
+        with rasterio.open(
+            path, "w", driver="GTiff", count=values.shape[0], height=values.shape[1],
+            width=values.shape[2], dtype=values.dtype, crs=crs, **profile,
+        ) as raster:  # fmt: skip
+            raster.write(values)
+            if colours:
+                raster.colorinterp = [rasterio.enums.ColorInterp[c] for c in colours]
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real imagery, or skip."""
+    folder = os.environ.get("ROADEX_TEST_DATA")
+    if not folder:
+        pytest.skip("ROADEX_TEST_DATA is not set: no real imagery here")
+    return Path(folder)

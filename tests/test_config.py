@@ -1,0 +1,56 @@
+"""Settings: one place for defaults, checked when built, read from TOML and text."""
+
+import dataclasses
+
+import pytest
+
+from roadex import config
+from roadex.config import RunConfig, TilingConfig, read_toml, settings_from_text
+from roadex.errors import ConfigError
+
+SETTINGS = [
+    kind
+    for kind in vars(config).values()
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind)
+]
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_defaults_are_valid_and_survive_a_round_trip(kind):
+    assert kind.from_dict(kind().to_dict()) == kind()
+
+
+def test_unknown_setting_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match=r"core_sice.*core_size"):
+        TilingConfig.from_dict({"core_sice": 512})
+
+
+def test_value_out_of_range_is_refused():
+    with pytest.raises(ConfigError, match="halo"):
+        RunConfig.from_dict({"tiling": {"halo": -1}})
+
+
+def test_file_sets_nested_settings(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text('[tiling]\ncore_size = 512\n[predict]\ntta = "none"\n')
+    settings = RunConfig.from_dict(read_toml(path))
+    assert (settings.tiling.core_size, settings.predict.tta) == (512, "none")
+
+
+def test_broken_file_is_an_error_with_its_name(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text("[tiling\n")
+    with pytest.raises(ConfigError, match=r"run\.toml"):
+        read_toml(path)
+
+
+def test_text_becomes_typed_nested_settings():
+    assert settings_from_text(["a.b=1.5", "a.c=true", "d=plain words"]) == {
+        "a": {"b": 1.5, "c": True},
+        "d": "plain words",
+    }
+
+
+def test_text_without_value_is_refused():
+    with pytest.raises(ConfigError, match="NAME=VALUE"):
+        settings_from_text(["tiling.halo"])

@@ -1,0 +1,115 @@
+"""Stored probability, the tile store, and the finished raster."""
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.windows import Window
+
+from roadex.config import NODATA, TilingConfig
+from roadex.errors import OutputError
+from roadex.probability import ProbabilityProfile, TileStore, decode, encode, probability_writer
+from roadex.tiles import plan_tiles
+
+TILE = plan_tiles((40, 50), TilingConfig(core_size=64))[0]
+PROFILE = ProbabilityProfile(
+    (700, 600), CRS.from_epsg(32633), Affine(1, 0, 5e5, 0, -1, 54e5), {"ROADEX_VERSION": "test"}
+)
+
+
+def test_decode_undoes_encode_within_half_a_level():
+    probability = np.linspace(0, 1, 1001, dtype=np.float32).reshape(7, 143)
+    assert np.abs(decode(encode(probability)) - probability).max() <= 0.5 / 254 + 1e-6
+
+
+def test_certain_values_are_exact():
+    np.testing.assert_array_equal(encode(np.array([[0, 1]], np.float32)), [[0, 254]])
+    np.testing.assert_array_equal(decode(np.array([[0, 254]], np.uint8)), [[0, 1]])
+
+
+def test_pixels_without_imagery_are_nodata_and_nan():
+    stored = encode(np.ones((1, 2), np.float32), np.array([[True, False]]))
+    np.testing.assert_array_equal(stored, [[254, NODATA]])
+    assert np.isnan(decode(stored)[0, 1])
+
+
+@pytest.fixture(params=["folder", "url"])
+def store(request, tmp_path):
+    if request.param == "folder":
+        yield TileStore(str(tmp_path / "tiles"))
+    else:
+        store = TileStore(f"memory://{tmp_path.name}/tiles")
+        yield store
+        store.remove()
+
+
+@pytest.fixture
+def stored():
+    return np.random.default_rng(0).integers(0, 255, (40, 50)).astype(np.uint8)
+
+
+def test_store_returns_what_was_written(store, stored):
+    store.write(TILE, stored)
+    np.testing.assert_array_equal(store.read(TILE), stored)
+    assert store.keys() == {TILE.key}
+
+
+def test_missing_tile_is_none(store):
+    assert store.read(TILE) is None
+    assert store.keys() == set()
+
+
+def test_store_can_be_removed(store, stored):
+    store.write(TILE, stored)
+    store.remove()
+    assert store.keys() == set()
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[:-5], lambda c: c[:40] + b"x" + c[41:], lambda c: b""])
+def test_damaged_tile_counts_as_missing(tmp_path, stored, damage):
+    store = TileStore(str(tmp_path))
+    store.write(TILE, stored)
+    path = tmp_path / TILE.key
+    path.write_bytes(damage(path.read_bytes()))
+    assert store.read(TILE) is None
+
+
+def test_half_written_tile_is_not_seen(tmp_path):
+    (tmp_path / f"{TILE.key}.0123.partial").write_bytes(b"half")
+    assert TileStore(str(tmp_path)).keys() == set()
+
+
+def test_raster_is_a_cog_with_scale_nodata_and_tags(tmp_path):
+    from rio_cogeo.cogeo import cog_validate
+
+    path = tmp_path / "probability.tif"
+    values = np.random.default_rng(0).integers(0, 256, PROFILE.shape).astype(np.uint8)
+    with probability_writer(path, PROFILE) as raster:
+        raster.write(values, 1, window=Window(0, 0, 600, 700))
+    valid, errors, warnings = cog_validate(path)
+    assert (valid, errors, warnings) == (True, [], [])
+    with rasterio.open(path) as raster:
+        np.testing.assert_array_equal(raster.read(1), values)
+        assert raster.nodata == NODATA
+        assert raster.scales[0] == pytest.approx(1 / 254)
+        assert raster.tags()["ROADEX_VERSION"] == "test"
+        assert raster.transform == PROFILE.transform
+    assert [p.name for p in tmp_path.iterdir()] == ["probability.tif"]
+
+
+def test_failure_leaves_the_old_raster(tmp_path):
+    path = tmp_path / "probability.tif"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError, match="boom"), probability_writer(path, PROFILE):
+        raise RuntimeError("boom")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["probability.tif"]
+
+
+def test_unwritable_folder_is_an_output_error(tmp_path):
+    with (
+        pytest.raises(OutputError, match="cannot write"),
+        probability_writer(tmp_path / "missing" / "p.tif", PROFILE),
+    ):
+        pass
