@@ -20,7 +20,14 @@ from roadex.errors import ModelError
 if TYPE_CHECKING:
     from roadex.models.base import RoadNetwork
 
-__all__ = ["REGISTRY", "NetworkEntry", "create_network", "network_entry", "network_names"]
+__all__ = [
+    "REGISTRY",
+    "NetworkEntry",
+    "create_network",
+    "network_arguments",
+    "network_entry",
+    "network_names",
+]
 
 SMP_PREFIX = "smp:"
 SMP_PATTERN = "smp:ARCH/ENCODER"
@@ -179,7 +186,7 @@ def network_entry(name: str) -> NetworkEntry:
 def _smp_entry(name: str) -> NetworkEntry:
     arch, slash, encoder = name.removeprefix(SMP_PREFIX).partition("/")
     if not (arch and slash and encoder):
-        msg = f"{name!r} names no network; write {SMP_PATTERN}, such as smp:unetplusplus/mit_b2"
+        msg = f"{name!r} names no network; write {SMP_PATTERN}, such as smp:unetplusplus/resnet34"
         raise ModelError(msg)
     return NetworkEntry(
         factory="smp_network:SmpNetwork",
@@ -211,12 +218,29 @@ def create_network(name: str, *, in_channels: int = 3, **arguments: Any) -> Road
     ModelError
         If the name or an argument is unknown.
     """
-    entry = network_entry(name)
-    module_name, _, attribute = entry.factory.partition(":")
+    factory = _factory(name)
+    _check_arguments(name, factory, arguments)
+    return factory(in_channels, **{**network_entry(name).arguments, **arguments})
+
+
+def network_arguments(name: str) -> dict[str, Any]:
+    """Return the options that :func:`create_network` takes for ``name``, with their defaults.
+
+    Raises
+    ------
+    ModelError
+        If no network has this name.
+    """
+    parameters = inspect.signature(_factory(name)).parameters.values()
+    options = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return options | dict(network_entry(name).arguments)
+
+
+def _factory(name: str) -> Callable[..., RoadNetwork]:
+    module_name, _, attribute = network_entry(name).factory.partition(":")
     module = importlib.import_module(f"roadex.models.{module_name}")
     factory: Callable[..., RoadNetwork] = getattr(module, attribute)
-    _check_arguments(name, factory, arguments)
-    return factory(in_channels, **{**entry.arguments, **arguments})
+    return factory
 
 
 def _check_arguments(name: str, factory: Callable[..., Any], arguments: Mapping[str, Any]) -> None:

@@ -197,7 +197,7 @@ def save_model(
         If weights are not finite (in ``dtype``), or the metadata describe another network.
     """
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     path = Path(path)
     if path.suffix != ".safetensors":
@@ -209,7 +209,7 @@ def save_model(
     header = {"roadex": text, "sha256": _sha256(text, kept)}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    save_file(kept, partial, metadata=header)
+    partial.write_bytes(save(kept, metadata=header))
     partial.replace(path)
     return path
 
