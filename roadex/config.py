@@ -389,6 +389,21 @@ class ScoreConfig(_Settings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DemoConfig(_Settings):
+    """What scene ``roadex demo`` makes."""
+
+    seed: int = 1
+    """Another seed is another place."""
+
+    size: int = 1280
+    """Rows and columns of the scene, 1 m each."""
+
+    def __post_init__(self) -> None:
+        _require(self.seed >= 0, f"the seed must not be negative, got {self.seed}")
+        _require(256 <= self.size <= 8192, f"the size must be 256 to 8192 pixels, got {self.size}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig(_Settings):
     """All settings of one ``roadex run``."""
 
