@@ -1,0 +1,184 @@
+"""``roadex score``: compare roads with the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from roadex.config import ScoreConfig
+
+DEFAULT_COMMAND = "files"
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_DEFAULTS = ScoreConfig()
+
+
+class _ScoreGroup(click.Group):
+    """A group that takes ``PRED TRUTH`` where no command is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        asks_for_help = bool(args) and args[0] in ("-h", "--help")
+        if args and args[0] not in self.commands and not asks_for_help:
+            args = [DEFAULT_COMMAND, *args]
+        return super().parse_args(ctx, args)
+
+
+def _score_options(command: Any) -> Any:
+    """Add the settings that all ways of scoring share."""
+    options = [
+        click.option(
+            "--threshold",
+            type=float,
+            default=_DEFAULTS.threshold,
+            show_default=True,
+            help="Road where the probability is at least this.",
+        ),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Any setting of ScoreConfig, as apls_snap_m=8; repeatable.",
+        ),
+        click.option(
+            "--prediction-values",
+            default=_DEFAULTS.prediction_values,
+            show_default=True,
+            help="auto, 0-1, 0-255, probability, probability-254 or probability-255.",
+        ),
+        click.option(
+            "--truth-values",
+            default=_DEFAULTS.truth_values,
+            show_default=True,
+            help="The same for the truth.",
+        ),
+        click.option("--json", "json_path", type=_FILE, help="Write everything to this file."),
+        click.option("--csv", "csv_path", type=_FILE, help="Write one row per tile, worst first."),
+        click.option("--sheet", "sheet_path", type=_FILE, help="Draw the worst tiles as PNG."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(cls=_ScoreGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def score() -> None:
+    """Compare roads with the truth: roadex score PRED TRUTH.
+
+    PRED and TRUTH are each a mask, a probability raster, a folder of tiles, or a file with lines
+    (GeoPackage, GeoJSON, Shapefile, ...). All options: roadex score files --help.
+
+    \b
+    Examples:
+      roadex score roads.gpkg truth.geojson
+      roadex score probability.tif mask.tif --json score.json --sheet worst.png
+      roadex score masks/ truth/ --csv tiles.csv
+      roadex score deepglobe masks/ deepglobe/train --split batra-val
+    """
+
+
+@score.command(DEFAULT_COMMAND)
+@click.argument("prediction", type=click.Path())
+@click.argument("truth", type=click.Path())
+@click.option("--metric", "metrics", multiple=True, help="Compute this metric only; repeatable.")
+@_score_options
+def score_files(prediction: str, truth: str, metrics: tuple[str, ...], **options: Any) -> None:
+    """Score one raster, line file or folder of tiles (the default of roadex score).
+
+    Rasters are aligned to the grid of the truth, lines to a CRS in metres; what was recognised and
+    assumed is said below the table.
+
+    \b
+    Examples:
+      roadex score roads.gpkg truth.geojson --metric apls --metric completeness
+      roadex score probability.tif mask.tif --threshold 0.4 --sheet worst.png
+      roadex score roads.gpkg mask.tif --set line_width_m=9
+    """
+    from roadex.score import score as compare
+
+    config = _config(options)
+    with _progress() as progress:
+        report = compare(prediction, truth, config, metrics=metrics or None, progress=progress)
+    _show(report)
+    _write(report, options)
+
+
+def _config(options: dict[str, Any]) -> ScoreConfig:
+    """Build the settings from the options and ``--set``."""
+    from roadex.errors import ConfigError
+
+    defaults = ScoreConfig().to_dict()
+    values = {name: options[name] for name in ("threshold", "prediction_values", "truth_values")}
+    for setting in options["settings"]:
+        name, separator, text = setting.partition("=")
+        if not separator or name not in defaults:
+            msg = f"--set wants NAME=VALUE with NAME one of {', '.join(defaults)}; got {setting!r}"
+            raise ConfigError(msg)
+        try:
+            values[name] = _parse(text, defaults[name])
+        except ValueError as error:
+            msg = f"--set {name}: {text!r} is not {type(defaults[name]).__name__}"
+            raise ConfigError(msg) from error
+    return ScoreConfig.from_dict(values)
+
+
+def _parse(text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        if text.lower() not in ("true", "false"):
+            msg = f"{text!r} is neither true nor false"
+            raise ValueError(msg)
+        return text.lower() == "true"
+    return type(default)(text)
+
+
+def _progress() -> Any:
+    """Return a progress bar on standard error, shown on a terminal only."""
+    from contextlib import contextmanager
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    @contextmanager
+    def bar() -> Any:
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task("scoring", total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
+
+    return bar()
+
+
+def _show(report: Any) -> None:
+    """Print the table of scores and the decisions below it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{report.prediction} against {report.truth}")
+    table.add_column("metric")
+    table.add_column("score")
+    table.add_column("value", justify="right")
+    table.add_column("interval", justify="right")
+    shown = ""
+    for metric, name, value, interval in report.rows():
+        span = f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
+        table.add_row(metric if metric != shown else "", name, f"{value:.4f}", span)
+        shown = metric
+    console = Console()
+    console.print(table)
+    for decision in report.decisions:
+        console.print(f"- {decision}", highlight=False, soft_wrap=True)
+
+
+def _write(report: Any, options: dict[str, Any]) -> None:
+    from roadex.score import write_csv, write_json
+
+    if options["json_path"]:
+        write_json(report, options["json_path"])
+    if options["csv_path"]:
+        write_csv(report, options["csv_path"])
+    if options["sheet_path"]:
+        from roadex.score.sheet import write_sheet
+
+        write_sheet(report, options["sheet_path"])
