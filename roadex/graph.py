@@ -158,6 +158,31 @@ def replace_edges(
     )
 
 
+def merge_nodes(
+    graph: RoadGraph,
+    label: NDArray[np.int64],
+    row: NDArray[np.float64],
+    col: NDArray[np.float64],
+    reach: NDArray[np.float64],
+    keep: NDArray[np.bool_],
+) -> RoadGraph:
+    """Make one node of all nodes with the same label, and keep the chosen edges.
+
+    ``row``, ``col`` and ``reach`` are those of the new nodes, ``label`` their number for each
+    old one.
+    """
+    merged = RoadGraph(
+        height=graph.height,
+        node_row=row,
+        node_col=col,
+        node_reach=reach,
+        u=label[graph.u],
+        v=label[graph.v],
+        chains=graph.chains,
+    )
+    return select_edges(merged, keep)
+
+
 def dissolve(graph: RoadGraph) -> RoadGraph:
     """Join the edges that meet two by two; nodes that are neither end nor junction disappear."""
     end_node = np.stack([graph.u, graph.v], axis=1).reshape(-1)

@@ -13,10 +13,12 @@ from roadex.chains import AREA, BRIDGED, COL_STEP, HALF_WIDTH_SCALE, ROW_STEP, C
 from roadex.graph import RoadGraph
 from roadex.ground import PixelSize
 
-CHAIN_LENGTH_FACTOR: Final = 0.948
-"""Length of a straight line over that of its pixel steps, in the mean over all directions.
+CHAIN_LENGTH_FACTOR: Final = 0.9
+"""Length of a smoothed line over that of its pixel steps, in the mean.
 
-L. Dorst and A. W. M. Smeulders, CVGIP 40(3), 1987: 0.948 for straight and 1.343 for diagonal steps.
+Measured on the roads of a 4500 x 6000 px scene (0.901) and on random curves (0.88): besides the
+5 % by which eight-connected steps are too long in the mean over all directions, thinned lines keep
+some corners of their stairs.
 """
 
 

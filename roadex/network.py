@@ -30,7 +30,7 @@ class RoadNetwork:
 
     edges: gpd.GeoDataFrame
     """One line per row: ``edge_id, u, v, key, length_m, width_m, prob_mean, prob_min, bridged,
-    sinuosity, component_id``. Lines start and end exactly at the points of ``u`` and ``v``."""
+    area, sinuosity, component_id``. Lines start and end exactly at the points of their nodes."""
 
     nodes: gpd.GeoDataFrame
     """One point per row: ``node_id, degree, kind`` (end, junction, border, loop)."""
@@ -158,6 +158,7 @@ def _edge_columns(
         "prob_mean": (measures.probability_mean / PROBABILITY_MAX).round(4),
         "prob_min": (measures.probability_min / PROBABILITY_MAX).round(4),
         "bridged": measures.bridged.round(4),
+        "area": measures.area.round(4),
         "sinuosity": sinuosity.round(4),
         "component_id": _numbered(edge_components(graph)),
     }

@@ -14,8 +14,8 @@ import numpy as np
 from pyproj import CRS
 
 from roadex.chains import MAX_HALF_WIDTH, Chains
-from roadex.clean.steps import clean_graph, plan_steps
-from roadex.config import PROBABILITY_MAX, VectorConfig
+from roadex.clean.steps import clean_graph, plan_steps, road_threshold
+from roadex.config import VectorConfig
 from roadex.graph import build_graph, in_fixed_order, merge_fragments
 from roadex.ground import PixelSize, pixel_size
 from roadex.network import RoadNetwork, build_network
@@ -52,7 +52,7 @@ def vectorize(
     pixel = pixel_size(source.transform, source.crs, source.shape)
     lines = trace_scene(source, pixel, config, tile_size=tile_size, map_tiles=map_tiles)
     graph = build_graph(lines, source.shape[0])
-    graph, reports = clean_graph(graph, pixel, plan_steps(pixel, config))
+    graph, reports = clean_graph(graph, pixel, plan_steps(pixel, config, source, map_tiles))
     network = build_network(
         in_fixed_order(graph), source.transform, source.crs, pixel, config, output_crs=output_crs
     )
@@ -64,7 +64,7 @@ def skeleton_settings(pixel: PixelSize, config: VectorConfig) -> SkeletonSetting
     """Return what the settings in metres and probabilities mean on a grid."""
     half_width = int(np.ceil(config.max_road_width_m / 2 / pixel.gsd_m))
     return SkeletonSettings(
-        threshold=max(1, int(np.ceil(config.low * PROBABILITY_MAX - 1e-9))),
+        threshold=road_threshold(config),
         max_half_width=min(max(half_width, 2), MAX_HALF_WIDTH),
         aspect=pixel.aspect,
     )

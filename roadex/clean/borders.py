@@ -10,6 +10,7 @@ from roadex.graph import RoadGraph, replace_edges
 from roadex.measure import end_directions, end_half_widths
 
 _HEADING_PX = 10
+_ENDS_BEFORE = 1.5
 _SLACK_PX = 2.0
 
 
@@ -24,14 +25,14 @@ def border_nodes(graph: RoadGraph) -> NDArray[np.bool_]:
 def extend_to_border(graph: RoadGraph) -> RoadGraph:
     """Prolong dead ends that head for the border of the scene and all but reach it.
 
-    A line of half-width w ends about w before its road does, so ends within 2 w + 2 px of the
+    A line of half-width w ends about w before its road does, so ends within 1.5 w + 2 px of the
     border, measured along their heading, are ends only because the scene ends.
     """
     width = graph.chains.width
     node = np.stack([graph.u, graph.v])
     at = np.stack([graph.chains.start, graph.chains.end])
     direction = end_directions(graph.chains, _HEADING_PX)
-    reach = 2 * end_half_widths(graph) + _SLACK_PX
+    reach = _ENDS_BEFORE * end_half_widths(graph) + _SLACK_PX
     distance = _distance_to_border(at // width, at % width, direction, graph.height, width)
     side, edge = np.nonzero((graph.degree[node] == 1) & (distance <= reach) & (distance > 0))
     if len(edge) == 0:

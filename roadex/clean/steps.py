@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
+from roadex.clean.areas import resolve_areas
 from roadex.clean.borders import border_nodes, extend_to_border
+from roadex.clean.bridge_search import BridgeSettings
+from roadex.clean.bridges import MapTasks, bridge_gaps
 from roadex.clean.components import drop_short_components, keep_sure_components
+from roadex.clean.junctions import consolidate_junctions
+from roadex.clean.loops import open_small_loops
 from roadex.clean.spurs import prune_spurs
-from roadex.config import VectorConfig
+from roadex.config import PROBABILITY_MAX, VectorConfig
 from roadex.graph import RoadGraph, dissolve
 from roadex.ground import PixelSize
 from roadex.measure import measure_edges
+from roadex.source import ProbabilitySource
 
 Step = Callable[[RoadGraph], RoadGraph]
 
@@ -33,18 +39,68 @@ class StepReport:
         return cls(step, graph.n_edges, graph.n_nodes, round(length_km, 6))
 
 
-def plan_steps(pixel: PixelSize, config: VectorConfig) -> list[tuple[str, Step]]:
-    """Return the names and functions of the steps that the settings switch on, in order."""
-    steps: list[tuple[str, Step]] = []
-    if config.high > config.low:
-        steps.append(("hysteresis", partial(keep_sure_components, pixel=pixel, high=config.high)))
-    steps.append(("borders", _reach_borders))
-    if config.spur_width_ratio or config.min_spur_m:
-        steps.append(("spurs", partial(_prune, pixel=pixel, config=config)))
-    if config.min_component_m:
-        drop = partial(drop_short_components, pixel=pixel, min_length_m=config.min_component_m)
-        steps.append(("components", drop))
-    return steps
+def plan_steps(
+    pixel: PixelSize,
+    config: VectorConfig,
+    source: ProbabilitySource,
+    map_tasks: MapTasks = map,
+) -> list[tuple[str, Step]]:
+    """Return the names and functions of the steps that the settings switch on, in order.
+
+    Parameters
+    ----------
+    pixel
+        Size of a pixel of the graph.
+    config
+        Thresholds and lengths.
+    source
+        The probability the graph was traced in; gaps are bridged along it.
+    map_tasks
+        Applies the search for bridges to parts of the scene, here or elsewhere.
+    """
+    bridging = bridge_settings(pixel, config)
+    ring_m = 4 * config.max_road_width_m
+
+    def sure(graph: RoadGraph) -> RoadGraph:
+        return keep_sure_components(graph, pixel, high=config.high)
+
+    def borders(graph: RoadGraph) -> RoadGraph:
+        return extend_to_border(dissolve(graph))
+
+    def areas(graph: RoadGraph) -> RoadGraph:
+        return resolve_areas(graph, pixel, max_junction_m=ring_m)
+
+    def hairs(graph: RoadGraph) -> RoadGraph:
+        return _prune(graph, pixel, config, min_length_m=0)
+
+    def loops(graph: RoadGraph) -> RoadGraph:
+        return open_small_loops(graph, pixel, min_length_m=config.min_loop_m)
+
+    def bridges(graph: RoadGraph) -> RoadGraph:
+        return bridge_gaps(graph, source, bridging, map_tasks)
+
+    def spurs(graph: RoadGraph) -> RoadGraph:
+        return _prune(graph, pixel, config, min_length_m=config.min_spur_m)
+
+    def junctions(graph: RoadGraph) -> RoadGraph:
+        ratio, distance_m = config.junction_width_ratio, config.max_junction_m
+        return consolidate_junctions(graph, pixel, width_ratio=ratio, max_distance_m=distance_m)
+
+    def components(graph: RoadGraph) -> RoadGraph:
+        return drop_short_components(graph, pixel, min_length_m=config.min_component_m)
+
+    every: list[tuple[Step, bool]] = [
+        (sure, config.high > config.low),
+        (borders, True),
+        (areas, True),
+        (hairs, config.spur_width_ratio > 0),
+        (loops, config.min_loop_m > 0),
+        (bridges, config.max_gap_m > 0),
+        (spurs, config.min_spur_m > 0),
+        (junctions, config.junction_width_ratio > 0),
+        (components, config.min_component_m > 0),
+    ]
+    return [(step.__name__, step) for step, is_on in every if is_on]
 
 
 def clean_graph(
@@ -58,15 +114,29 @@ def clean_graph(
     return graph, reports
 
 
-def _reach_borders(graph: RoadGraph) -> RoadGraph:
-    return extend_to_border(dissolve(graph))
+def bridge_settings(pixel: PixelSize, config: VectorConfig) -> BridgeSettings:
+    """Return what the settings for gaps mean on a grid."""
+    return BridgeSettings(
+        max_gap=config.max_gap_m / pixel.gsd_m,
+        snap_gap=config.snap_gap_m / pixel.gsd_m,
+        threshold=road_threshold(config),
+        gap_probability=config.gap_probability * PROBABILITY_MAX,
+        min_cosine=math.cos(math.radians(config.gap_angle_deg)),
+    )
 
 
-def _prune(graph: RoadGraph, *, pixel: PixelSize, config: VectorConfig) -> RoadGraph:
+def road_threshold(config: VectorConfig) -> int:
+    """Return the lowest stored probability of a road pixel."""
+    return max(1, math.ceil(config.low * PROBABILITY_MAX - 1e-9))
+
+
+def _prune(
+    graph: RoadGraph, pixel: PixelSize, config: VectorConfig, *, min_length_m: float
+) -> RoadGraph:
     return prune_spurs(
         graph,
         pixel,
         width_ratio=config.spur_width_ratio,
-        min_length_m=config.min_spur_m,
+        min_length_m=min_length_m,
         is_border=border_nodes(graph),
     )

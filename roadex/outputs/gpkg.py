@@ -53,6 +53,12 @@ COLUMNS: Final = (
     (EDGE_LAYER, "prob_mean", "Mean road probability", "Mean along the centre line, 0 to 1"),
     (EDGE_LAYER, "prob_min", "Lowest road probability", "Minimum along the centre line, 0 to 1"),
     (EDGE_LAYER, "bridged", "Share of bridged gaps", "Share of the line not seen as road, 0 to 1"),
+    (
+        EDGE_LAYER,
+        "area",
+        "Share in wide regions",
+        "Share of the line in regions too wide for roads",
+    ),
     (EDGE_LAYER, "sinuosity", "Length over straight distance", "1 is straight; empty for rings"),
     (EDGE_LAYER, "component_id", "Connected part", "Edges that can reach each other share it"),
     (NODE_LAYER, "node_id", "Node id", "Number of the node; the same scene gives the same"),

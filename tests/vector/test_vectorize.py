@@ -22,8 +22,7 @@ def fingerprint(network):
 
 def shuffled_map(function, items):
     items = list(items)
-    np.random.default_rng(1).shuffle(items)
-    return [function(tuple(item)) for item in items]
+    return [function(items[k]) for k in np.random.default_rng(1).permutation(len(items))]
 
 
 def grid_of_streets(draw_roads):

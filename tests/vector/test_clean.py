@@ -1,0 +1,191 @@
+import numpy as np
+import pytest
+
+from roadex.clean.loops import find_faces
+from roadex.config import VectorConfig
+from roadex.graph import build_graph, dissolve, group
+from roadex.ground import PixelSize
+from roadex.vectorize import trace_scene, vectorize
+
+METRE = PixelSize(1.0, 1.0)
+
+
+@pytest.fixture
+def network_of(make_source):
+    def build(image, gsd=1.0, **settings):
+        settings = {"min_component_m": 20} | settings
+        return vectorize(make_source(image, gsd=gsd), config=VectorConfig(**settings))
+
+    return build
+
+
+def kinds(network):
+    return network.nodes.kind.value_counts().to_dict()
+
+
+def test_crossing_is_one_node(draw_roads, network_of):
+    image = draw_roads([[(10, 90), (190, 110)], [(80, 10), (120, 190)]], (200, 200), width=9)
+    network = network_of(image)
+    assert kinds(network) == {"end": 4, "junction": 1}
+    assert network.nodes.degree.max() == 4
+
+
+def test_two_offset_side_roads_are_two_junctions(draw_roads, network_of):
+    lines = [[(10, 100), (190, 100)], [(70, 100), (70, 10)], [(100, 100), (100, 190)]]
+    assert kinds(network_of(draw_roads(lines, (200, 200), width=9)))["junction"] == 2
+
+
+def test_bumps_on_a_road_are_no_side_roads(draw_roads, network_of):
+    image = draw_roads([[(10, 100), (190, 100)]], (200, 200), width=9)
+    image[93:97, 60:64] = image[104:107, 120:125] = 230
+    assert kinds(network_of(image)) == {"end": 2}
+
+
+def test_short_side_road_stays_or_goes_by_its_length(draw_roads, network_of):
+    lines = [[(10, 100), (190, 100)], [(100, 100), (100, 70)]]
+    image = draw_roads(lines, (200, 200), width=7)
+    assert kinds(network_of(image, min_spur_m=12)) == {"end": 3, "junction": 1}
+    assert kinds(network_of(image, min_spur_m=40)) == {"end": 2}
+
+
+def test_fork_at_a_road_end_keeps_the_road_at_full_length(draw_roads, network_of):
+    lines = [[(10, 100), (180, 100)], [(180, 100), (190, 92)], [(180, 100), (191, 108)]]
+    network = network_of(draw_roads(lines, (200, 200), width=7), min_spur_m=20)
+    assert kinds(network) == {"end": 2}
+    assert network.edges.length_m.iloc[0] > 170
+
+
+def test_hole_in_a_road_is_no_loop(draw_roads, network_of):
+    image = draw_roads([[(10, 100), (190, 100)]], (200, 200), width=11)
+    image[98:103, 90:96] = 0
+    network = network_of(image)
+    assert kinds(network) == {"end": 2}
+    assert network.edges.length_m.iloc[0] == pytest.approx(172, abs=6)
+
+
+def test_roundabout_stays_a_ring(draw_roads, network_of):
+    angle = np.linspace(0, 2 * np.pi, 60)
+    ring = list(zip(100 + 18 * np.cos(angle), 100 + 18 * np.sin(angle), strict=True))
+    arms = [[(118, 100), (180, 100)], [(82, 100), (20, 100)], [(100, 118), (100, 180)]]
+    network = network_of(draw_roads([ring, *arms], (200, 200), width=7))
+    assert kinds(network) == {"end": 3, "junction": 3}
+    junctions = network.nodes.node_id[network.nodes.kind == "junction"]
+    ring = network.edges[network.edges.u.isin(junctions) & network.edges.v.isin(junctions)]
+    assert ring.length_m.sum() == pytest.approx(2 * np.pi * 18, rel=0.04)
+
+
+def test_ring_without_junction_is_one_closed_line(draw_roads, network_of):
+    angle = np.linspace(0, 2 * np.pi, 90)
+    ring = list(zip(100 + 60 * np.cos(angle), 100 + 60 * np.sin(angle), strict=True))
+    network = network_of(draw_roads([ring], (200, 200), width=7))
+    assert kinds(network) == {"loop": 1}
+    edge = network.edges.iloc[0]
+    assert edge.u == edge.v
+    assert edge.length_m == pytest.approx(2 * np.pi * 60, rel=0.01)
+    assert np.isnan(edge.sinuosity)
+
+
+def test_parallel_carriageways_stay_apart(draw_roads, network_of):
+    lines = [[(10, 95), (190, 95)], [(10, 104), (190, 104)]]  # 3 px between them
+    network = network_of(draw_roads(lines, (200, 200), width=6))
+    assert kinds(network) == {"end": 4}
+    assert sorted(network.edges.component_id) == [0, 1]
+
+
+def test_parking_lot_at_the_end_of_a_road_is_cut_off(draw_roads, network_of):
+    image = draw_roads([[(20, 150), (220, 150)]], (300, 400), width=8)
+    image[90:210, 220:340] = 230
+    network = network_of(image)
+    assert kinds(network) == {"end": 2}
+    assert network.edges.area.iloc[0] < 0.2
+
+
+def test_plain_where_roads_meet_becomes_one_junction(draw_roads, network_of):
+    lines = [[(20, 150), (380, 150)], [(200, 20), (200, 280)]]
+    image = draw_roads(lines, (300, 400), width=8)
+    image[125:180, 172:230] = 230
+    network = network_of(image)
+    assert kinds(network) == {"end": 4, "junction": 1}
+    assert network.edges.geometry.is_simple.all()
+
+
+def test_wide_region_with_many_roads_stays_a_way_around(draw_roads, network_of):
+    lines = [[(20, 200), (580, 200)], [(300, 20), (300, 380)]]
+    image = draw_roads(lines, (400, 600), width=8)
+    image[60:340, 100:500] = 230
+    network = network_of(image)
+    assert network.edges.component_id.nunique() == 1
+    assert kinds(network) == {"end": 4, "junction": 4}
+    assert network.edges[network.edges.area > 0.9].width_m.isna().all()
+
+
+def test_side_road_with_a_short_gap_is_joined(draw_roads, network_of):
+    lines = [[(10, 100), (190, 100)], [(100, 109), (100, 190)]]  # 5 px from edge to edge
+    network = network_of(draw_roads(lines, (200, 200), width=8))
+    assert kinds(network) == {"end": 3, "junction": 1}
+    assert (network.edges.bridged > 0).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("gap_px", "value", "is_bridged"),
+    [(5, 0, True), (20, 60, True), (20, 0, False), (70, 60, False)],
+)
+def test_gap_is_bridged_if_short_or_probable(gap_px, value, is_bridged, draw_roads, network_of):
+    image = draw_roads([[(10, 100), (290, 100)]], (200, 300), width=8)
+    image[90:110, 150 : 150 + gap_px] = np.minimum(image[90:110, 150 : 150 + gap_px], value)
+    network = network_of(image)
+    assert len(network.edges) == (1 if is_bridged else 2)
+    if is_bridged:
+        share = gap_px / network.edges.length_m.iloc[0]
+        assert network.edges.bridged.iloc[0] == pytest.approx(share, abs=0.02)
+
+
+def test_nodata_is_never_bridged(draw_roads, network_of):
+    image = draw_roads([[(10, 100), (290, 100)]], (200, 300), width=8)
+    image[:, 150:153] = 255
+    assert len(network_of(image).edges) == 2
+
+
+def test_bridges_are_the_same_for_any_grouping(draw_roads, make_source, monkeypatch):
+    rng = np.random.default_rng(3)
+    lines = [[(10, k), (390, k + 30)] for k in range(20, 360, 40)]
+    image = draw_roads(lines, (400, 400), width=7)
+    image = np.where(rng.random((40, 40)).repeat(10, 0).repeat(10, 1) < 0.1, image // 4, image)
+    results = []
+    for side in (4096, 64, 45):
+        monkeypatch.setattr("roadex.clean.bridges._TASK_SIDE", side)
+        network = vectorize(make_source(image), config=VectorConfig())
+        results.append((network.edges.to_wkb().to_csv(), network.nodes.to_wkb().to_csv()))
+    assert results[0] == results[1] == results[2]
+    assert network.summary["bridged_km"] > 0
+
+
+def test_heading_gate_keeps_dead_ends_apart_that_pass_each_other(draw_roads, network_of):
+    lines = [[(10, 100), (100, 100)], [(90, 114), (190, 114)]]
+    assert len(network_of(draw_roads(lines, (200, 200), width=7)).edges) == 2
+
+
+def test_weak_roads_need_a_sure_part(draw_roads, network_of):
+    weak = draw_roads([[(10, 50), (190, 50)]], (200, 200), value=100)
+    assert len(network_of(weak).edges) == 0
+    weak[46:54, 100:110] = 200
+    assert len(network_of(weak).edges) == 1
+
+
+def test_short_components_are_dropped(draw_roads, network_of):
+    image = draw_roads([[(10, 50), (190, 50)], [(50, 120), (90, 120)]], (200, 200))
+    assert len(network_of(image, min_component_m=60).edges) == 1
+    assert len(network_of(image, min_component_m=20).edges) == 2
+
+
+def test_faces_obey_euler(draw_roads, make_source):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        lines = rng.uniform(-20, 320, (12, 2, 2)).tolist()
+        source = make_source(draw_roads(lines, (300, 300), width=5))
+        lines = trace_scene(source, METRE, VectorConfig(max_road_width_m=100))
+        graph = dissolve(build_graph(lines, 300))
+        n_components = len(set(group(graph.n_nodes, graph.u, graph.v)))
+        n_faces = len(np.unique(find_faces(graph)))
+        # Each component is drawn by itself here, with an outer face of its own.
+        assert graph.n_nodes - graph.n_edges + n_faces == 2 * n_components
