@@ -59,7 +59,8 @@ class GeneratedScene:
     @property
     def transform(self) -> Affine:
         """Pixels to map coordinates of :data:`CRS`."""
-        return Affine.translation(*ORIGIN_M) * Affine.scale(self.gsd_m, -self.gsd_m)
+        west, north = ORIGIN_M
+        return Affine(self.gsd_m, 0.0, west, 0.0, -self.gsd_m, north)
 
 
 def generate_scene(

@@ -108,7 +108,9 @@ def cut_network(roads: list[PlannedRoad], width_m: float, height_m: float) -> li
     # Snap rounding to 1 cm: ends that lie on another road up to rounding become junctions there.
     noded = shapely.get_parts(shapely.union_all(lines, grid_size=0.01))
     noded = noded[shapely.length(noded) > 0.05]
-    owners = shapely.STRtree(lines).nearest(shapely.line_interpolate_point(noded, 0.5, True))
+    owners = shapely.STRtree(lines).nearest(
+        shapely.line_interpolate_point(noded, 0.5, normalized=True)
+    )
     scene = shapely.box(0, 0, width_m, height_m)
     parts, index = shapely.get_parts(shapely.intersection(noded, scene), return_index=True)
     is_line = (shapely.get_type_id(parts) == 1) & (shapely.length(parts) > 0.5)
