@@ -52,6 +52,7 @@ def paint_ground(picture: Picture, plan: Plan, zones: NDArray[np.int32]) -> None
     rough = np.array([ROUGHNESS[name] for name in ZONES], dtype=np.float32)[kinds]
     texture = rough[..., 0] * picture.smooth(25.0) + rough[..., 1] * picture.smooth(6.0)
     texture += rough[..., 2] * picture.grain(0.8)
+    texture *= picture.palette.roughness
     picture.canvas[...] *= np.clip(1.0 + texture, 0.3, 1.8)[..., None]
     _fill_water(picture, plan)
 
@@ -92,8 +93,8 @@ def _fill_water(picture: Picture, plan: Plan) -> None:
     shore = picture.burn([water.buffer(3.0) for water in plan.water]) > 0
     water = picture.burn(plan.water) > 0
     picture.blend(picture.palette.ground["bare"][0], 0.45 * shore)
-    tone = np.array(picture.palette.water) * picture.rng.normal(1.0, 0.12, 3)
-    tone *= picture.rng.uniform(0.7, 1.6)
+    tone = np.array(picture.palette.water) * picture.rng.normal(1.0, 0.05, 3)
+    tone *= picture.rng.uniform(0.8, 1.5)
     ripple = 1.0 + 0.12 * picture.smooth(90.0) + 0.05 * picture.grain(0.8)
     picture.canvas[water] = ripple[water][:, None] * tone
 

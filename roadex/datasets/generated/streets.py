@@ -164,8 +164,10 @@ def extend_past_border(road: PlannedRoad, width_m: float, height_m: float) -> Li
     return LineString(points)
 
 
-def turning_circles(edges: list[PlannedRoad]) -> list[Polygon]:
-    """Return the paved circles at the ends of every second residential dead end."""
+def turning_circles(edges: list[PlannedRoad], width_m: float, height_m: float) -> list[Polygon]:
+    """Return the paved circles at every second residential dead end inside the scene."""
+    inside = shapely.box(0, 0, width_m, height_m).buffer(-1.0)
+    shapely.prepare(inside)
     lines = np.array([edge.line for edge in edges], dtype=object)
     ends = _end_ids(lines)
     degree = np.bincount(ends.ravel())
@@ -173,5 +175,8 @@ def turning_circles(edges: list[PlannedRoad]) -> list[Polygon]:
         shapely.get_point(edge.line, -which).buffer(TURNING_RADIUS_M)
         for edge, nodes in zip(edges, ends, strict=True)
         for which, node in enumerate(nodes)
-        if degree[node] == 1 and node % 2 == 0 and edge.road_class == "residential"
+        if degree[node] == 1
+        and node % 2 == 0
+        and edge.road_class == "residential"
+        and inside.contains(shapely.get_point(edge.line, -which))
     ]

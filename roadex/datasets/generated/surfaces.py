@@ -39,7 +39,8 @@ def road_surface(
         Size of the raster and of its pixels.
     """
     surfaces = [line.buffer(edge.width_m / 2) for line, edge in zip(lines, edges, strict=True)]
-    together = shapely.union_all([*surfaces, *turning_circles(edges)])
+    circles = turning_circles(edges, shape[1] * gsd_m, shape[0] * gsd_m)
+    together = shapely.union_all([*surfaces, *circles])
     rounded = together.buffer(CORNER_RADIUS_M).buffer(-CORNER_RADIUS_M)
     values = np.arange(len(edges) + 1, dtype=np.int32)
     values[0] = 1
