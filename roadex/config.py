@@ -18,7 +18,7 @@ from roadex.errors import ConfigError
 TILE_ALIGNMENT = 32
 """Tile origins and halos are multiples of this many pixels.
 
-The deepest encoder stage has stride 32; D-LinkNet is shift-exact only for shifts by multiples of it.
+The deepest encoder stage has stride 32; D-LinkNet is shift-exact only for multiples of it.
 """
 
 PROBABILITY_MAX = 254
@@ -47,7 +47,7 @@ class _Settings:
             raise ConfigError(msg)
         arguments = {}
         for name, value in values.items():
-            default = known[name].default_factory
+            default: Any = known[name].default_factory
             nested = isinstance(default, type) and issubclass(default, _Settings)
             arguments[name] = default.from_dict(value) if nested else value
         return cls(**arguments)
@@ -180,7 +180,9 @@ class PredictConfig(_Settings):
     """Predict on the scene's own pixels instead of bringing them to the model's pixel size."""
 
     def __post_init__(self) -> None:
-        _require(self.tta in TTA_NAMES, f"tta must be one of {', '.join(TTA_NAMES)}, got {self.tta!r}")
+        _require(
+            self.tta in TTA_NAMES, f"tta must be one of {', '.join(TTA_NAMES)}, got {self.tta!r}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +202,10 @@ class ClusterConfig(_Settings):
     """Tiles submitted per worker thread at any time: what bounds memory and scheduler load."""
 
     def __post_init__(self) -> None:
-        _require(self.workers is None or self.workers > 0, f"workers must be positive, got {self.workers}")
+        _require(
+            self.workers is None or self.workers > 0,
+            f"workers must be positive, got {self.workers}",
+        )
         _require(self.retries >= 0, f"retries must not be negative, got {self.retries}")
         _require(self.tiles_in_flight > 0, "tiles_in_flight must be positive")
 
@@ -210,7 +215,7 @@ class AugmentConfig(_Settings):
     """Random changes to training chips. Flips and quarter turns are always on."""
 
     scale_jitter: float = 0.35
-    """Chips are scaled by exp(u), u uniform in ± this: what makes other ground sample distances work."""
+    """Chips are scaled by exp(u), u uniform in ± this: makes other pixel sizes work."""
 
     colour_probability: float = 0.5
     """Probability of each of the colour steps (gain and cast, contrast, gamma, ...)."""
@@ -227,7 +232,9 @@ class AugmentConfig(_Settings):
         for name in ("colour", "grey", "blur", "noise", "jpeg"):
             value = getattr(self, f"{name}_probability")
             _require(0 <= value <= 1, f"{name}_probability must be in [0, 1], got {value}")
-        _require(0 <= self.scale_jitter < 2, f"scale_jitter must be in [0, 2), got {self.scale_jitter}")
+        _require(
+            0 <= self.scale_jitter < 2, f"scale_jitter must be in [0, 2), got {self.scale_jitter}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -411,6 +418,7 @@ class RunConfig(_Settings):
     predict: PredictConfig = field(default_factory=PredictConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     vector: VectorConfig = field(default_factory=VectorConfig)
+
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """Read a TOML file of settings, unchecked.

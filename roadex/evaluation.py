@@ -52,7 +52,9 @@ class ThresholdCounts:
         true_positive = self.road[::-1].cumsum()[::-1]
         false_positive = self.background[::-1].cumsum()[::-1]
         union = false_positive + self.road.sum()
-        return np.divide(true_positive, union, out=np.ones(N_LEVELS), where=union > 0)
+        iou: NDArray[np.float64] = np.ones(N_LEVELS)
+        np.divide(true_positive, union, out=iou, where=union > 0)
+        return iou
 
     def iou_at(self, threshold: float) -> float:
         """Accumulated road IoU with ``probability >= threshold`` taken as road."""

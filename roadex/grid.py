@@ -36,6 +36,9 @@ COARSE_LIMIT = 1.5
 """Pixels larger than the model's largest by more than this factor are refused: roads a few pixels
 wide vanish, and enlarging does not bring them back."""
 
+_STRIP_ROWS = 64
+"""Rows of an overview that are read at a time."""
+
 _TOLERANCE_PX = 1e-6
 """Error of warped coordinates, in pixels. With GDAL's default (0.125) a pixel would depend on the
 window it is read in. Exactly 0 makes rasterio 1.4 fail where a transform is given."""
@@ -76,23 +79,31 @@ def plan_grid(
     SceneError
         If the scene's pixels are far larger than any the model has seen.
     """
-    notes = _check_gsd(scene, gsd_m, gsd_range_m)
+    notes = _check_gsd(scene, gsd_range_m)
     target = scene.gsd_m if native_gsd else gsd_m
     fits = abs(scene.gsd_m / target - 1) <= NATIVE_TOLERANCE
     if fits and _is_metric_north_up(scene):
         return WorkGrid(
-            shape=scene.shape, crs=scene.crs, transform=scene.transform, gsd_m=scene.gsd_m,
-            is_native=True, warnings=notes,
-        )  # fmt: skip
+            shape=scene.shape,
+            crs=scene.crs,
+            transform=scene.transform,
+            gsd_m=scene.gsd_m,
+            is_native=True,
+            warnings=notes,
+        )
     crs = scene.crs if _is_metric_north_up(scene) else _utm(scene)
     bounds = rasterio.transform.array_bounds(*scene.shape, scene.transform)
     transform, width, height = calculate_default_transform(
         scene.crs, crs, scene.shape[1], scene.shape[0], *_ordered(bounds), resolution=target
     )
     return WorkGrid(
-        shape=(height, width), crs=crs, transform=transform, gsd_m=target,
-        is_native=False, warnings=notes,
-    )  # fmt: skip
+        shape=(height, width),
+        crs=crs,
+        transform=transform,
+        gsd_m=target,
+        is_native=False,
+        warnings=notes,
+    )
 
 
 class GridReader:
@@ -122,18 +133,20 @@ class GridReader:
         height, width = self._grid.shape
         rows, inside_rows = _mirror(window.row_off, window.height, height)
         cols, inside_cols = _mirror(window.col_off, window.width, width)
-        part = Window(cols.min(), rows.min(), np.ptp(cols) + 1, np.ptp(rows) + 1)
+        top, left = int(rows.min()), int(cols.min())
+        part = Window(left, top, int(cols.max()) + 1 - left, int(rows.max()) + 1 - top)
         n_bands = len(self._scene.bands)
         try:
             stored = self._raster.read(tuple(range(1, n_bands + 1)), window=part)
             seen = self._raster.read(n_bands + 1, window=part) >= 128
         except RasterioError as error:
-            msg = f"cannot read {self._scene.paths[0]} at {part}: {error}"
+            place = f"rows {top} to {top + part.height}, columns {left} to {left + part.width}"
+            msg = f"cannot read {self._scene.paths[0]}, {place}: {error}"
             raise SceneError(msg) from error
         if stored.dtype.kind == "f":
             seen &= np.isfinite(stored).all(axis=0)
         image = self._scene.radiometry.apply(stored, seen)
-        index = np.ix_(rows - rows.min(), cols - cols.min())
+        index = np.ix_(rows - top, cols - left)
         valid = seen[index] & inside_rows[:, None] & inside_cols
         return image[:, index[0], index[1]], valid
 
@@ -179,7 +192,7 @@ def _warped(raster: rasterio.DatasetReader, scene: Scene, grid: WorkGrid) -> War
     )
 
 
-def _check_gsd(scene: Scene, gsd_m: float, gsd_range_m: tuple[float, float]) -> tuple[str, ...]:
+def _check_gsd(scene: Scene, gsd_range_m: tuple[float, float]) -> tuple[str, ...]:
     low, high = gsd_range_m
     if scene.gsd_m > high * COARSE_LIMIT:
         msg = (
@@ -223,7 +236,7 @@ def _utm(scene: Scene) -> CRS:
     )
     zones = query_utm_crs_info("WGS 84", AreaOfInterest(lon, lat, lon, lat))
     if not zones:
-        msg = f"{scene.paths[0]} lies at latitude {lat:.1f}, beyond UTM; warp it to a metric CRS first"
+        msg = f"{scene.paths[0]} lies at latitude {lat:.1f}, beyond UTM; warp it to a metric CRS"
         raise SceneError(msg)
     return CRS.from_epsg(int(zones[0].code))
 
@@ -244,12 +257,22 @@ def read_overview(
     Returns
     -------
     image, valid
-        As :meth:`GridReader.read`, shapes ``(C, h, w)`` and ``(h, w)``.
+        As :meth:`GridReader.read`, shapes ``(C, h, w)`` and ``(h, w)``. Where the scene cannot be
+        read it is without imagery: this is for looking at.
     """
     factor = min(1.0, max_size / max(grid.shape))
     height, width = (max(1, round(n * factor)) for n in grid.shape)
     bands = tuple(range(1, len(scene.bands) + 1))
+    stored = np.zeros((len(bands), height, width), dtype=scene.dtype)
+    valid = np.zeros((height, width), dtype=bool)
     with _open_raster(scene, grid) as raster:
-        stored = raster.read(bands, out_shape=(len(bands), height, width))
-        valid = raster.read(len(bands) + 1, out_shape=(height, width)) >= 128
+        for first in range(0, height, _STRIP_ROWS):
+            rows = slice(first, min(first + _STRIP_ROWS, height))
+            size = (rows.stop - first, width)
+            window = Window(0, first / factor, grid.shape[1], size[0] / factor)
+            try:
+                stored[:, rows] = raster.read(bands, window=window, out_shape=(len(bands), *size))
+                valid[rows] = raster.read(len(bands) + 1, window=window, out_shape=size) >= 128
+            except RasterioError:
+                continue
     return scene.radiometry.apply(stored, valid), valid

@@ -91,7 +91,8 @@ def virtual_raster(
     offsets = [_offset(member, first) for member in members]
     row0, col0 = (min(axis) for axis in zip(*offsets, strict=True))
     placed = [
-        (member, row - row0, col - col0) for member, (row, col) in zip(members, offsets, strict=True)
+        (member, row - row0, col - col0)
+        for member, (row, col) in zip(members, offsets, strict=True)
     ]
     height = max(row + member.shape[0] for member, row, _ in placed)
     width = max(col + member.shape[1] for member, _, col in placed)

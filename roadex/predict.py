@@ -38,7 +38,7 @@ class Predictor:
     def __init__(self, model: str, *, tta: str, device: str | None = None) -> None:
         loaded: Model = load_model(model)
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self._network = loaded.network.to(self._device, memory_format=torch.channels_last)
+        self._network = loaded.network.to(self._device).to(memory_format=torch.channels_last)
         self._scaling = Scaling.of(loaded.metadata)
         self._tta = tta
 

@@ -43,7 +43,7 @@ def encode(
 
 def decode(stored: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Turn stored values into probability in [0, 1]; nodata becomes NaN."""
-    values = stored.astype(np.float32) / PROBABILITY_MAX
+    values = stored.astype(np.float32) / np.float32(PROBABILITY_MAX)
     values[stored == NODATA] = np.nan
     return values
 

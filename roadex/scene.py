@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,9 @@ class Scene:
     identity: str
     """Changes when a file is replaced: hash over paths, sizes and modification times."""
 
+    modified: str
+    """When the newest file was last changed, ISO 8601 in UTC; 1970 for URLs."""
+
     warnings: tuple[str, ...] = ()
 
     @property
@@ -137,6 +141,7 @@ def open_scene(
         dtype=first.dtype,
         radiometry=radiometry,
         identity=_identity(members, chosen),
+        modified=_modified(members),
         warnings=(*notes, *seen),
     )
 
@@ -155,7 +160,9 @@ def gsd_of(crs: CRS, transform: Affine, shape: tuple[int, int]) -> float:
     Measured on the WGS 84 ellipsoid, so it is right for degrees, feet and Web Mercator too.
     """
     row, col = shape[0] / 2, shape[1] / 2
-    corners = [(col + dx, row + dy) for dx, dy in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))]
+    corners = [
+        (col + dx, row + dy) for dx, dy in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))
+    ]
     x, y = zip(*(transform @ corner for corner in corners), strict=True)
     lon, lat = Transformer.from_crs(crs.to_wkt(), "EPSG:4326", always_xy=True).transform(x, y)
     area_m2, _ = Geod(ellps="WGS84").polygon_area_perimeter(lon, lat)
@@ -230,35 +237,48 @@ def _measure(
     8-bit values stay as they are. All others are stretched linearly between two percentiles per
     band: 11-bit and reflectance imagery then looks to the network like what it was trained on.
     """
-    values = _sample(source, shape, n_bands)
+    values, n_unreadable = _sample(source, shape, n_bands)
     notes: tuple[str, ...] = ()
+    if n_unreadable:
+        notes = (f"{n_unreadable} of the windows sampled from the scene could not be read",)
     low, high = (0.0,) * n_bands, (255.0,) * n_bands
     if values.shape[1] == 0:
-        return Radiometry(low=low, high=high, fill=(0.0,) * n_bands), ("no imagery was found in a sample of the scene",)  # fmt: skip
+        return Radiometry(low=low, high=high, fill=(0.0,) * n_bands), (
+            *notes,
+            "no imagery was found in a sample of the scene",
+        )
     if dtype != "uint8":
         bounds = np.percentile(values, _STRETCH_PERCENTILES, axis=1)
         low = tuple(float(v) for v in bounds[0])
         high = tuple(float(max(b, a + 1e-6 * max(1.0, abs(a)))) for a, b in bounds.T)
         ranges = ", ".join(f"{a:g}-{b:g}" for a, b in zip(low, high, strict=True))
-        notes = (f"{dtype} values were stretched to 8 bits from {ranges} (1st to 99th percentile)",)
+        stretched = f"{dtype} values were stretched to 8 bits from {ranges}"
+        notes += (f"{stretched} (1st to 99th percentile)",)
     scale = 255 / (np.asarray(high) - np.asarray(low))
     fill = np.clip((values.mean(axis=1) - np.asarray(low)) * scale, 0, 255)
     return Radiometry(low=low, high=high, fill=tuple(float(v) for v in fill)), notes
 
 
-def _sample(source: str, shape: tuple[int, int], n_bands: int) -> NDArray[np.float64]:
-    """Return valid values, shape ``(C, n)``, of windows on a regular grid."""
-    samples = []
+def _sample(source: str, shape: tuple[int, int], n_bands: int) -> tuple[NDArray[np.float64], int]:
+    """Return valid values ``(C, n)`` of windows on a regular grid, and how many are unreadable."""
+    samples = [np.empty((n_bands, 0))]
+    n_unreadable = 0
     with rasterio.open(source) as raster:
         for row in _sample_starts(shape[0]):
             for col in _sample_starts(shape[1]):
                 window = Window(
                     col, row, min(_SAMPLE_SIZE, shape[1] - col), min(_SAMPLE_SIZE, shape[0] - row)
                 )
-                values = raster.read(tuple(range(1, n_bands + 1)), window=window).astype(np.float64)
-                valid = (raster.read(n_bands + 1, window=window) > 0) & np.isfinite(values).all(0)
+                try:
+                    stored = raster.read(tuple(range(1, n_bands + 1)), window=window)
+                    seen = raster.read(n_bands + 1, window=window) > 0
+                except RasterioError:  # the tiles that need it will say so, one by one
+                    n_unreadable += 1
+                    continue
+                values = stored.astype(np.float64)
+                valid = seen & np.isfinite(values).all(axis=0)
                 samples.append(values[:, valid][:, ::7])
-    return np.concatenate(samples, axis=1)
+    return np.concatenate(samples, axis=1), n_unreadable
 
 
 def _sample_starts(size: int) -> list[int]:
@@ -271,3 +291,8 @@ def _identity(members: Sequence[Member], bands: Sequence[int]) -> str:
     for member in members:
         digest.update(repr((member.location, member.shape, member.size_and_time())).encode())
     return digest.hexdigest()[:16]
+
+
+def _modified(members: Sequence[Member]) -> str:
+    newest = max(member.size_and_time()[1] for member in members) // 10**9
+    return datetime.fromtimestamp(newest, UTC).isoformat()

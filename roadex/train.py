@@ -81,7 +81,9 @@ class TrainingState:
             self.averaged.load_state_dict(saved["averaged"])
             self.optimizer.load_state_dict(saved["optimizer"])
         except (RuntimeError, KeyError, ValueError) as error:
-            msg = f"checkpoint {path} does not fit this training ({error}); train into another folder"
+            msg = (
+                f"checkpoint {path} does not fit this training ({error}); train into another folder"
+            )
             raise TrainingError(msg) from error
         self.step, self.smooth_loss = saved["step"], saved["smooth_loss"]
         self.history = saved["history"]
@@ -138,15 +140,21 @@ def train(
     for sample in _batches(sources, config, first=state.step):
         rate = _set_learning_rate(state.optimizer, config, state.step)
         loss = _update(state, sample, loss_function, config, scaling, device)
-        state.smooth_loss = loss if state.smooth_loss is None else 0.98 * state.smooth_loss + 0.02 * loss
+        state.smooth_loss = (
+            loss if state.smooth_loss is None else 0.98 * state.smooth_loss + 0.02 * loss
+        )
         state.step += 1
         if on_step is not None:
             on_step(
-                Progress(state.step, config.steps, state.smooth_loss, rate, time.perf_counter() - began)
+                Progress(
+                    state.step, config.steps, state.smooth_loss, rate, time.perf_counter() - began
+                )
             )
         last = state.step == config.steps
         if evaluate is not None and (last or state.step % config.evaluate_every == 0):
-            figures = {"step": state.step, "loss": state.smooth_loss} | evaluate(state.averaged.module)
+            figures = {"step": state.step, "loss": state.smooth_loss} | evaluate(
+                state.averaged.module
+            )
             state.history.append(figures)
             if on_evaluation is not None:
                 on_evaluation(figures)
@@ -155,7 +163,9 @@ def train(
     return state
 
 
-def _start(config: TrainConfig, device: torch.device, initial: dict[str, Tensor] | None) -> TrainingState:
+def _start(
+    config: TrainConfig, device: torch.device, initial: dict[str, Tensor] | None
+) -> TrainingState:
     torch.manual_seed(config.seed)
     arguments = dict(config.arguments)
     if config.encoder_weights is not None:
@@ -163,7 +173,7 @@ def _start(config: TrainConfig, device: torch.device, initial: dict[str, Tensor]
     network = create_network(config.network, **arguments)
     if initial is not None:
         network.load_state_dict(initial)
-    network = network.to(device, memory_format=torch.channels_last)
+    network = network.to(device).to(memory_format=torch.channels_last)
     averaged = AveragedModel(
         network, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True
     )

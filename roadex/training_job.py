@@ -6,7 +6,7 @@ import csv
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -64,7 +64,15 @@ def run_training_job(job: TrainingJob) -> Path:
         def on_step(progress: TrainingProgress) -> None:
             bar.update(task, completed=progress.step, loss=f"{progress.loss:.4f}")
             if progress.step % 20 == 0:
-                _log(folder / "steps.csv", {"step": progress.step, "loss": progress.loss, "learning_rate": progress.learning_rate, "seconds": progress.seconds})  # fmt: skip
+                _log(
+                    folder / "steps.csv",
+                    {
+                        "step": progress.step,
+                        "loss": progress.loss,
+                        "learning_rate": progress.learning_rate,
+                        "seconds": progress.seconds,
+                    },
+                )
 
         def on_evaluation(figures: dict[str, float]) -> None:
             _log(folder / "evaluations.csv", figures)
@@ -76,7 +84,9 @@ def run_training_job(job: TrainingJob) -> Path:
             folder=folder,
             scaling=scaling,
             initial=load_model(job.initial).network.state_dict() if job.initial else None,
-            evaluate=(lambda network: _figures(network, validation, scaling, config)) if validation else None,
+            evaluate=(lambda network: _figures(network, validation, scaling, config))
+            if validation
+            else None,
             on_step=on_step,
             on_evaluation=on_evaluation,
         )

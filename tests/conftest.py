@@ -37,9 +37,16 @@ def make_scene(tmp_path):
         if transform is not None:
             profile["transform"] = transform
         with rasterio.open(
-            path, "w", driver="GTiff", count=values.shape[0], height=values.shape[1],
-            width=values.shape[2], dtype=values.dtype, crs=crs, **profile,
-        ) as raster:  # fmt: skip
+            path,
+            "w",
+            driver="GTiff",
+            count=values.shape[0],
+            height=values.shape[1],
+            width=values.shape[2],
+            dtype=values.dtype,
+            crs=crs,
+            **profile,
+        ) as raster:
             raster.write(values)
             if colours:
                 raster.colorinterp = [rasterio.enums.ColorInterp[c] for c in colours]

@@ -66,7 +66,9 @@ def test_store_can_be_removed(store, stored):
     assert store.keys() == set()
 
 
-@pytest.mark.parametrize("damage", [lambda c: c[:-5], lambda c: c[:40] + b"x" + c[41:], lambda c: b""])
+@pytest.mark.parametrize(
+    "damage", [lambda c: c[:-5], lambda c: c[:40] + b"x" + c[41:], lambda _: b""]
+)
 def test_damaged_tile_counts_as_missing(tmp_path, stored, damage):
     store = TileStore(str(tmp_path))
     store.write(TILE, stored)
@@ -102,7 +104,8 @@ def test_failure_leaves_the_old_raster(tmp_path):
     path = tmp_path / "probability.tif"
     path.write_bytes(b"old")
     with pytest.raises(RuntimeError, match="boom"), probability_writer(path, PROFILE):
-        raise RuntimeError("boom")
+        msg = "boom"
+        raise RuntimeError(msg)
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["probability.tif"]
 

@@ -96,11 +96,12 @@ def test_mosaic_members_land_where_they_belong(make_scene):
     parts = [(0, 0, 60, 90), (0, 90, 60, 160), (60, 0, 100, 90)]
     paths = [
         make_scene(
-            f"part{i}.tif", values=values[:, r0:r1, c0:c1],
+            f"part{i}.tif",
+            values=values[:, r0:r1, c0:c1],
             transform=origin @ Affine.translation(c0, r0),
         )
         for i, (r0, c0, r1, c1) in enumerate(parts)
-    ]  # fmt: skip
+    ]
     scene, _, image, valid = read_whole(paths)
     assert scene.shape == (100, 160)
     np.testing.assert_array_equal(image[:, valid], values[:, valid])
@@ -133,10 +134,14 @@ def test_window_far_larger_than_a_tiny_scene_is_filled(make_scene):
         pytest.param("EPSG:4326", Affine(5e-6, 0, 15, 0, -5e-6, 48.7), id="degrees"),
         pytest.param("EPSG:2264", Affine(1.6, 0, 2e6, 0, -1.6, 7e5), id="feet"),
         pytest.param("EPSG:32633", Affine(0.5, 0, 5e5, 0, 0.5, 54e5), id="south-up"),
-        pytest.param("EPSG:32633", Affine.translation(5e5, 54e5) @ Affine.rotation(30) @ Affine.scale(0.5, -0.5), id="rotated"),
+        pytest.param(
+            "EPSG:32633",
+            Affine.translation(5e5, 54e5) @ Affine.rotation(30) @ Affine.scale(0.5, -0.5),
+            id="rotated",
+        ),
         pytest.param("EPSG:3857", Affine(0.75, 0, 1.67e6, 0, -0.75, 6.2e6), id="web-mercator"),
     ],
-)  # fmt: skip
+)
 def test_work_grid_is_metric_north_up_and_covers_the_scene(make_scene, crs, transform):
     scene, grid, _, valid = read_whole(make_scene(shape=(300, 400), crs=crs, transform=transform))
     assert grid.crs.is_projected

@@ -23,8 +23,18 @@ def test_cores_cover_every_pixel_exactly_once(height, width, core_size, halo):
 
 def test_read_window_is_core_and_halo_on_all_sides():
     tile = plan_tiles((100, 100), TilingConfig(core_size=64, halo=32))[3]
-    assert (tile.core.row_off, tile.core.col_off, tile.core.height, tile.core.width) == (64, 64, 36, 36)
-    assert (tile.read.row_off, tile.read.col_off, tile.read.height, tile.read.width) == (32, 32, 100, 100)
+    assert (tile.core.row_off, tile.core.col_off, tile.core.height, tile.core.width) == (
+        64,
+        64,
+        36,
+        36,
+    )
+    assert (tile.read.row_off, tile.read.col_off, tile.read.height, tile.read.width) == (
+        32,
+        32,
+        100,
+        100,
+    )
 
 
 def test_edge_tile_is_shrunk_not_dropped():

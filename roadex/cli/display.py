@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -67,14 +68,13 @@ class Bars:
 def show_result(result: RunResult, console: Console) -> None:
     """Print warnings, the table of totals, and where the files are."""
     summary: dict[str, Any] = result.summary
-    for warning in summary["warnings"]:
-        console.print(f"[yellow]Warning:[/yellow] {warning}", highlight=False)
+    show_warnings(summary["warnings"], console)
     table = Table(show_header=False, box=None, pad_edge=False)
     rows = {
         "roads": f"{summary['road_km']:,.1f} km",
         "network": f"{summary['edges']:,} edges, {summary['nodes']:,} nodes, "
         f"{summary['components']:,} components",
-        "speed": f"{summary['megapixels_per_second']:.2f} Mpx/s over {summary['megapixels']:.1f} Mpx",
+        "speed": f"{summary['megapixels_per_second']:.2f} Mpx/s, {summary['megapixels']:.1f} Mpx",
         "memory": f"{summary['peak_memory_bytes'] / 1e9:.2f} GB at most, all processes together",
         "time": ", ".join(f"{stage} {value:.1f} s" for stage, value in summary["seconds"].items()),
     }
@@ -83,3 +83,9 @@ def show_result(result: RunResult, console: Console) -> None:
     console.print(table, highlight=False)
     for path in (result.network, result.probability, result.preview, result.report):
         console.print(f"  {path}", highlight=False, soft_wrap=True)
+
+
+def show_warnings(warnings: Iterable[str], console: Console) -> None:
+    """Print one line per warning."""
+    for warning in warnings:
+        console.print(f"[yellow]Warning:[/yellow] {warning}", highlight=False)

@@ -14,33 +14,53 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace results that exist already.")
 CONFIG = click.option(
-    "--config", "config_path", type=click.Path(path_type=Path), metavar="TOML",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    metavar="TOML",
     help="File with settings; options on the command line go over it.",
-)  # fmt: skip
+)
 SET = click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE",
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
     help="Any setting by its name, such as vector.min_spur_m=20; repeatable.",
-)  # fmt: skip
+)
 TILE_SIZE = click.option(
-    "--tile-size", type=int, metavar="PIXELS",
+    "--tile-size",
+    type=int,
+    metavar="PIXELS",
     help=f"Side of the tiles, a multiple of 32.  [default: {TilingConfig().core_size}]",
-)  # fmt: skip
+)
 PREDICT: tuple[Decorator, ...] = (
     click.option(
-        "-m", "--model", metavar="NAME|FILE",
+        "-m",
+        "--model",
+        metavar="NAME|FILE",
         help=f"Model to use, see `roadex models list`.  [default: {PredictConfig().model}]",
     ),
     click.option(
-        "--tta", type=click.Choice(["none", "flip", "d4"]),
+        "--tta",
+        type=click.Choice(["none", "flip", "d4"]),
         help=f"Average over no, 4 or 8 flips and turns.  [default: {PredictConfig().tta}]",
     ),
     click.option("--bands", metavar="1,2,3", help="Bands of the scene in the model's order."),
-    click.option("--native-gsd", is_flag=True, default=None, help="Do not resample to the model's pixel size."),
-)  # fmt: skip
+    click.option(
+        "--native-gsd",
+        is_flag=True,
+        default=None,
+        help="Do not resample to the model's pixel size.",
+    ),
+)
 CLUSTER: tuple[Decorator, ...] = (
-    click.option("--workers", type=int, help="Worker processes on this machine.  [default: one per core]"),
-    click.option("--scheduler", metavar="ADDRESS", help="Running Dask scheduler, such as tcp://host:8786."),
-)  # fmt: skip
+    click.option(
+        "--workers", type=int, help="Worker processes on this machine.  [default: one per core]"
+    ),
+    click.option(
+        "--scheduler", metavar="ADDRESS", help="Running Dask scheduler, such as tcp://host:8786."
+    ),
+)
 
 _PLACES = {
     "tile_size": "tiling.core_size",

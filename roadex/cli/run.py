@@ -12,7 +12,14 @@ from roadex.cli import options as opt
 
 @click.command()
 @click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Folder for the results.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("out"),
+    show_default=True,
+    help="Folder for the results.",
+)
 @opt.with_options(opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.CONFIG, opt.SET, opt.OVERWRITE)
 def run(scenes: tuple[str, ...], output: Path, overwrite: bool, **options: Any) -> None:
     """Extract the road network of a scene.
@@ -35,6 +42,10 @@ def run(scenes: tuple[str, ...], output: Path, overwrite: bool, **options: Any) 
     console = Console()
     with Bars(Console(stderr=True)) as bars:
         result = extract(
-            list(scenes), output, config=opt.build_config(options), overwrite=overwrite, display=bars
+            list(scenes),
+            output,
+            config=opt.build_config(options),
+            overwrite=overwrite,
+            display=bars,
         )
     show_result(result, console)

@@ -9,12 +9,31 @@ import click
 
 @click.command()
 @click.argument("data", nargs=-1, required=True)
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.safetensors).")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Model file to write (.safetensors).",
+)
 @click.option("--validation", multiple=True, help="Dataset to evaluate on; repeatable.")
-@click.option("--config", "config_path", type=click.Path(path_type=Path), help="TOML file with training settings.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="One setting, over the file; repeatable.")
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    help="TOML file with training settings.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="One setting, over the file; repeatable.",
+)
 @click.option("--initial", type=click.Path(path_type=Path), help="Model file to start from.")
-@click.option("--run-folder", type=click.Path(path_type=Path), help="Checkpoints and log; default runs/NAME.")
+@click.option(
+    "--run-folder", type=click.Path(path_type=Path), help="Checkpoints and log; default runs/NAME."
+)
 @click.option("--licence", default="", help="Licence of the training data, kept in the model file.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing model file.")
 def train(**options: object) -> None:

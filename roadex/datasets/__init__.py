@@ -57,5 +57,6 @@ def _recognise(folder: Path) -> ModuleType:
         layout = _layout(name)
         if layout.recognises(folder):
             return layout
-    msg = f"cannot tell the layout of {folder}; name it as LAYOUT:{folder} with one of {', '.join(LAYOUTS)}"
+    known = ", ".join(LAYOUTS)
+    msg = f"cannot tell the layout of {folder}; name it, LAYOUT:{folder}, with one of {known}"
     raise DatasetError(msg)

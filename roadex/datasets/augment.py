@@ -100,6 +100,5 @@ def _season(values: Tensor, strength: float, rng: np.random.Generator) -> Tensor
 
 def _blur(values: Tensor, rng: np.random.Generator) -> Tensor:
     sigma = float(rng.uniform(0.3, 1.3))
-    return functional.gaussian_blur(values, [5, 5], [sigma, sigma])
-
-
+    blurred: Tensor = functional.gaussian_blur(values, [5, 5], [sigma, sigma])
+    return blurred

@@ -33,8 +33,11 @@ def find(folder: Path) -> list[LabelledScene]:
             raise DatasetError(msg)
         scenes.append(
             LabelledScene(
-                name=identifier, image=image, mask=mask, gsd_m=GSD_M,
+                name=identifier,
+                image=image,
+                mask=mask,
+                gsd_m=GSD_M,
                 mask_threshold=MASK_THRESHOLDS["zero-255"],
             )
-        )  # fmt: skip
+        )
     return scenes

@@ -66,16 +66,19 @@ def _find_region(region: Path, root: Path) -> list[LabelledScene]:
             raise DatasetError(msg)
         scenes.append(
             LabelledScene(
-                name=prefix + image.stem, image=image, mask=mask,
-                valid=_partner(region / "valid", image.stem), gsd_m=_gsd_m(image, region),
+                name=prefix + image.stem,
+                image=image,
+                mask=mask,
+                valid=_partner(region / "valid", image.stem),
+                gsd_m=_gsd_m(image, region),
             )
-        )  # fmt: skip
+        )
     return scenes
 
 
 def _gsd_m(image: Path, region: Path) -> float:
     with without_georeference_warning(), rasterio.open(image) as raster:
         if raster.crs and raster.crs.is_projected:
-            return abs(raster.transform.a) * raster.crs.linear_units_factor[1]
+            return float(abs(raster.transform.a) * raster.crs.linear_units_factor[1])
     stated = region / "gsd_m.txt"
     return float(stated.read_text()) if stated.exists() else DEFAULT_GSD_M

@@ -21,7 +21,7 @@ from roadex.datasets.augment import augment_colour
 from roadex.datasets.labelled import Chip, LabelledScene
 
 Sample = tuple[Tensor, Tensor, Tensor]
-"""``image`` float32 (C, s, s) in [0, 255]; ``target`` float32 (1, s, s); ``valid`` bool (1, s, s)."""
+"""Image float32 (C, s, s) in [0, 255]; target float32 (1, s, s); valid bool (1, s, s)."""
 
 _MIN_VALID_SHARE = 0.25
 _TRIES = 8
@@ -103,9 +103,9 @@ class ChipDataset(Dataset[Sample]):
         return chip, factor
 
 
-def _odds(weights: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    values = np.asarray(weights, dtype=np.float64)
-    return values / values.sum()
+def _odds(weights: Sequence[float]) -> list[float]:
+    total = sum(weights)
+    return [weight / total for weight in weights]
 
 
 def _to_tensors(chip: Chip) -> Sample:

@@ -204,7 +204,7 @@ def save_model(
         msg = f"a model file ends in .safetensors, got {path}"
         raise ModelError(msg)
     kept = {k: _stored(k, t, dtype or torch.float16) for k, t in network.state_dict().items()}
-    _check_fit(create_network_for(metadata, device="meta"), kept, path)
+    _check_fit(create_network_for(metadata), kept, path)
     text = metadata.to_json()
     header = {"roadex": text, "sha256": _sha256(text, kept)}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -254,14 +254,9 @@ def read_sha256(name_or_path: str | Path) -> str:
     return _read_header(model_path(name_or_path))["sha256"]
 
 
-def create_network_for(metadata: ModelMetadata, *, device: str = "cpu") -> RoadNetwork:
+def create_network_for(metadata: ModelMetadata) -> RoadNetwork:
     """Build the network that ``metadata`` describe, with random weights."""
-    import torch
-
-    with torch.device(device):
-        return create_network(
-            metadata.network, in_channels=metadata.in_channels, **metadata.arguments
-        )
+    return create_network(metadata.network, in_channels=metadata.in_channels, **metadata.arguments)
 
 
 def _read_header(path: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import dask
 import psutil
@@ -68,8 +68,11 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
 
 def default_workers() -> int:
     """One process per core this process may use, fewer where memory is short."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, psutil.virtual_memory().available // WORKER_BYTES))
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    by_memory = int(psutil.virtual_memory().available // WORKER_BYTES)
+    return max(1, min(cores, by_memory))
 
 
 def run_tasks(
@@ -86,7 +89,7 @@ def run_tasks(
     """
     waiting = iter(items)
     n_threads = max(1, sum(client.nthreads().values()))
-    running: dict[Future, Item] = {}
+    running: dict[Future[Result], Item] = {}
     queue = as_completed()
 
     def submit_next() -> None:
@@ -105,6 +108,20 @@ def run_tasks(
         yield Outcome(item, None if error is not None else future.result(), error)
         future.release()
         submit_next()
+
+
+def mapper(
+    client: Client, config: ClusterConfig
+) -> Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]:
+    """Return a ``map`` that runs on the workers, in any order; the first error ends it."""
+
+    def map_tasks(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        for outcome in run_tasks(client, function, items, config=config):
+            if outcome.error is not None:
+                raise outcome.error
+            yield outcome.result
+
+    return map_tasks
 
 
 def _dask_settings() -> dict[str, object]:

@@ -56,9 +56,14 @@ def plan_run(scenes: Sequence[str | Path], config: RunConfig) -> RunPlan:
     sha256 = read_sha256(path)
     tiles = plan_tiles(grid.shape, config.tiling)
     return RunPlan(
-        scene=scene, grid=grid, model=model, model_file=path, model_sha256=sha256, tiles=tiles,
+        scene=scene,
+        grid=grid,
+        model=model,
+        model_file=path,
+        model_sha256=sha256,
+        tiles=tiles,
         key=_key(scene, grid, sha256, config),
-    )  # fmt: skip
+    )
 
 
 def _key(scene: Scene, grid: WorkGrid, sha256: str, config: RunConfig) -> str:

@@ -33,7 +33,11 @@ def write_preview(plan: RunPlan, probability: Path, network: RoadNetwork, path: 
     image, valid = read_overview(plan.scene, plan.grid, max_size=PANEL_SIZE)
     shape = valid.shape
     colours = _displayable(image, valid)
-    panels = [colours, _probability_panel(probability, shape), _network_panel(colours, network, plan)]
+    panels = [
+        colours,
+        _probability_panel(probability, shape),
+        _network_panel(colours, network, plan),
+    ]
     height, width = shape
     sheet = Image.new("RGB", (3 * width + 2 * _GAP, height), _BACKGROUND)
     for i, panel in enumerate(panels):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from roadex.config import RunConfig
 from roadex.errors import OutputError
 from roadex.network import RoadNetwork
 from roadex.pipeline.plan import RunPlan
+from roadex.pipeline.predict_scene import make_folder
 
 _REPORTED_PACKAGES = ("roadex", "torch", "rasterio", "shapely", "geopandas", "numpy", "distributed")
 
@@ -29,11 +30,6 @@ class RunResult:
     summary: dict[str, Any] = field(default_factory=dict)
     """``road_km, edges, nodes, components, megapixels, megapixels_per_second, seconds`` (per
     stage), ``peak_memory_bytes``, ``failed_tiles``, ``warnings``."""
-
-    @classmethod
-    def in_folder(cls, folder: Path) -> Self:
-        """Describe the results that a run will put into ``folder``."""
-        return cls(folder=folder)
 
     @property
     def network(self) -> Path:
@@ -67,14 +63,7 @@ class RunResult:
             if path.exists() and not overwrite:
                 msg = f"{path} exists; choose another folder with -o or add --overwrite"
                 raise OutputError(msg)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            msg = f"cannot make the output folder {self.folder}: {error.strerror}"
-            raise OutputError(msg) from error
-        if not os.access(self.folder, os.W_OK):
-            msg = f"cannot write to {self.folder}; choose another folder with -o"
-            raise OutputError(msg)
+        make_folder(self.folder)
 
     def complete(
         self,
@@ -104,10 +93,12 @@ class RunResult:
 def provenance(plan: RunPlan, config: RunConfig) -> dict[str, Any]:
     """Return how a network came about, as it goes into the network file and the report.
 
-    Nothing in it depends on when or where a run takes place.
+    Nothing in it depends on when or where a run takes place, so equal runs give equal files;
+    ``created`` is the time of the imagery, the time of the run is in the report.
     """
     return {
         "roadex": version("roadex"),
+        "created": plan.scene.modified,
         "scene": {
             "files": [Path(path).name for path in plan.scene.paths],
             "shape": plan.scene.shape,

@@ -17,13 +17,13 @@ class Display(Protocol):
     """Shows progress; the command line gives one with bars."""
 
     def start(self, stage: str, total: int) -> None:
-        """A stage of ``total`` steps begins."""
+        """Show that a stage of ``total`` steps begins."""
 
     def advance(self, stage: str) -> None:
-        """One more step is done."""
+        """Show that one more step is done."""
 
     def finish(self, stage: str) -> None:
-        """A stage is over."""
+        """Show that a stage is over."""
 
 
 class Silent:

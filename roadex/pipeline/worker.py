@@ -11,6 +11,7 @@ import rasterio
 from distributed import Worker, WorkerPlugin
 
 from roadex.config import NODATA
+from roadex.errors import RoadexError
 from roadex.grid import GridReader, WorkGrid, open_grid
 from roadex.predict import Predictor
 from roadex.probability import GDAL_CACHE_BYTES, TileStore
@@ -39,7 +40,7 @@ class TileResult:
     """Pixels with imagery in the core."""
 
 
-class JobPlugin(WorkerPlugin):  # type: ignore[misc]
+class JobPlugin(WorkerPlugin):
     """Brings a job to every worker, also to those that join or restart later."""
 
     def __init__(self, job: PredictJob) -> None:
@@ -57,8 +58,22 @@ class JobPlugin(WorkerPlugin):  # type: ignore[misc]
 
 
 def predict_tile(tile: Tile, *, key: str) -> TileResult:
-    """Predict a tile of the job ``key`` and put it into the store."""
-    job = _JOBS[key]
+    """Predict a tile of the job ``key`` and put it into the store.
+
+    Raises
+    ------
+    RoadexError
+        Of the kind that occurred. It is made anew: the error of a library it came from may not
+        survive the way back to the client, and would take this one with it.
+    """
+    try:
+        return _predict_tile(tile, _JOBS[key])
+    except RoadexError as error:
+        plain = type(error)(f"tile {tile.key}: {error}")
+    raise plain
+
+
+def _predict_tile(tile: Tile, job: PredictJob) -> TileResult:
     predictor, reader = _open(job)
     stored = predictor.predict_tile(reader, tile)
     job.store.write(tile, stored)

@@ -1,0 +1,81 @@
+"""``roadex vectorize``: road probability or mask in, road network out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from roadex.cli import options as opt
+
+
+@click.command()
+@click.argument("raster", metavar="RASTER")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("roads.gpkg"),
+    show_default=True,
+    help="Network to write; the suffix is the format.",
+)
+@click.option(
+    "--reading",
+    type=click.Choice(["auto", "roadex", "fraction", "percent", "byte", "mask", "class"]),
+    default="auto",
+    show_default=True,
+    help="How the raster's values are read.",
+)
+@click.option("--class-value", type=int, help="Value that is road in a raster of classes.")
+@click.option("--band", type=int, default=1, show_default=True, help="Band of the raster.")
+@click.option(
+    "--tile-size",
+    type=int,
+    metavar="PIXELS",
+    help="Side of the tiles; never changes the network.  [default: 2048]",
+)
+@opt.with_options(opt.CLUSTER, opt.CONFIG, opt.SET, opt.OVERWRITE)
+def vectorize(
+    raster: str,
+    output: Path,
+    reading: str,
+    class_value: int | None,
+    band: int,
+    tile_size: int | None,
+    overwrite: bool,
+    **options: Any,
+) -> None:
+    """Turn a road probability raster or mask into a road network.
+
+    RASTER is a result of `roadex predict`, or of another tool: probability from 0 to 1, 0 to 100
+    or 0 to 255, a mask, or a raster of classes.
+
+    \b
+    Examples:
+      roadex vectorize probability.tif -o roads.gpkg
+      roadex vectorize classes.tif --class-value 7 -o roads.parquet
+      roadex vectorize mask.tif --set vector.min_spur_m=20 -o roads.geojson
+    """
+    from rich.console import Console
+
+    from roadex.cli.display import Bars
+    from roadex.pipeline.vectorize_raster import TILE_SIZE, vectorize_raster
+
+    console = Console()
+    with Bars(Console(stderr=True)) as bars:
+        network, source = vectorize_raster(
+            raster,
+            output,
+            config=opt.build_config(options),
+            reading=reading,
+            class_value=class_value,
+            band=band,
+            tile_size=tile_size or TILE_SIZE,
+            overwrite=overwrite,
+            display=bars,
+        )
+    road_km = network.edges["length_m"].sum() / 1000
+    console.print(source.explanation, highlight=False)
+    console.print(f"{road_km:,.1f} km of road in {len(network.edges):,} edges", highlight=False)
+    console.print(f"  {output}", highlight=False, soft_wrap=True)

@@ -1,0 +1,78 @@
+"""The vector half on Dask: any road raster in, a network file out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from roadex.config import RunConfig
+from roadex.errors import OutputError
+from roadex.network import RoadNetwork
+from roadex.outputs import write_network, writer_for
+from roadex.pipeline.cluster import connect, mapper
+from roadex.pipeline.watch import Display, Silent, Stopwatch
+from roadex.source import RasterSource
+from roadex.vectorize import vectorize
+
+TILE_SIZE = 2048
+"""Side of the tiles in pixels; it never changes the network."""
+
+
+def vectorize_raster(
+    raster: str | Path,
+    path: Path,
+    *,
+    config: RunConfig | None = None,
+    reading: str = "auto",
+    class_value: int | None = None,
+    band: int = 1,
+    tile_size: int = TILE_SIZE,
+    overwrite: bool = False,
+    display: Display | None = None,
+) -> tuple[RoadNetwork, RasterSource]:
+    """Turn a road probability raster or mask into a network file.
+
+    Parameters
+    ----------
+    raster
+        Of roadex or of another tool, see :meth:`roadex.source.RasterSource.open` for ``reading``,
+        ``class_value`` and ``band``.
+    path
+        Network to write; its suffix is the format.
+    config, overwrite, display
+        As in :func:`roadex.extract`.
+    tile_size
+        Side of the tiles in pixels; it never changes the result.
+
+    Returns
+    -------
+    network, source
+        The network, and how the raster's values were read.
+
+    Raises
+    ------
+    SceneError, ConfigError, OutputError
+        If it cannot work; nothing is written then.
+    """
+    config = config or RunConfig()
+    watch = Stopwatch(display or Silent())
+    writer_for(path)
+    if path.exists() and not overwrite:
+        msg = f"{path} exists; choose another -o or add --overwrite"
+        raise OutputError(msg)
+    source = RasterSource.open(raster, reading=reading, class_value=class_value, band=band)
+    with watch.stage("vectorize"), connect(config.cluster) as client:
+        network = vectorize(
+            source,
+            config=config.vector,
+            tile_size=tile_size,
+            map_tiles=mapper(client, config.cluster),
+        )
+    made_by = {
+        "raster": Path(raster).name,
+        "reading": source.explanation,
+        "config": {"vector": config.vector.to_dict()},
+    }
+    with watch.stage("write"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_network(network, path, provenance=made_by, overwrite=True)
+    return network, source

@@ -1,0 +1,245 @@
+"""The main job: the same result however it is cut, resumed or interrupted, and honest failures."""
+
+import json
+import shutil
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import torch
+from affine import Affine
+from distributed import LocalCluster
+
+from roadex.config import NODATA, RunConfig
+from roadex.errors import OutputError, RunError, SceneError
+from roadex.models import create_network
+from roadex.models.modelfile import ModelMetadata, save_model
+from roadex.pipeline import predict_scene as predict_scene_module
+from roadex.pipeline.extract import extract
+from roadex.pipeline.predict_scene import WORK_FOLDER, predict_scene
+from roadex.pipeline.vectorize_raster import vectorize_raster
+from roadex.probability import TileStore
+
+ARGUMENTS = {"encoder": "tu-mobilenetv3_small_050", "bottleneck": 32}
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """Return a small network with random weights: what it sees does not matter here."""
+    torch.manual_seed(0)
+    network = create_network("dlinknet", **ARGUMENTS).eval()
+    last = network.segmentation_head.conv3
+    with torch.no_grad():
+        # Spread the logits, so that there is something to vectorize.
+        logits = network(torch.rand(1, 3, 256, 256) * 2 - 1)
+        factor = 3 / logits.std()
+        last.weight *= factor
+        last.bias += factor * (last.bias - logits.mean()) - last.bias
+    metadata = ModelMetadata(
+        name="small", network="dlinknet", arguments=ARGUMENTS, gsd_m=1.0, gsd_range_m=(0.7, 1.4)
+    )
+    return save_model(network, metadata, tmp_path_factory.mktemp("model") / "small.safetensors")
+
+
+@pytest.fixture(scope="session")
+def scheduler():
+    """Return the address of a one-thread cluster inside this process."""
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture
+def settings(model, scheduler):
+    def make(core_size=64, **predict):
+        return RunConfig.from_dict(
+            {
+                "tiling": {"core_size": core_size, "halo": 32},
+                "predict": {"model": str(model), "tta": "none"} | predict,
+                "cluster": {"scheduler": scheduler, "retries": 0},
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def scene(make_scene):
+    return make_scene(shape=(150, 200))
+
+
+def test_results_are_complete_and_nothing_else_is_left(scene, settings, tmp_path):
+    result = extract(scene, tmp_path / "out", config=settings())
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["preview.png", "probability.tif", "report.json", "roads.gpkg"]
+    report = json.loads(result.report.read_text())
+    assert report["tiles"] == 12
+    assert report["result"]["failed_tiles"] == {}
+    assert report["model"]["sha256"]
+    assert set(report["result"]["seconds"]) == {"plan", "predict", "stitch", "vectorize", "write"}
+
+
+def test_probability_lies_on_the_pixels_of_the_scene(scene, settings, tmp_path):
+    path = tmp_path / "p.tif"
+    predict_scene([scene], path, config=settings())
+    with rasterio.open(path) as probability, rasterio.open(scene) as image:
+        assert probability.transform == image.transform
+        assert probability.crs == image.crs
+        assert probability.shape == image.shape
+        assert (probability.read(1) != NODATA).all()
+
+
+def test_network_is_in_the_crs_of_the_scene(make_scene, settings, tmp_path):
+    scene = make_scene(
+        shape=(200, 200), crs="EPSG:4326", transform=Affine(1e-5, 0, 15, 0, -1e-5, 48.7)
+    )
+    result = extract(scene, tmp_path / "out", config=settings())
+    edges = gpd.read_file(result.network, layer="road_edges")
+    assert edges.crs.to_epsg() == 4326
+
+
+def test_same_run_gives_the_same_bytes(scene, settings, tmp_path):
+    first, second = (tmp_path / name for name in ("a", "b"))
+    for folder in (first, second):
+        extract(scene, folder, config=settings())
+    for name in ("probability.tif", "roads.gpkg", "preview.png"):
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_seams_are_as_small_as_the_halo_promises(scene, settings, tmp_path):
+    stored = []
+    for core_size in (64, 256):
+        predict_scene([scene], tmp_path / f"{core_size}.tif", config=settings(core_size))
+        with rasterio.open(tmp_path / f"{core_size}.tif") as raster:
+            stored.append(raster.read(1).astype(int))
+    assert np.abs(stored[0] - stored[1]).mean() < 3
+
+
+def test_scene_without_imagery_gives_valid_empty_layers(make_scene, settings, tmp_path):
+    scene = make_scene(values=np.zeros((3, 100, 100), np.uint8), nodata=0)
+    result = extract(scene, tmp_path / "out", config=settings())
+    for layer in ("road_edges", "road_nodes"):
+        frame = gpd.read_file(result.network, layer=layer)
+        assert len(frame) == 0
+        assert frame.crs.to_epsg() == 32633
+    assert "no imagery" in result.summary["warnings"][0]
+
+
+def test_existing_results_are_not_replaced_unasked(scene, settings, tmp_path):
+    extract(scene, tmp_path, config=settings())
+    before = (tmp_path / "roads.gpkg").stat().st_mtime_ns
+    with pytest.raises(OutputError, match="--overwrite"):
+        extract(scene, tmp_path, config=settings())
+    assert (tmp_path / "roads.gpkg").stat().st_mtime_ns == before
+    extract(scene, tmp_path, config=settings(), overwrite=True)
+
+
+def test_input_error_leaves_nothing_behind(settings, tmp_path):
+    with pytest.raises(SceneError):
+        extract(tmp_path / "nope.tif", tmp_path / "out", config=settings())
+    assert not (tmp_path / "out").exists()
+
+
+class Interrupt:
+    """A display that interrupts a run after some tiles."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def start(self, stage, total): ...
+
+    def advance(self, stage):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+    def finish(self, stage): ...
+
+
+def test_interrupted_run_goes_on_and_ends_with_the_same_bytes(
+    scene, settings, tmp_path, monkeypatch
+):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    extract(scene, whole, config=settings())
+    with pytest.raises(KeyboardInterrupt):
+        extract(scene, parts, config=settings(), display=Interrupt(after=6))
+    assert not (parts / "roads.gpkg").exists()
+    done = []
+    monkeypatch.setattr(
+        predict_scene_module, "run_tasks", _counting(predict_scene_module.run_tasks, done)
+    )
+    extract(scene, parts, config=settings())
+    assert 0 < len(done) <= 7
+    for name in ("probability.tif", "roads.gpkg"):
+        assert (whole / name).read_bytes() == (parts / name).read_bytes(), name
+    assert not (parts / WORK_FOLDER).exists()
+
+
+def _counting(run_tasks, done):
+    def counted(client, function, items, *, config):
+        items = list(items)
+        done.extend(items)
+        return run_tasks(client, function, items, config=config)
+
+    return counted
+
+
+def test_failed_tile_is_a_hole_that_the_next_run_fills(scene, settings, tmp_path, monkeypatch):
+    write = TileStore.write
+
+    def failing(store, tile, stored):
+        if tile.key == "r00001_c00001":
+            msg = "disk trouble"
+            raise OSError(msg)
+        write(store, tile, stored)
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched, pytest.raises(RunError, match=r"1 of 12.*r00001_c00001"):
+        patched.setattr(TileStore, "write", failing)
+        extract(scene, out, config=settings())
+    with rasterio.open(out / "probability.tif") as raster:
+        hole = raster.read(1) == NODATA
+    assert hole[64:128, 64:128].all()
+    assert hole.sum() == 64 * 64
+    report = json.loads((out / "report.json").read_text())
+    assert list(report["result"]["failed_tiles"]) == ["r00001_c00001"]
+
+    extract(scene, out, config=settings())
+    whole = extract(scene, tmp_path / "whole", config=settings())
+    assert (out / "probability.tif").read_bytes() == whole.probability.read_bytes()
+
+
+def test_error_of_every_tile_is_the_error_of_the_run(scene, settings, tmp_path, monkeypatch):
+    def failing(store, tile, stored):
+        msg = "cannot write tile: disk full"
+        raise OutputError(msg)
+
+    monkeypatch.setattr(TileStore, "write", failing)
+    with pytest.raises(OutputError, match="disk full"):
+        extract(scene, tmp_path / "out", config=settings())
+    assert not (tmp_path / "out" / "probability.tif").exists()
+
+
+def test_truncated_scene_gives_what_can_be_read_and_says_so(scene, settings, tmp_path):
+    broken = tmp_path / "broken.tif"
+    shutil.copy(scene, broken)
+    content = broken.read_bytes()
+    broken.write_bytes(content[: len(content) * 3 // 4])
+    with pytest.raises(RunError, match=r"tiles failed.*cannot read.*broken\.tif"):
+        extract(broken, tmp_path / "out", config=settings())
+
+
+def test_stages_one_by_one_give_the_network_of_the_whole(scene, settings, tmp_path):
+    result = extract(scene, tmp_path / "out", config=settings())
+    predict_scene([scene], tmp_path / "p.tif", config=settings())
+    assert (tmp_path / "p.tif").read_bytes() == result.probability.read_bytes()
+    network, _ = vectorize_raster(
+        tmp_path / "p.tif", tmp_path / "roads.gpkg", config=settings(), tile_size=96
+    )
+    together = gpd.read_file(result.network, layer="road_edges")
+    apart = gpd.read_file(tmp_path / "roads.gpkg", layer="road_edges")
+    assert len(apart) == len(together) > 0
+    assert (apart.geometry == together.geometry).all()
+    assert len(network.edges) == len(apart)
