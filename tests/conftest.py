@@ -10,7 +10,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-RED_GREEN_BLUE = ("red", "green", "blue", "alpha")
+SMALL_NETWORK = {"encoder": "tu-mobilenetv3_small_050", "bottleneck": 32}
 
 
 @pytest.fixture
@@ -62,3 +62,37 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("ROADEX_TEST_DATA is not set: no real imagery here")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """Return the file of a small network with random weights: what it sees does not matter here."""
+    import torch
+
+    from roadex.models import create_network
+    from roadex.models.modelfile import ModelMetadata, save_model
+
+    torch.manual_seed(0)
+    network = create_network("dlinknet", **SMALL_NETWORK).eval()
+    last = network.segmentation_head.conv3
+    with torch.no_grad():
+        # Spread the logits, so that there is something to vectorize.
+        logits = network(torch.rand(1, 3, 256, 256) * 2 - 1)
+        factor = 3 / logits.std()
+        last.weight *= factor
+        last.bias += factor * (last.bias - logits.mean()) - last.bias
+    metadata = ModelMetadata(
+        name="small", network="dlinknet", arguments=SMALL_NETWORK, gsd_m=1.0, gsd_range_m=(0.7, 1.4)
+    )
+    return save_model(network, metadata, tmp_path_factory.mktemp("model") / "small.safetensors")
+
+
+@pytest.fixture(scope="session")
+def scheduler():
+    """Return the address of a one-thread cluster inside this process."""
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        yield cluster.scheduler_address

@@ -7,48 +7,15 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
-import torch
 from affine import Affine
-from distributed import LocalCluster
 
 from roadex.config import NODATA, RunConfig
 from roadex.errors import OutputError, RunError, SceneError
-from roadex.models import create_network
-from roadex.models.modelfile import ModelMetadata, save_model
 from roadex.pipeline import predict_scene as predict_scene_module
 from roadex.pipeline.extract import extract
 from roadex.pipeline.predict_scene import WORK_FOLDER, predict_scene
 from roadex.pipeline.vectorize_raster import vectorize_raster
 from roadex.probability import TileStore
-
-ARGUMENTS = {"encoder": "tu-mobilenetv3_small_050", "bottleneck": 32}
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory):
-    """Return a small network with random weights: what it sees does not matter here."""
-    torch.manual_seed(0)
-    network = create_network("dlinknet", **ARGUMENTS).eval()
-    last = network.segmentation_head.conv3
-    with torch.no_grad():
-        # Spread the logits, so that there is something to vectorize.
-        logits = network(torch.rand(1, 3, 256, 256) * 2 - 1)
-        factor = 3 / logits.std()
-        last.weight *= factor
-        last.bias += factor * (last.bias - logits.mean()) - last.bias
-    metadata = ModelMetadata(
-        name="small", network="dlinknet", arguments=ARGUMENTS, gsd_m=1.0, gsd_range_m=(0.7, 1.4)
-    )
-    return save_model(network, metadata, tmp_path_factory.mktemp("model") / "small.safetensors")
-
-
-@pytest.fixture(scope="session")
-def scheduler():
-    """Return the address of a one-thread cluster inside this process."""
-    with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
-    ) as cluster:
-        yield cluster.scheduler_address
 
 
 @pytest.fixture
@@ -150,7 +117,7 @@ class Interrupt:
 
     def start(self, stage, total): ...
 
-    def advance(self, stage):
+    def advance(self, _stage):
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt
