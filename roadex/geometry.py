@@ -16,12 +16,12 @@ import shapely
 from numpy.typing import NDArray
 
 from roadex.chains import COL_STEP, ROW_STEP
+from roadex.config import VectorConfig
+from roadex.corners import binomial, sharpen_corners
 from roadex.graph import RoadGraph
 
 MIN_PASSES: Final = 8
 MAX_PASSES: Final = 64
-_CORNER_ARM: Final = 6
-"""Half the length, in vertices, of the arms between which a corner's turn is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,84 @@ class Polylines:
 
     offsets: NDArray[np.int64]
     """Shape ``(n_lines + 1,)``."""
+
+
+def draw_lines(
+    graph: RoadGraph, half_width: NDArray[np.float64], config: VectorConfig
+) -> tuple[NDArray[np.object_], int]:
+    """Return the line of each edge in pixel coordinates, smoothed and simplified.
+
+    Lines that come to cross another or themselves are drawn again nearer to their pixels.
+
+    Parameters
+    ----------
+    graph
+        Its nodes are where lines start and end, exactly.
+    half_width
+        Shape ``(n_edges,)``: half-width of each road in pixels; NaN where unknown.
+    config
+        Smoothing and simplification.
+
+    Returns
+    -------
+    lines
+        Shape ``(n_edges,)``.
+    n_redrawn
+        How many lines were drawn again.
+    """
+    raw = raw_polylines(graph)
+    drawn = _draw(raw, half_width, config, closeness=1)
+    redrawn: set[int] = set()
+    for closeness in (4, 16, 0):
+        crossing = find_crossing_lines(drawn)
+        if len(crossing) == 0:
+            break
+        redrawn.update(crossing.tolist())
+        some = _take(raw, crossing)
+        drawn[crossing] = _draw(some, half_width[crossing], config, closeness=closeness)
+    return drawn, len(redrawn)
+
+
+def find_crossing_lines(lines: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Return the lines that cross or cover another one or themselves, or vanish; sorted."""
+    one, other = shapely.STRtree(lines).query(lines, predicate="intersects")
+    closed = shapely.is_closed(lines)
+    # Rings have no end points: two of them at one node share what counts as inside of both.
+    pairs = (one < other) & ~(closed[one] & closed[other])
+    one, other = one[pairs], other[pairs]
+    meet = shapely.relate_pattern(lines[one], lines[other], "T********")
+    spoiled = ~shapely.is_simple(lines) | (shapely.length(lines) == 0)
+    return np.unique(np.concatenate([one[meet], other[meet], np.flatnonzero(spoiled)]))
+
+
+def _draw(
+    lines: Polylines, half_width: NDArray[np.float64], config: VectorConfig, *, closeness: int
+) -> NDArray[np.object_]:
+    """Draw lines; a higher ``closeness`` is nearer to the pixels, 0 goes from pixel to pixel."""
+    if closeness == 0:
+        return to_linestrings(lines)
+    if config.smoothing:
+        lines = smooth(
+            lines,
+            half_width,
+            smoothing=config.smoothing,
+            corner_deg=config.corner_deg,
+            max_passes=MAX_PASSES // closeness,
+        )
+    drawn = to_linestrings(lines)
+    if config.simplify_px:
+        tolerance = config.simplify_px / closeness
+        drawn = shapely.simplify(drawn, tolerance, preserve_topology=False)
+    return drawn
+
+
+def _take(lines: Polylines, index: NDArray[np.int64]) -> Polylines:
+    """Return the chosen lines."""
+    sizes = np.diff(lines.offsets)[index]
+    offsets = np.zeros(len(index) + 1, dtype=np.int64)
+    np.cumsum(sizes, out=offsets[1:])
+    at = np.arange(offsets[-1]) + np.repeat(lines.offsets[index] - offsets[:-1], sizes)
+    return Polylines(lines.points[at], offsets)
 
 
 def raw_polylines(graph: RoadGraph) -> Polylines:
@@ -62,7 +140,12 @@ def raw_polylines(graph: RoadGraph) -> Polylines:
 
 
 def smooth(
-    lines: Polylines, half_width: NDArray[np.float64], *, smoothing: float, corner_deg: float
+    lines: Polylines,
+    half_width: NDArray[np.float64],
+    *,
+    smoothing: float,
+    corner_deg: float,
+    max_passes: int = MAX_PASSES,
 ) -> Polylines:
     """Smooth each line, with its ends and corners pinned.
 
@@ -79,10 +162,12 @@ def smooth(
         Passes per pixel of half-width.
     corner_deg
         Sharper turns are kept.
+    max_passes
+        Most passes of any line.
     """
-    passes = np.nan_to_num(smoothing * half_width).clip(MIN_PASSES, MAX_PASSES).astype(np.int64)
-    pinned = _find_corners(lines.points, lines.offsets, np.cos(np.deg2rad(corner_deg)))
-    points = lines.points.copy()
+    least = min(MIN_PASSES, max_passes)
+    passes = np.nan_to_num(smoothing * half_width).clip(least, max_passes).astype(np.int64)
+    points, pinned = sharpen_corners(lines.points, lines.offsets, half_width, corner_deg)
     _smooth_pinned(points, lines.offsets, passes, pinned)
     return Polylines(points, lines.offsets)
 
@@ -100,8 +185,9 @@ def _untouched_spans(u, v, nodes, start, offsets, codes, width, spans):  # type:
     for i in range(len(u)):
         row, col = start[i] // width, start[i] % width
         n_pixels = offsets[i + 1] - offsets[i] + 1
-        reach_u = max(nodes[u[i], 2], 0.5)
-        reach_v = max(nodes[v[i], 2], 0.5)
+        # A loop keeps its pixels: it may lie within the reach of its node altogether.
+        reach_u = max(nodes[u[i], 2], 0.5) if u[i] != v[i] else 0.5
+        reach_v = max(nodes[v[i], 2], 0.5) if u[i] != v[i] else 0.5
         first, last = 0, n_pixels
         leaving, arrived = True, False
         for k in range(n_pixels):
@@ -145,58 +231,10 @@ def _fill_points(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _cosine_of_turn(points, i, arm):  # type: ignore[no-untyped-def]
-    """Return the cosine of the turn at vertex ``i`` between arms of ``arm`` vertices."""
-    before_x, before_y = points[i, 0] - points[i - arm, 0], points[i, 1] - points[i - arm, 1]
-    after_x, after_y = points[i + arm, 0] - points[i, 0], points[i + arm, 1] - points[i, 1]
-    norm = np.sqrt((before_x**2 + before_y**2) * (after_x**2 + after_y**2))
-    return (before_x * after_x + before_y * after_y) / norm if norm > 0 else 1.0
-
-
-@numba.njit(cache=True, nogil=True)
-def _find_corners(points, offsets, corner_cosine):  # type: ignore[no-untyped-def]
-    """Return the vertices that must not move: ends, and the sharpest vertex of each corner."""
-    pinned = np.zeros(len(points), dtype=np.bool_)
-    light = points.copy()
-    for line in range(len(offsets) - 1):
-        first, last = offsets[line], offsets[line + 1] - 1
-        pinned[first] = True
-        pinned[last] = True
-        if last - first <= 4 * _CORNER_ARM:
-            continue
-        _binomial(light[first : last + 1], MIN_PASSES)
-        cosines = np.ones(last - first + 1)
-        for i in range(first + 2 * _CORNER_ARM, last - 2 * _CORNER_ARM + 1):
-            wide = _cosine_of_turn(light, i, 2 * _CORNER_ARM)
-            # A bend of constant radius turns half as much between arms half as long, a corner
-            # nearly as much; only the latter is to be kept.
-            near = _cosine_of_turn(light, i, _CORNER_ARM)
-            if wide < corner_cosine and np.arccos(near) > 0.7 * np.arccos(wide):
-                cosines[i - first] = near
-        for i in range(2 * _CORNER_ARM, last - first + 1 - 2 * _CORNER_ARM):
-            around = cosines[i - 2 * _CORNER_ARM : i + 2 * _CORNER_ARM + 1]
-            if cosines[i] < 1 and np.argmin(around) == 2 * _CORNER_ARM:
-                pinned[first + i] = True
-    return pinned
-
-
-@numba.njit(cache=True, nogil=True)
-def _binomial(points, n_passes):  # type: ignore[no-untyped-def]
-    """Smooth in place, both ends fixed."""
-    for _ in range(n_passes):
-        x, y = points[0, 0], points[0, 1]
-        for i in range(1, len(points) - 1):
-            new_x = 0.25 * (x + points[i + 1, 0]) + 0.5 * points[i, 0]
-            new_y = 0.25 * (y + points[i + 1, 1]) + 0.5 * points[i, 1]
-            x, y = points[i, 0], points[i, 1]
-            points[i, 0], points[i, 1] = new_x, new_y
-
-
-@numba.njit(cache=True, nogil=True)
 def _smooth_pinned(points, offsets, passes, pinned):  # type: ignore[no-untyped-def]
     for line in range(len(offsets) - 1):
         begin = offsets[line]
         for i in range(offsets[line] + 1, offsets[line + 1]):
             if pinned[i]:
-                _binomial(points[begin : i + 1], passes[line])
+                binomial(points[begin : i + 1], passes[line])
                 begin = i

@@ -119,12 +119,12 @@ def build_graph(lines: Chains, height: int) -> RoadGraph:
     u, v = index[: len(lines)], index[len(lines) :]
     inner = (lines.n_steps == 1) & (degree[u] >= 3) & (degree[v] >= 3)
     label = group(len(pixels), u[inner], v[inner])
-    row, col = _medoids(pixels // lines.width, pixels % lines.width, label)
+    row, col, reach = _medoids(pixels // lines.width, pixels % lines.width, label)
     graph = RoadGraph(
         height=height,
         node_row=row,
         node_col=col,
-        node_reach=np.zeros(len(row)),
+        node_reach=reach,
         u=label[u],
         v=label[v],
         chains=lines,
@@ -254,8 +254,8 @@ def _pair_up(place: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _medoids(
     rows: NDArray[np.int64], cols: NDArray[np.int64], label: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return, for each group of pixels, the one nearest to the mean of the group."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return, for each group of pixels, the one nearest to its mean, and how far it reaches."""
     size = np.bincount(label)
     mean_row = np.bincount(label, rows) / size
     mean_col = np.bincount(label, cols) / size
@@ -263,7 +263,9 @@ def _medoids(
     distance = np.rint(1e6 * np.hypot(rows - mean_row[label], cols - mean_col[label]))
     order = np.lexsort((cols, rows, distance, label))
     best = order[np.searchsorted(label[order], np.arange(len(size)))]
-    return rows[best].astype(np.float64), cols[best].astype(np.float64)
+    reach = np.zeros(len(size))
+    np.maximum.at(reach, label, np.hypot(rows - rows[best][label], cols - cols[best][label]))
+    return rows[best].astype(np.float64), cols[best].astype(np.float64), reach
 
 
 def _rotate_to_smallest_pixel(lines: Chains, closed: NDArray[np.int64]) -> Chains:

@@ -15,7 +15,7 @@ from pyproj import CRS, Transformer
 from roadex.clean.borders import border_nodes
 from roadex.clean.components import edge_components
 from roadex.config import PROBABILITY_MAX, VectorConfig
-from roadex.geometry import raw_polylines, smooth, to_linestrings
+from roadex.geometry import draw_lines
 from roadex.graph import RoadGraph
 from roadex.ground import PixelSize, geodesic_lengths_m, place
 from roadex.measure import EdgeMeasures, measure_edges
@@ -69,7 +69,7 @@ def build_network(
         CRS of the result; that of the grid if left out.
     """
     measures = measure_edges(graph, pixel)
-    lines = draw_lines(graph, measures.half_width, config)
+    lines, n_redrawn = draw_lines(graph, measures.half_width, config)
     to_output = None
     if output_crs is not None and output_crs != crs:
         to_output = Transformer.from_crs(crs, output_crs, always_xy=True)
@@ -91,20 +91,8 @@ def build_network(
         geometry=shapely.points(points),
         crs=frame_crs,
     )
-    return RoadNetwork(edges=edges, nodes=nodes, summary=_totals(edges, nodes))
-
-
-def draw_lines(
-    graph: RoadGraph, half_width: NDArray[np.float64], config: VectorConfig
-) -> NDArray[np.object_]:
-    """Return the smoothed and simplified line of each edge, in pixel coordinates."""
-    lines = raw_polylines(graph)
-    if config.smoothing:
-        lines = smooth(lines, half_width, smoothing=config.smoothing, corner_deg=config.corner_deg)
-    drawn = to_linestrings(lines)
-    if config.simplify_px:
-        drawn = shapely.simplify(drawn, config.simplify_px, preserve_topology=False)
-    return drawn
+    summary = _totals(edges, nodes) | {"redrawn_to_avoid_crossings": n_redrawn}
+    return RoadNetwork(edges=edges, nodes=nodes, summary=summary)
 
 
 def _place(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from roadex.graph import RoadGraph, dissolve, merge_nodes
+from roadex.graph import RoadGraph, dissolve, merge_nodes, select_edges
 from roadex.ground import PixelSize
 from roadex.measure import end_half_widths, measure_edges
 
@@ -40,7 +40,24 @@ def consolidate_junctions(
     label = _join_within(graph, candidates, place, max_distance_m)
     inside = (label[graph.u] == label[graph.v]) & (graph.u != graph.v)
     inside &= length_m <= max_distance_m
-    return dissolve(_move_together(graph, label, ~inside))
+    moved = _move_together(graph, label, ~inside)
+    return dissolve(drop_hidden_edges(moved, pixel))
+
+
+def drop_hidden_edges(graph: RoadGraph, pixel: PixelSize) -> RoadGraph:
+    """Drop edges that would be drawn on top of another one, or as a point.
+
+    Lines are straight within the reach of their nodes: of all edges between two nodes that lie
+    within it altogether only the most probable can be seen, and of loops none.
+    """
+    n_steps = graph.chains.n_steps
+    hidden = n_steps <= graph.node_reach[graph.u] + graph.node_reach[graph.v]
+    low, high = np.minimum(graph.u, graph.v), np.maximum(graph.u, graph.v)
+    probability = measure_edges(graph, pixel).probability_mean
+    order = np.lexsort((np.arange(graph.n_edges), n_steps, -probability, ~hidden, high, low))
+    repeats = np.zeros(graph.n_edges, dtype=np.bool_)
+    repeats[order[1:]] = (low[order[1:]] == low[order[:-1]]) & (high[order[1:]] == high[order[:-1]])
+    return select_edges(graph, ~(hidden & (repeats | (graph.u == graph.v))))
 
 
 def _join_within(
