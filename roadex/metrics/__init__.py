@@ -34,6 +34,11 @@ PIXEL_METRICS = {
 
 LINE_METRICS = {
     "completeness": "roadex.metrics.completeness",
+    "apls": "roadex.metrics.apls",
+    "path_lengths": "roadex.metrics.path_lengths",
+    "topo": "roadex.metrics.topo",
+    "junctions": "roadex.metrics.junctions",
+    "cycles": "roadex.metrics.cycles",
 }
 """Name to module, for metrics on line networks."""
 

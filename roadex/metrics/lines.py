@@ -115,6 +115,9 @@ class Segments:
     length_m: NDArray[np.float64]
     """Length of each segment, shape ``(S,)``."""
 
+    end_m: NDArray[np.float64]
+    """Where each segment ends if all edges are laid one after the other, shape ``(S,)``."""
+
     @classmethod
     def of(cls, network: LineNetwork) -> Self:
         """Take the edges of a network apart."""
@@ -122,7 +125,8 @@ class Segments:
         is_inside = np.diff(edge) == 0
         begin, vector = coordinates[:-1][is_inside], np.diff(coordinates, axis=0)[is_inside]
         length = np.hypot(vector[:, 0], vector[:, 1])
-        return cls(edge[:-1][is_inside].astype(np.int64), begin, vector / length[:, None], length)
+        heading = vector / length[:, None]
+        return cls(edge[:-1][is_inside].astype(np.int64), begin, heading, length, np.cumsum(length))
 
     def geometries(self) -> NDArray[np.object_]:
         """Return the segments as ``shapely.LineString``, shape ``(S,)``."""
@@ -132,7 +136,7 @@ class Segments:
 
     def offsets_m(self) -> NDArray[np.float64]:
         """Return how far along its edge each segment begins, shape ``(S,)``."""
-        begin = np.cumsum(self.length_m) - self.length_m
+        begin = self.end_m - self.length_m
         first = np.searchsorted(self.edge, self.edge)
         return begin - begin[first]
 
@@ -143,13 +147,11 @@ class Segments:
 
         What lies before the start or past the end of an edge is put on its straight continuation.
         """
-        # One search finds all segments: places are counted along all edges one after the other.
-        end = np.cumsum(self.length_m)
         first = np.searchsorted(self.edge, edge)
         last = np.searchsorted(self.edge, edge, side="right") - 1
-        start_m = (end - self.length_m)[first]
-        segment = np.clip(np.searchsorted(end, start_m + along_m), first, last)
-        beyond = start_m + along_m - (end - self.length_m)[segment]
+        place_m = self.end_m[first] - self.length_m[first] + along_m
+        segment = np.clip(np.searchsorted(self.end_m, place_m), first, last)
+        beyond = place_m - (self.end_m[segment] - self.length_m[segment])
         heading = self.heading[segment]
         return self.begin[segment] + heading * beyond[:, None], heading
 
