@@ -90,4 +90,5 @@ def geodesic_lengths_m(lines: NDArray[np.object_], crs: CRS) -> NDArray[np.float
     longitude, latitude = to_geographic(crs).transform(coordinates[:, 0], coordinates[:, 1])
     _, _, steps = geod_of(crs).inv(longitude[:-1], latitude[:-1], longitude[1:], latitude[1:])
     inside = index[1:] == index[:-1]
-    return np.bincount(index[1:][inside], np.asarray(steps)[inside], minlength=len(lines))
+    lengths = np.bincount(index[1:][inside], np.asarray(steps)[inside], minlength=len(lines))
+    return lengths.astype(np.float64)  # without any lines bincount gives integers

@@ -33,6 +33,12 @@ Writer = Callable[[Network, Path, Mapping[str, Any], OutputConfig], None]
 
 WRITERS: Final[dict[str, str]] = {
     ".gpkg": "roadex.outputs.gpkg",
+    ".parquet": "roadex.outputs.geoparquet",
+    ".fgb": "roadex.outputs.flatgeobuf",
+    ".geojson": "roadex.outputs.geojson",
+    ".graphml": "roadex.outputs.graphml",
+    ".csv": "roadex.outputs.edgelist",
+    ".shp": "roadex.outputs.shapefile",
 }
 """Module of the writer of each file name suffix; each has a function ``write``."""
 
