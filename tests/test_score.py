@@ -357,3 +357,34 @@ def test_help_of_both_forms_has_examples():
         result = CliRunner().invoke(score_command, arguments)
         assert result.exit_code == 0
         assert "Examples:" in result.output
+
+
+# A raster against lines
+
+
+def test_raster_against_lines_is_scored_as_pixels_and_as_lines(write_raster, write_lines):
+    mask = np.zeros((400, 400), np.uint8)
+    mask[190:206] = 1
+    prediction = write_raster("p.tif", mask)
+    y = 3_000_000 - 198 * 0.5
+    truth = write_lines("t.gpkg", [[(499_900, y), (500_300, y)]])
+    report = score(prediction, truth, ScoreConfig(line_width_m=8))
+    assert report.value("iou") > 0.98
+    assert report.value("completeness") > 0.97
+    assert report.value("correctness") == 1
+    assert report.value("true_km") == pytest.approx(0.2, abs=0.001)
+    assert any("cut at the border" in decision for decision in report.decisions)
+    swapped = score(truth, prediction, ScoreConfig(line_width_m=8))
+    assert swapped.value("iou") == pytest.approx(report.value("iou"))
+    assert swapped.value("correctness") == pytest.approx(report.value("completeness"))
+
+
+def test_two_rasters_are_compared_as_lines_when_asked(write_raster):
+    mask = np.zeros((400, 400), np.uint8)
+    mask[190:206] = 1
+    mask[:, 100:112] = 1
+    path = write_raster("p.tif", mask)
+    report = score(path, path, metrics=["iou", "apls", "completeness"])
+    assert report.value("apls") == pytest.approx(1)
+    with pytest.raises(ScoreError, match="a folder of tiles has none"):
+        score(path.parent, path.parent, metrics=["apls"])

@@ -5,7 +5,8 @@
     truth ──────┘                                      └─ line metrics, as networks in metres
 
 Either side is a mask, a probability raster, a folder of tiles, or a file with lines. What was
-recognised, assumed and aligned is said in the report.
+recognised, assumed and aligned is said in the report. Against lines, a raster is scored twice: as
+pixels (the lines are drawn) and as lines (the raster is traced).
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from pathlib import Path
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
 from roadex.metrics import LINE_METRICS, PIXEL_METRICS
+from roadex.score.centre_lines import centre_lines, clip_to_grid
 from roadex.score.networks import score_lines
-from roadex.score.pixels import find_pairs, score_pixels
+from roadex.score.pixels import find_pairs, score_pixels, side_encoding
+from roadex.score.rasters import grid_of
 from roadex.score.report import ScoreReport, TileScore, write_csv, write_json
-from roadex.score.sides import recognise_side
+from roadex.score.sides import Side, recognise_side
+from roadex.score.vectors import RoadLines, read_lines
 
 __all__ = ["ScoreReport", "TileScore", "score", "write_csv", "write_json"]
 
@@ -44,7 +48,8 @@ def score(
         Settings; the defaults if None.
     metrics
         Names out of :data:`~roadex.metrics.PIXEL_METRICS` and
-        :data:`~roadex.metrics.LINE_METRICS`; all that apply if None.
+        :data:`~roadex.metrics.LINE_METRICS`; if None all pixel metrics where a side is a raster,
+        and all line metrics where a side is lines.
     progress
         Called with the number of images done and their number.
 
@@ -56,12 +61,57 @@ def score(
     config = config or ScoreConfig()
     pixel_metrics, line_metrics = _choose(metrics)
     predicted, true = recognise_side(prediction), recognise_side(truth)
-    if predicted.kind == true.kind == "lines":
-        report = score_lines(predicted, true, config, metrics=line_metrics)
-    else:
+    kinds = {predicted.kind, true.kind}
+    reports = []
+    if kinds != {"lines"} and pixel_metrics:
         pairs = find_pairs(predicted, true, config)
-        report = score_pixels(pairs, config, metrics=pixel_metrics, progress=progress)
-    return replace(report, prediction=str(prediction), truth=str(truth))
+        reports.append(score_pixels(pairs, config, metrics=pixel_metrics, progress=progress))
+    has_lines = "lines" in kinds and "tiles" not in kinds
+    if line_metrics and (has_lines or metrics is not None):
+        reports.append(_score_lines(predicted, true, config, line_metrics))
+    if not reports:
+        msg = f"none of {', '.join(metrics or ())} applies to {prediction} and {truth}"
+        raise ScoreError(msg)
+    return replace(_joined(reports), prediction=str(prediction), truth=str(truth))
+
+
+def _score_lines(
+    predicted: Side, true: Side, config: ScoreConfig, metrics: Sequence[str]
+) -> ScoreReport:
+    """Score both sides as lines; a raster is traced, the other side cut to its extent."""
+    if "tiles" in (predicted.kind, true.kind):
+        msg = (
+            f"{', '.join(metrics)} compare networks, a folder of tiles has none; "
+            "make a mosaic first with `gdalbuildvrt`, or choose pixel metrics with --metric"
+        )
+        raise ScoreError(msg)
+    prediction, truth = (_lines(s, config, is_truth=s is true) for s in (predicted, true))
+    notes = [prediction[1], truth[1]]
+    lines = [prediction[0], truth[0]]
+    for i, other in ((0, true), (1, predicted)):
+        if other.kind == "raster":
+            lines[i], note = clip_to_grid(lines[i], grid_of(other.path))
+            notes.append(note)
+    report = score_lines(lines[0], lines[1], config, metrics=metrics)
+    return replace(report, decisions=[*filter(None, notes), *report.decisions])
+
+
+def _lines(side: Side, config: ScoreConfig, *, is_truth: bool) -> tuple[RoadLines, str]:
+    if side.kind == "lines":
+        return read_lines(side.path), ""
+    encoding, _ = side_encoding(side, [side.path], config, is_truth=is_truth)
+    return centre_lines(side.path, encoding, config)
+
+
+def _joined(reports: list[ScoreReport]) -> ScoreReport:
+    """Return one report with the scores of all; tiles are those of the first."""
+    first = reports[0]
+    decisions = dict.fromkeys(line for report in reports for line in report.decisions)
+    return replace(
+        first,
+        scores={name: values for report in reports for name, values in report.scores.items()},
+        decisions=list(decisions),
+    )
 
 
 def _choose(metrics: Sequence[str] | None) -> tuple[list[str], list[str]]:

@@ -13,17 +13,16 @@ from roadex.metrics.completeness import LineMatch, match_lines
 from roadex.metrics.confusion import Confusion
 from roadex.metrics.lines import LineNetwork
 from roadex.score.report import ScoreReport, TileScore
-from roadex.score.sides import Side
 from roadex.score.vectors import RoadLines, metric_crs, read_lines
 
 MILLIMETRES = 1000
 
 
 def score_lines(
-    prediction: Side, truth: Side, config: ScoreConfig, *, metrics: Sequence[str]
+    prediction: RoadLines, truth: RoadLines, config: ScoreConfig, *, metrics: Sequence[str]
 ) -> ScoreReport:
-    """Score the lines of two vector files."""
-    predicted, true, decisions = read_networks(prediction.path, truth.path, config)
+    """Score lines that may be in different CRS."""
+    predicted, true, decisions = align_networks(prediction, truth, config)
     return score_networks(predicted, true, config, metrics=metrics, decisions=decisions)
 
 
