@@ -79,6 +79,9 @@ class RasterSource:
     explanation: str = field(default="", compare=False)
     """Why this reading was chosen."""
 
+    stamp: str = ""
+    """Time and size of a local file, so that a file written anew is opened anew."""
+
     @classmethod
     def open(
         cls,
@@ -145,12 +148,13 @@ class RasterSource:
             nodata=raster.nodatavals[band - 1],
             band=band,
             explanation=reason,
+            stamp=_stamp(path),
         )
 
     def read(self, row: int, col: int, height: int, width: int) -> NDArray[np.uint8]:
         """Return a window inside the raster as probability, 0..254 and 255 for nodata."""
         try:
-            values = _handle(self.path, threading.get_ident()).read(
+            values = _handle(self.path, self.stamp, threading.get_ident()).read(
                 self.band, window=Window(col, row, width, height)
             )
         except rasterio.errors.RasterioError as error:
@@ -160,8 +164,14 @@ class RasterSource:
 
 
 @lru_cache(maxsize=32)
-def _handle(path: str, thread: int) -> Any:  # noqa: ARG001 - a GDAL handle belongs to one thread
+def _handle(path: str, stamp: str, thread: int) -> Any:  # noqa: ARG001 - they tell handles apart
+    """Open a raster once per process and thread: a GDAL handle belongs to one thread."""
     return rasterio.open(path)
+
+
+def _stamp(path: str) -> str:
+    file = Path(path)
+    return f"{file.stat().st_mtime_ns} {file.stat().st_size}" if file.exists() else ""
 
 
 def _recognise(raster: Any, path: str, class_value: int | None, band: int) -> tuple[str, str]:
