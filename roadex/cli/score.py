@@ -105,6 +105,56 @@ def score_files(prediction: str, truth: str, metrics: tuple[str, ...], **options
     _write(report, options)
 
 
+@score.command("deepglobe")
+@click.argument("predictions", nargs=-1, required=True, type=click.Path())
+@click.argument("truth", type=click.Path())
+@click.option(
+    "--split",
+    default="all",
+    show_default=True,
+    help="all, official-train, batra-train, batra-val, or a file with one id per line.",
+)
+@click.option("--metric", "metrics", multiple=True, help="Compute these metrics only; repeatable.")
+@click.option("--curves", "curves_path", type=_FILE, help="Draw precision-recall curves as PNG.")
+@click.option("--submission", "zip_path", type=_FILE, help="Write the masks as ZIP to submit.")
+@_score_options
+def score_deepglobe(
+    predictions: tuple[str, ...],
+    truth: str,
+    split: str,
+    metrics: tuple[str, ...],
+    curves_path: Path | None,
+    zip_path: Path | None,
+    **options: Any,
+) -> None:
+    """Score folders of predictions as the DeepGlobe road challenge does.
+
+    PREDICTIONS are folders of masks or probability named {id}_mask.png, {id}.tif and so on; TRUTH
+    is a folder of {id}_mask.png. Both definitions of IoU are given, with bootstrap intervals. With
+    several folders (as without and with test-time augmentation) each is compared with the first.
+
+    \b
+    Examples:
+      roadex score deepglobe masks/ deepglobe/train --split batra-val
+      roadex score deepglobe probability/ deepglobe/train --curves pr.png --sheet worst.png
+      roadex score deepglobe tta-none/ tta-d4/ deepglobe/train --json tta.json
+    """
+    from roadex.score.deepglobe import METRICS
+    from roadex.score.deepglobe import score_deepglobe as compare
+
+    config = _config(options)
+    with _progress() as progress:
+        result = compare(
+            predictions, truth, config, split=split, metrics=metrics or METRICS, progress=progress
+        )
+    for report in result.reports:
+        _show(report)
+    _show_differences(result)
+    _write_deepglobe(result, options, curves_path)
+    if zip_path is not None:
+        _write_zip(predictions[0], zip_path, config)
+
+
 def _config(options: dict[str, Any]) -> ScoreConfig:
     """Build the settings from the options and ``--set``."""
     from roadex.errors import ConfigError
@@ -182,3 +232,45 @@ def _write(report: Any, options: dict[str, Any]) -> None:
         from roadex.score.sheet import write_sheet
 
         write_sheet(report, options["sheet_path"])
+
+
+def _show_differences(result: Any) -> None:
+    """Print how the other predictions compare with the first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if not result.differences:
+        return
+    table = Table(title=f"against {result.reports[0].prediction}, {result.n_images} images")
+    for column in ("prediction", "iou_mean", "interval", "iou", "interval"):
+        table.add_column(column, justify="left" if column == "prediction" else "right")
+    for difference in result.differences:
+        cells = [difference.prediction]
+        for name in ("iou_mean", "iou"):
+            low, high = getattr(difference, f"{name}_interval")
+            cells += [f"{getattr(difference, name):+.4f}", f"{low:+.4f} to {high:+.4f}"]
+        table.add_row(*cells)
+    Console().print(table)
+
+
+def _write_deepglobe(result: Any, options: dict[str, Any], curves_path: Path | None) -> None:
+    """Write what was asked for; tables and sheets are those of the first prediction."""
+    from roadex.score.report import write_plain_json
+
+    if options["json_path"]:
+        write_plain_json(result.to_dict(), options["json_path"])
+    _write(result.reports[0], {**options, "json_path": None})
+    if curves_path is not None:
+        from roadex.score.chart import write_curves
+
+        write_curves(result.reports, curves_path)
+
+
+def _write_zip(predictions: str, path: Path, config: ScoreConfig) -> None:
+    """Write the masks of a folder as a ZIP file to submit."""
+    from tempfile import TemporaryDirectory
+
+    from roadex.score.submission import write_submission
+
+    with TemporaryDirectory() as folder:
+        write_submission(predictions, folder, config=config, zip_path=path)

@@ -7,7 +7,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,15 +34,11 @@ class ConfusionTable:
         return mean
 
 
-def bootstrap_interval(
-    images: Sequence[Confusion],
-    statistic: Callable[[ConfusionTable], NDArray[np.float64]],
-    config: ScoreConfig,
-) -> tuple[float, float]:
-    """Return the percentile interval of a score over resampled images.
+def resample(images: Sequence[Confusion], config: ScoreConfig) -> ConfusionTable:
+    """Draw ``bootstrap_samples`` samples of images with replacement.
 
     The draws depend on ``config.seed`` and the number of images only, so scores of two predictions
-    of the same images are resampled alike.
+    of the same images are resampled alike, and their differences are paired.
     """
     draws = np.random.default_rng(config.seed).integers(
         0, len(images), size=(config.bootstrap_samples, len(images))
@@ -51,7 +47,11 @@ def bootstrap_interval(
     union = true_positive + np.array(
         [image.false_positive + image.false_negative for image in images], dtype=np.int64
     )
-    values = statistic(ConfusionTable(true_positive[draws], union[draws]))
+    return ConfusionTable(true_positive[draws], union[draws])
+
+
+def percentile_interval(values: NDArray[np.float64], config: ScoreConfig) -> tuple[float, float]:
+    """Return the central interval that holds ``config.confidence`` of the values."""
     tail = (1 - config.confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)

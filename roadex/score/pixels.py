@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 import rasterio
+from numpy.typing import NDArray
 
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
 from roadex.metrics import PIXEL_METRICS, load_metric
 from roadex.metrics.confusion import Confusion
 from roadex.metrics.iou import mean_iou
+from roadex.metrics.thresholds import N_LEVELS
 from roadex.metrics.windows import PixelWindow
-from roadex.score.bootstrap import bootstrap_interval
+from roadex.score.bootstrap import percentile_interval, resample
 from roadex.score.encoding import MEANING, Encoding, decide_encoding
 from roadex.score.rasters import (
     CACHE_BYTES,
@@ -51,6 +54,9 @@ class _Totals:
     images: list[Confusion] = field(default_factory=list)
     tiles: list[TileScore] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
+    iou_by_level: NDArray[np.float64] = field(default_factory=lambda: np.zeros(N_LEVELS))
+    """Sum over images of the IoU at each threshold."""
+
     n_pixels: int = 0
 
 
@@ -59,8 +65,8 @@ def find_pairs(prediction: Side, truth: Side, config: ScoreConfig) -> ImagePairs
     if "lines" in (prediction.kind, truth.kind):
         return _raster_and_lines(prediction, truth, config)
     pairs, notes = pair_tiles(prediction, truth)
-    predicted, note = _encoding(prediction, [p for _, p, _ in pairs], config, is_truth=False)
-    true, truth_note = _encoding(truth, [t for _, _, t in pairs], config, is_truth=True)
+    predicted, note = side_encoding(prediction, [p for _, p, _ in pairs], config, is_truth=False)
+    true, truth_note = side_encoding(truth, [t for _, _, t in pairs], config, is_truth=True)
     return ImagePairs(
         names=[name for name, _, _ in pairs],
         openers=[partial(_open_rasters, *pair, predicted, true, config) for pair in pairs],
@@ -135,6 +141,8 @@ def _score_image(
     totals.n_pixels += pair.grid.shape[0] * pair.grid.shape[1]
     totals.images.append(image)
     _add(totals.counts, image_counts)
+    if "thresholds" in image_counts:
+        totals.iou_by_level += image_counts["thresholds"].curve().iou
     if not by_tile:
         height, width = pair.grid.shape
         scores = _scores(image_counts, image)
@@ -182,10 +190,13 @@ def _report(totals: _Totals, pairs: ImagePairs, config: ScoreConfig) -> ScoreRep
     intervals = {}
     if len(totals.images) > 1:
         scores.setdefault("iou", {})["iou_mean"] = mean_iou(totals.images)
+        drawn = resample(totals.images, config)
         intervals = {
-            "iou": bootstrap_interval(totals.images, lambda images: images.iou(), config),
-            "iou_mean": bootstrap_interval(totals.images, lambda images: images.mean_iou(), config),
+            "iou": percentile_interval(drawn.iou(), config),
+            "iou_mean": percentile_interval(drawn.mean_iou(), config),
         }
+        if "thresholds" in totals.counts:
+            scores["thresholds"] |= _best_mean(totals)
         n_empty = sum(
             i.true_positive + i.false_positive + i.false_negative == 0 for i in totals.images
         )
@@ -194,11 +205,22 @@ def _report(totals: _Totals, pairs: ImagePairs, config: ScoreConfig) -> ScoreRep
         )
     return ScoreReport(
         prediction="", truth="", scores=scores, intervals=intervals, tiles=totals.tiles,
-        curves=_curves(totals.counts), decisions=decisions, config=config.to_dict(),
+        curves=_curves(totals), decisions=decisions, config=config.to_dict(),
     )  # fmt: skip
 
 
-def _curves(counts: dict[str, Any]) -> dict[str, dict[str, list[float]]]:
+def _best_mean(totals: _Totals) -> dict[str, float]:
+    """Return the threshold at which the mean of the images' IoU is highest."""
+    mean = totals.iou_by_level / len(totals.images)
+    best = int(mean.argmax())
+    return {
+        "best_iou_mean": float(mean[best]),
+        "best_iou_mean_threshold": best / (N_LEVELS - 1),
+    }
+
+
+def _curves(totals: _Totals) -> dict[str, dict[str, list[float]]]:
+    counts = totals.counts
     curves: dict[str, dict[str, list[float]]] = {}
     if "thresholds" in counts:
         curve = counts["thresholds"].curve()
@@ -206,6 +228,8 @@ def _curves(counts: dict[str, Any]) -> dict[str, dict[str, list[float]]]:
             name: getattr(curve, name).tolist()
             for name in ("threshold", "iou", "precision", "recall")
         }
+        iou_mean = totals.iou_by_level / len(totals.images)
+        curves["thresholds"]["iou_mean"] = iou_mean.tolist()
     if "relaxed_curve" in counts:
         columns = counts["relaxed_curve"].curve()
         names = ("threshold", "precision", "recall")
@@ -218,9 +242,10 @@ def _curves(counts: dict[str, Any]) -> dict[str, dict[str, list[float]]]:
     return curves
 
 
-def _encoding(
+def side_encoding(
     side: Side, paths: list[str], config: ScoreConfig, *, is_truth: bool
 ) -> tuple[Encoding, str]:
+    """Decide what the values of a side mean, and say it in a sentence."""
     wanted = config.truth_values if is_truth else config.prediction_values
     encoding, reason = decide_encoding(paths, wanted=wanted, is_truth=is_truth)
     role = "truth" if is_truth else "prediction"
@@ -251,7 +276,7 @@ def _raster_and_lines(prediction: Side, truth: Side, config: ScoreConfig) -> Ima
     raster, vector = (truth, prediction) if prediction.kind == "lines" else (prediction, truth)
     is_truth = raster is truth
     paths = list(raster.tiles.values())
-    encoding, note = _encoding(raster, paths, config, is_truth=is_truth)
+    encoding, note = side_encoding(raster, paths, config, is_truth=is_truth)
     lines = read_lines(vector.path)
     drawn = (
         f"lines of {vector.path} drawn {config.line_width_m:g} m wide on the grid of {raster.path}"

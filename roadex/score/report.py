@@ -95,7 +95,18 @@ def write_json(report: ScoreReport, path: Path) -> None:
     OutputError
         If the file cannot be written.
     """
-    _write(path, json.dumps(report.to_dict(), indent=1, allow_nan=False) + "\n")
+    write_plain_json(report.to_dict(), path)
+
+
+def write_plain_json(values: dict[str, Any], path: Path) -> None:
+    """Write plain values as JSON.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    _write(path, json.dumps(values, indent=1, allow_nan=False) + "\n")
 
 
 def write_csv(report: ScoreReport, path: Path) -> None:
