@@ -20,8 +20,23 @@ from roadex.cli import options as opt
     show_default=True,
     help="Raster to write, or the folder for the masks of a dataset.",
 )
+@click.option(
+    "--dataset",
+    type=click.Choice(["deepglobe"]),
+    help="SCENE is a folder of benchmark images; write a mask of each.",
+)
+@click.option(
+    "--with-probability", is_flag=True, help="Beside the masks of a dataset, write probability."
+)
 @opt.with_options(opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.CONFIG, opt.SET, opt.OVERWRITE)
-def predict(scenes: tuple[str, ...], output: Path, overwrite: bool, **options: Any) -> None:
+def predict(
+    scenes: tuple[str, ...],
+    output: Path,
+    dataset: str | None,
+    with_probability: bool,
+    overwrite: bool,
+    **options: Any,
+) -> None:
     """Compute road probability.
 
     The result is a Cloud Optimized GeoTIFF, uint8: 0 to 254 is probability times 254, 255 is
@@ -31,16 +46,48 @@ def predict(scenes: tuple[str, ...], output: Path, overwrite: bool, **options: A
     Examples:
       roadex predict scene.tif -o probability.tif
       roadex predict tiles/*.tif -o probability.tif --tta none --tile-size 2048
+      roadex predict --dataset deepglobe deepglobe/valid -o masks
     """
     from rich.console import Console
 
     from roadex.cli.display import Bars, show_warnings
-    from roadex.pipeline.predict_scene import predict_scene
 
     console = Console()
+    if dataset is not None:
+        _predict_folder(scenes, output, with_probability, overwrite, options)
+        console.print(f"  {output}", highlight=False, soft_wrap=True)
+        return
+    from roadex.pipeline.predict_scene import predict_scene
+
     with Bars(Console(stderr=True)) as bars:
         plan = predict_scene(
             scenes, output, config=opt.build_config(options), overwrite=overwrite, display=bars
         )
     show_warnings(plan.warnings, console)
     console.print(f"  {output}", highlight=False, soft_wrap=True)
+
+
+def _predict_folder(
+    folders: tuple[str, ...],
+    output: Path,
+    with_probability: bool,
+    overwrite: bool,
+    options: dict[str, Any],
+) -> None:
+    from rich.console import Console
+
+    from roadex.cli.display import Bars
+    from roadex.pipeline.predict_images import predict_deepglobe
+
+    if len(folders) != 1:
+        msg = "--dataset takes one folder"
+        raise click.UsageError(msg)
+    with Bars(Console(stderr=True)) as bars:
+        predict_deepglobe(
+            Path(folders[0]),
+            output,
+            config=opt.build_config(options),
+            with_probability=with_probability,
+            overwrite=overwrite,
+            display=bars,
+        )

@@ -16,17 +16,26 @@ from roadex.errors import DatasetError
 
 GSD_M = 0.5
 
+_IMAGE_SUFFIX = "_sat.jpg"
+
 
 def recognises(folder: Path) -> bool:
     """Return whether ``folder`` holds ``*_sat.jpg`` files."""
-    return any(folder.glob("*_sat.jpg"))
+    return any(folder.glob(f"*{_IMAGE_SUFFIX}"))
+
+
+def image_ids(folder: Path) -> list[str]:
+    """Return the ids of the images in ``folder``, with or without masks, sorted."""
+    return sorted(
+        path.name.removesuffix(_IMAGE_SUFFIX) for path in folder.glob(f"*{_IMAGE_SUFFIX}")
+    )
 
 
 def find(folder: Path) -> list[LabelledScene]:
     """Return the labelled scenes of ``folder``, sorted by id."""
     scenes = []
-    for image in sorted(folder.glob("*_sat.jpg")):
-        identifier = image.name.removesuffix("_sat.jpg")
+    for identifier in image_ids(folder):
+        image = folder / f"{identifier}{_IMAGE_SUFFIX}"
         mask = folder / f"{identifier}_mask.png"
         if not mask.exists():
             msg = f"{image.name} has no mask beside it; expected {mask}"

@@ -129,6 +129,7 @@ def _dask_settings() -> dict[str, object]:
         # Dask's own MALLOC_TRIM_THRESHOLD_ slows every forward pass on CPU by 1.4.
         "distributed.nanny.pre-spawn-environ": ALLOCATOR_ENVIRONMENT
         | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        "distributed.worker.preload": ["roadex.pipeline.preload"],
         "distributed.scheduler.allowed-failures": 3,
         "distributed.scheduler.worker-saturation": 1.0,
         "distributed.worker.memory.target": False,
