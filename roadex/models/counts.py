@@ -18,11 +18,11 @@ class NetworkCount:
     parameters: int
 
     multiply_adds: int
-    """Of all convolutions, for one chip of 1024 x 1024 pixels."""
+    """Of convolutions and matrix products, for one chip of 1024 x 1024 pixels."""
 
 
 def count_network(name: str, *, in_channels: int = 3, **arguments: Any) -> NetworkCount:
-    """Count a network without allocating it.
+    """Count a network; nothing is computed.
 
     Parameters
     ----------
@@ -32,11 +32,11 @@ def count_network(name: str, *, in_channels: int = 3, **arguments: Any) -> Netwo
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    with torch.device("meta"), torch.inference_mode():
-        network = create_network(name, in_channels=in_channels, **arguments).eval()
-        chip = torch.empty(1, in_channels, COUNTED_SIZE, COUNTED_SIZE)
-        with FlopCounterMode(display=False) as counter:
-            network(chip)
+    # Moved to the meta device afterwards: encoders of timm (mit_b2) cannot be built on it.
+    network = create_network(name, in_channels=in_channels, **arguments).eval().to("meta")
+    chip = torch.empty(1, in_channels, COUNTED_SIZE, COUNTED_SIZE, device="meta")
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        network(chip)
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
     return NetworkCount(n_parameters, counter.get_total_flops() // 2)
 

@@ -1,0 +1,108 @@
+"""Test-time augmentation: the views are the symmetries of the grid, and undoing is exact."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from roadex.tta import predict_with_tta, views
+
+NAMES = ("none", "flip", "d4")
+
+
+def _chip(height=5, width=8, bands=3):
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand((bands, height, width), generator=generator)
+
+
+@pytest.mark.parametrize(("tta", "n_views"), [("none", 1), ("flip", 4), ("d4", 8)])
+def test_views_are_all_different(tta, n_views):
+    grid = torch.arange(9).view(3, 3)
+    seen = {tuple(view.apply(grid).flatten().tolist()) for view in views(tta)}
+    assert len(seen) == len(views(tta)) == n_views
+
+
+def test_d4_is_closed():
+    # The composition of two symmetries of the square is one of them.
+    grid = torch.arange(9).view(3, 3)
+    seen = {tuple(view.apply(grid).flatten().tolist()) for view in views("d4")}
+    for first, second in itertools.product(views("d4"), repeat=2):
+        assert tuple(second.apply(first.apply(grid)).flatten().tolist()) in seen
+
+
+@pytest.mark.parametrize("view", views("d4"))
+def test_undoing_a_view_is_exact_also_where_it_is_not_square(view):
+    chip = _chip()
+    assert torch.equal(view.undo(view.apply(chip)), chip)
+
+
+@pytest.mark.parametrize("view", views("d4"))
+def test_views_are_those_of_numpy(view):
+    chip = _chip()
+    expected = np.rot90(chip.numpy(), int(view.is_turned), (-2, -1))
+    expected = expected[:, ::-1] if view.is_row_flipped else expected
+    expected = expected[:, :, ::-1] if view.is_column_flipped else expected
+    np.testing.assert_array_equal(view.apply(chip).numpy(), expected)
+
+
+@pytest.mark.parametrize("tta", NAMES)
+def test_a_network_that_treats_pixels_alone_gives_what_it_gives_untouched(tta):
+    chip = _chip()
+    probability = predict_with_tta(lambda chips: chips[:, :1], chip, tta)
+    torch.testing.assert_close(probability, torch.sigmoid(chip[0]), rtol=0, atol=6e-8)
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (4, 7)])
+def test_d4_is_the_published_sum_of_eight_above_four(shape):
+    chip = _chip(*shape, bands=1) - 0.5
+    weight = torch.randn((1, 1, 3, 3), generator=torch.Generator().manual_seed(2))
+
+    def forward(chips):
+        return torch.nn.functional.conv2d(chips, weight, padding=1)
+
+    # test.py of the D-LinkNet code, on one image: the image and its quarter turn, each mirrored.
+    image = chip[0].numpy()
+    turned = np.rot90(image)
+    stack = [[v, v[::-1], v[:, ::-1], v[::-1, ::-1]] for v in (image, turned)]
+    masks = [
+        [torch.sigmoid(forward(torch.from_numpy(v.copy())[None, None]))[0, 0].numpy() for v in four]
+        for four in stack
+    ]
+    summed = [m[0] + m[1][::-1] + m[2][:, ::-1] + m[3][::-1, ::-1] for m in masks]
+    total = summed[0] + np.rot90(summed[1])[::-1, ::-1]
+
+    probability = predict_with_tta(forward, chip, "d4").numpy()
+    np.testing.assert_allclose(8 * probability, total, rtol=1e-6)
+    np.testing.assert_array_equal(probability > 0.5, total > 4.0)
+
+
+def test_result_turns_with_the_chip():
+    chip = _chip(bands=1) - 0.5
+    weight = torch.randn((1, 1, 3, 3), generator=torch.Generator().manual_seed(2))
+
+    def forward(chips):
+        return torch.nn.functional.conv2d(chips, weight, padding=1)
+
+    straight = predict_with_tta(forward, chip, "d4")
+    turned = predict_with_tta(forward, torch.rot90(chip, 1, (-2, -1)), "d4")
+    torch.testing.assert_close(torch.rot90(turned, -1, (-2, -1)), straight)
+
+
+def test_batch_gives_each_chip_its_own_probability():
+    chips = torch.stack([_chip(), 1 - _chip()])
+    together = predict_with_tta(lambda c: c[:, :1], chips, "flip")
+    assert together.shape == (2, 5, 8)
+    assert torch.equal(together[1], predict_with_tta(lambda c: c[:, :1], chips[1], "flip"))
+
+
+def test_half_precision_logits_are_summed_in_float32():
+    probability = predict_with_tta(lambda chips: chips[:, :1].half(), _chip(), "d4")
+    assert probability.dtype == torch.float32
+
+
+def test_unknown_augmentation_is_refused():
+    with pytest.raises(ValueError, match="tta must be one of none, flip, d4, got 'd8'"):
+        views("d8")
