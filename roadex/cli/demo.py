@@ -53,7 +53,7 @@ def demo(output: Path, seed: int, size: int, overwrite: bool, **options: Any) ->
     Examples:
       roadex demo -o demo
       roadex demo -o other --seed 7 --tta none
-    """  # noqa: D301
+    """
     from rich.console import Console
 
     from roadex.cli.display import Bars, show_result

@@ -19,7 +19,7 @@ STYLE = "mixed"
 """The style that has everything: town, fields, dual carriageway, roundabout, river and lake."""
 
 PIXEL_METRICS = ("iou",)
-"""Metrics of the probability; the lines get all there are."""
+LINE_METRICS = ("completeness", "apls", "junctions")
 
 SCENE_FOLDER = "truth"
 """Folder of the generated scene inside the output folder."""
@@ -78,7 +78,7 @@ def run_demo(
         msg = f"cannot write the generated scene to {folder}: {error}"
         raise OutputError(msg) from error
     result = extract(paths["scene"], output, config=config, overwrite=overwrite, display=display)
-    lines = score(result.network, paths["roads"])
+    lines = score(result.network, paths["roads"], metrics=LINE_METRICS)
     pixels = score(result.probability, paths["mask"], metrics=PIXEL_METRICS)
     return DemoResult(
         scene=MappingProxyType(paths),
