@@ -351,7 +351,7 @@ class ScoreConfig(_Settings):
     apls_min_path_m: float = 0.001
     """Shorter paths are not compared."""
 
-    apls_sources: int = 2000
+    apls_sources: int = 1000
     """Path scores start from at most this many control points, drawn by ``seed``."""
 
     topo_radius_m: float = 300.0
