@@ -1,0 +1,140 @@
+"""What each cleaning step is worth: APLS, TOPO and quality after each, and without each.
+
+    python benchmarks/cleaning.py probability.tif truth.gpkg
+    python benchmarks/cleaning.py probability.tif mask.tif --try max_gap_m=20,40,60
+
+The truth is a file of lines, or a mask whose centre lines are traced the same way. The first table
+follows the steps in order; the second switches one step off at a time; ``--try`` adds a row for
+each value of a setting. Values of one run compare with each other only: the same truth, the same
+control points.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from roadex.clean.steps import plan_steps
+from roadex.config import ScoreConfig, VectorConfig
+from roadex.graph import RoadGraph, build_graph, in_fixed_order
+from roadex.ground import pixel_size
+from roadex.metrics import load_metric
+from roadex.metrics.lines import LineNetwork
+from roadex.network import build_network
+from roadex.score.vectors import read_lines
+from roadex.source import RasterSource
+from roadex.vectorize import trace_scene, vectorize
+
+METRICS = {
+    "apls": ("apls", "apls_gt", "apls_prop"),
+    "topo": ("topo_f1", "topo_precision", "topo_recall"),
+    "completeness": ("completeness", "correctness", "quality"),
+}
+COLUMNS = [name for names in METRICS.values() for name in names]
+
+SWITCHES = {
+    "hysteresis": {"low": 0.5, "high": 0.5},
+    "hairs": {"spur_width_ratio": 0.0},
+    "loops": {"min_loop_m": 0.0},
+    "bridges": {"max_gap_m": 0.0},
+    "spurs": {"min_spur_m": 0.0},
+    "junctions": {"junction_width_ratio": 0.0},
+    "components": {"min_component_m": 0.0},
+    "smoothing": {"smoothing": 0.0},
+    "corners": {"corner_deg": 180.0},
+}
+
+
+class Bench:
+    """One probability raster and its truth."""
+
+    def __init__(self, probability: str, truth: str, config: ScoreConfig) -> None:
+        self.source = RasterSource.open(probability)
+        self.pixel = pixel_size(self.source.transform, self.source.crs, self.source.shape)
+        self.config = config
+        self.truth = self._read_truth(truth).merge_degree_2()
+
+    def _read_truth(self, path: str) -> LineNetwork:
+        if Path(path).suffix.lower() not in (".tif", ".tiff", ".vrt", ".png"):
+            return LineNetwork.from_lines(read_lines(path).to(self.source.crs))
+        settings = VectorConfig(max_gap_m=0, min_component_m=0)
+        return LineNetwork.from_frame(vectorize(RasterSource.open(path), config=settings).edges)
+
+    def score(self, graph: RoadGraph, settings: VectorConfig) -> dict[str, float]:
+        """Draw a graph and compare it with the truth."""
+        network = build_network(
+            in_fixed_order(graph), self.source.transform, self.source.crs, self.pixel, settings
+        )
+        predicted = LineNetwork.from_frame(network.edges).merge_degree_2()
+        values: dict[str, float] = {"km": network.summary["length_km"]}
+        for metric in METRICS:
+            values |= load_metric(metric).measure(predicted, self.truth, self.config)
+        return values
+
+    def after_each_step(self, settings: VectorConfig) -> list[tuple[str, dict[str, float]]]:
+        """Score the graph as traced and after each step."""
+        lines = trace_scene(self.source, self.pixel, settings)
+        graph = build_graph(lines, self.source.shape[0])
+        rows = [("traced", self.score(graph, settings))]
+        for name, step in plan_steps(self.pixel, settings, self.source):
+            graph = step(graph)
+            rows.append((name, self.score(graph, settings)))
+        return rows
+
+    def final(self, settings: VectorConfig) -> dict[str, float]:
+        """Score the finished network."""
+        graph = build_graph(trace_scene(self.source, self.pixel, settings), self.source.shape[0])
+        for _, step in plan_steps(self.pixel, settings, self.source):
+            graph = step(graph)
+        return self.score(graph, settings)
+
+
+def print_table(title: str, rows: list[tuple[str, dict[str, float]]]) -> None:
+    """Print scores as a table in Markdown."""
+    print(f"\n{title}\n\n| | km | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 2)}")
+    for name, values in rows:
+        scores = " | ".join(f"{values[column]:.4f}" for column in COLUMNS)
+        print(f"| {name} | {values['km']:.1f} | {scores} |", flush=True)
+
+
+def trials(arguments: list[str]) -> list[tuple[str, dict[str, float]]]:
+    """Return the changed settings of each ``name=value,value``."""
+    changes = []
+    for argument in arguments:
+        name, _, values = argument.partition("=")
+        changes += [(f"{name}={value}", {name: float(value)}) for value in values.split(",")]
+    return changes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("probability")
+    parser.add_argument("truth")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--try", nargs="*", default=[], dest="trials", metavar="NAME=V,V,...")
+    parser.add_argument("--only-trials", action="store_true")
+    options = parser.parse_args()
+    settings = VectorConfig(
+        **{k: v for _, change in trials(options.set) for k, v in change.items()}
+    )
+    bench = Bench(options.probability, options.truth, ScoreConfig())
+    length_km = np.sum(bench.truth.lengths_m) / 1000
+    print(f"truth: {length_km:.1f} km, {len(bench.truth.u)} edges; {settings}")
+    if not options.only_trials:
+        print_table("After each step", bench.after_each_step(settings))
+        off = [
+            (f"without {name}", bench.final(dataclasses.replace(settings, **change)))
+            for name, change in SWITCHES.items()
+        ]
+        print_table("Without one step", [("all", bench.final(settings)), *off])
+    if options.trials:
+        rows = [
+            (name, bench.final(dataclasses.replace(settings, **change)))
+            for name, change in trials(options.trials)
+        ]
+        print_table("Other settings", rows)
+
+
+if __name__ == "__main__":
+    main()
