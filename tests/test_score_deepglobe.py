@@ -143,6 +143,22 @@ def test_submission_has_the_challenge_format(challenge):
     assert archive.read_bytes() == first
 
 
+def test_masks_and_probability_in_one_folder_are_told_apart(challenge):
+    folder = _binary(challenge, "tta", "both", 0.5)
+    rng = np.random.default_rng(1)
+    for name in IDS:
+        truth = np.asarray(Image.open(folder / f"{name}_mask.png"))[..., 0] > 0
+        level = np.where(truth, 127, rng.integers(0, 100, truth.shape)).astype(np.uint8)
+        Image.fromarray(level).save(folder / f"{name}_probability.png")
+    masks = score_deepglobe([folder], challenge / "truth").reports[0]
+    assert "mask" in masks.decisions[0]
+    pattern = folder / "*_probability.png"
+    probability = score_deepglobe([pattern], challenge / "truth").reports[0]
+    assert "steps of 1/254" in probability.decisions[0]
+    assert probability.value("iou") == masks.value("iou")
+    assert "best_iou" in probability.scores["thresholds"]
+
+
 def test_single_files_are_refused(challenge):
     with pytest.raises(ScoreError, match="compare folders"):
         score_deepglobe([challenge / "tta" / "100034.tif"], challenge / "truth")

@@ -136,7 +136,7 @@ def score_deepglobe(
     \b
     Examples:
       roadex score deepglobe masks/ deepglobe/train --split batra-val
-      roadex score deepglobe probability/ deepglobe/train --curves pr.png --sheet worst.png
+      roadex score deepglobe 'masks/*_probability.png' deepglobe/train --curves pr.png
       roadex score deepglobe tta-none/ tta-d4/ deepglobe/train --json tta.json
     """
     from roadex.score.deepglobe import METRICS

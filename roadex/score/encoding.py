@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from rasterio.windows import Window
 
 from roadex.config import PROBABILITY_MAX
 from roadex.errors import ScoreError
-from roadex.score.sides import open_raster
+from roadex.score.sides import PROBABILITY_ENDING, open_raster
 
 Stored = NDArray[Any]
 """Values as a raster stores them, of any type of number."""
@@ -106,6 +107,8 @@ def decide_encoding(
         if _is_roadex_probability(first):
             return ENCODINGS["probability-254"], "band scale 1/254 and nodata 255"
     values = _values(paths)
+    if values.is_integer and values.highest <= PROBABILITY_MAX and _is_named_probability(paths):
+        return ENCODINGS["probability-254"], f"files are named {{id}}{PROBABILITY_ENDING}"
     name, reason = _recognise(values, is_truth=is_truth)
     if not name:
         option = "--truth-values" if is_truth else "--prediction-values"
@@ -142,6 +145,10 @@ def _is_roadex_probability(dataset: rasterio.DatasetReader) -> bool:
         and dataset.nodata == PROBABILITY_MAX + 1
         and abs(scale * PROBABILITY_MAX - 1) < 1e-6
     )
+
+
+def _is_named_probability(paths: Sequence[str]) -> bool:
+    return all(Path(path).stem.endswith(PROBABILITY_ENDING) for path in paths)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,10 @@ ROAD_ENDINGS = (
 """Endings of a stem that are not part of the identifier of a tile."""
 
 
+PROBABILITY_ENDING = "_probability"
+"""Ending of the stem of probability that roadex writes beside masks, in steps of 1/254."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
     """One side of a comparison; nothing is open."""
@@ -45,12 +49,20 @@ class Side:
 def recognise_side(path: str | Path) -> Side:
     """Find out what a path is.
 
+    Parameters
+    ----------
+    path
+        A raster, a file with lines, a folder of raster tiles, or a pattern with ``*`` for files in
+        a folder. Of a folder with ``{id}_mask`` and ``{id}_probability`` the masks are taken.
+
     Raises
     ------
     ScoreError
         If there is nothing, or nothing that is raster or lines.
     """
     name = str(path)
+    if "*" in Path(name).name:
+        return Side(path=name, kind="tiles", tiles=_tiles(Path(name).parent, Path(name).name))
     if Path(name).is_dir() and not name.endswith(".gdb"):
         return Side(path=name, kind="tiles", tiles=_tiles(Path(name)))
     if Path(name).suffix.lower() in LINE_SUFFIXES and _has_layers(name):
@@ -98,23 +110,35 @@ def pair_tiles(prediction: Side, truth: Side) -> tuple[list[tuple[str, str, str]
     return pairs, notes
 
 
-def _tiles(folder: Path) -> dict[str, str]:
+def _tiles(folder: Path, pattern: str = "*") -> dict[str, str]:
     files = [
         file
-        for file in sorted(folder.iterdir())
-        if file.suffix.lower() in RASTER_SUFFIXES and not file.stem.endswith(IMAGE_ENDINGS)
+        for file in sorted(folder.glob(pattern))
+        if file.suffix.lower() in RASTER_SUFFIXES
+        and not file.stem.endswith(IMAGE_ENDINGS)
+        and not file.name.startswith(".")
     ]
     if not files:
-        msg = f"folder {folder} holds no raster tiles ({', '.join(RASTER_SUFFIXES)})"
+        msg = f"{folder / pattern} matches no raster tiles ({', '.join(RASTER_SUFFIXES)})"
         raise ScoreError(msg)
     tiles: dict[str, str] = {}
     for file in files:
         name = _identifier(file)
-        if name in tiles:
-            msg = f"{file.name} and {Path(tiles[name]).name} in {folder} are both tile {name!r}"
+        known = tiles.get(name)
+        if known is None or _is_mask_beside_probability(file, Path(known)):
+            tiles[name] = str(file)
+        elif not _is_mask_beside_probability(Path(known), file):
+            msg = (
+                f"{file.name} and {Path(known).name} in {folder} are both tile {name!r}; "
+                f"choose with a pattern, such as '{folder}/*{file.suffix}'"
+            )
             raise ScoreError(msg)
-        tiles[name] = str(file)
     return tiles
+
+
+def _is_mask_beside_probability(file: Path, other: Path) -> bool:
+    """Return whether a tile is there twice, as ``roadex predict --with-probability`` writes it."""
+    return file.stem.endswith("_mask") and other.stem.endswith(PROBABILITY_ENDING)
 
 
 def _identifier(file: Path) -> str:
