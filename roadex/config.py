@@ -278,6 +278,9 @@ class TrainConfig(_Settings):
     precision: str = "float32"
     """``float32`` or ``bfloat16`` (autocast; worth it on GPUs and CPUs with AVX512-BF16 or AMX)."""
 
+    tta: str = "d4"
+    """Test-time augmentation of the last evaluation, which chooses the thresholds of the model."""
+
     seed: int = 0
     evaluate_every: int = 500
     """Steps between two evaluations on the validation data."""

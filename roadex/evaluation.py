@@ -18,6 +18,7 @@ from roadex.config import PROBABILITY_MAX
 from roadex.datasets.labelled import Chip, LabelledScene
 from roadex.datasets.sampling import resample
 from roadex.models.scaling import Scaling
+from roadex.tta import predict_with_tta
 
 N_LEVELS = PROBABILITY_MAX + 1
 
@@ -60,9 +61,11 @@ class ThresholdCounts:
         """Accumulated road IoU with ``probability >= threshold`` taken as road."""
         return float(self.iou()[int(np.ceil(threshold * PROBABILITY_MAX - 1e-9))])
 
-    def best_threshold(self) -> float:
-        """Return the threshold of the highest IoU, in [0, 1]."""
-        return int(self.iou().argmax()) / PROBABILITY_MAX
+
+def best_common_threshold(counts: Sequence[ThresholdCounts]) -> float:
+    """Return the threshold in [0, 1] with the highest mean IoU over several datasets."""
+    mean_iou = np.mean([count.iou() for count in counts], axis=0)
+    return int(mean_iou.argmax()) / PROBABILITY_MAX
 
 
 def evaluate(
@@ -71,6 +74,7 @@ def evaluate(
     *,
     scaling: Scaling,
     gsd_m: float,
+    tta: str = "none",
 ) -> ThresholdCounts:
     """Predict every scene whole, at the ground sample distance of the model, and count.
 
@@ -79,14 +83,14 @@ def evaluate(
     """
     network.eval()
     return sum(
-        (_count(network, scene, scaling=scaling, gsd_m=gsd_m) for scene in scenes),
+        (_count(network, scene, scaling=scaling, gsd_m=gsd_m, tta=tta) for scene in scenes),
         start=ThresholdCounts(np.zeros(N_LEVELS, np.int64), np.zeros(N_LEVELS, np.int64)),
     )
 
 
 @torch.inference_mode()
 def _count(
-    network: nn.Module, scene: LabelledScene, *, scaling: Scaling, gsd_m: float
+    network: nn.Module, scene: LabelledScene, *, scaling: Scaling, gsd_m: float, tta: str
 ) -> ThresholdCounts:
     chip = scene.read()
     shape = chip.road.shape
@@ -95,7 +99,7 @@ def _count(
     if factor != 1:
         image = resample(image, [max(1, round(n * factor)) for n in shape])
     device = next(network.parameters()).device
-    probability = torch.sigmoid(network(scaling.apply(image[None].to(device))))[0, 0]
+    probability = predict_with_tta(network, scaling.apply(image.to(device)), tta)
     if probability.shape != shape:
         probability = resample(probability[None], shape)[0].clamp(0, 1)
     return ThresholdCounts.of(probability.cpu().numpy(), chip)

@@ -42,7 +42,7 @@ class Progress:
 
     learning_rate: float
     seconds: float
-    """Since this process began training."""
+    """Time spent on training so far."""
 
 
 @dataclass(slots=True)
@@ -53,6 +53,9 @@ class TrainingState:
     averaged: AveragedModel
     optimizer: torch.optim.Optimizer
     step: int = 0
+    seconds: float = 0.0
+    """Time spent on training so far, all resumed parts together."""
+
     smooth_loss: float | None = None
     history: list[dict[str, float]] = field(default_factory=list)
 
@@ -65,6 +68,7 @@ class TrainingState:
                 "averaged": self.averaged.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "step": self.step,
+                "seconds": self.seconds,
                 "smooth_loss": self.smooth_loss,
                 "history": self.history,
                 "random": torch.get_rng_state(),
@@ -86,7 +90,7 @@ class TrainingState:
             )
             raise TrainingError(msg) from error
         self.step, self.smooth_loss = saved["step"], saved["smooth_loss"]
-        self.history = saved["history"]
+        self.history, self.seconds = saved["history"], saved["seconds"]
         torch.set_rng_state(saved["random"])
 
 
@@ -136,7 +140,7 @@ def train(
     if checkpoint.exists():
         state.load(checkpoint)
     loss_function = loss_by_name(config.loss)
-    began = time.perf_counter()
+    began = time.perf_counter() - state.seconds
     for sample in _batches(sources, config, first=state.step):
         rate = _set_learning_rate(state.optimizer, config, state.step)
         loss = _update(state, sample, loss_function, config, scaling, device)
@@ -144,12 +148,9 @@ def train(
             loss if state.smooth_loss is None else 0.98 * state.smooth_loss + 0.02 * loss
         )
         state.step += 1
+        state.seconds = time.perf_counter() - began
         if on_step is not None:
-            on_step(
-                Progress(
-                    state.step, config.steps, state.smooth_loss, rate, time.perf_counter() - began
-                )
-            )
+            on_step(Progress(state.step, config.steps, state.smooth_loss, rate, state.seconds))
         last = state.step == config.steps
         if evaluate is not None and (last or state.step % config.evaluate_every == 0):
             figures = {"step": state.step, "loss": state.smooth_loss} | evaluate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import time
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,18 @@ from roadex.datasets import find_labelled_scenes
 from roadex.datasets.labelled import LabelledScene
 from roadex.datasets.sampling import WeightedScenes
 from roadex.errors import ConfigError, OutputError
-from roadex.evaluation import ThresholdCounts, evaluate
+from roadex.evaluation import ThresholdCounts, best_common_threshold, evaluate
 from roadex.models.modelfile import ModelMetadata, load_model, save_model
 from roadex.models.scaling import Scaling
 from roadex.runtime import tune_allocator
 from roadex.train import Progress as TrainingProgress
 from roadex.train import TrainingState, train
+
+Validation = dict[str, list[LabelledScene]]
+"""Name of a dataset to its scenes."""
+
+_LOW_SHARE = 0.6
+"""Low hysteresis threshold of a model as a share of its high one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +55,7 @@ def run_training_job(job: TrainingJob) -> Path:
     tune_allocator()
     config = _read_config(job)
     sources = [_weighted_scenes(specification) for specification in job.data]
-    validation = {name: find_labelled_scenes(name) for name in job.validation}
+    validation = {_short_name(name): find_labelled_scenes(name) for name in job.validation}
     folder = job.run_folder or Path("runs") / job.output.stem
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1))
@@ -57,7 +63,6 @@ def run_training_job(job: TrainingJob) -> Path:
     console = Console()
     for source, specification in zip(sources, job.data, strict=True):
         console.print(f"{specification}: {len(source.scenes)} labelled scenes")
-    began = time.time()
     with _progress_bar(console) as bar:
         task = bar.add_task("training", total=config.steps, loss="", iou="")
 
@@ -74,6 +79,9 @@ def run_training_job(job: TrainingJob) -> Path:
                     },
                 )
 
+        def evaluate_now(network: torch.nn.Module) -> dict[str, float]:
+            return _figures(_count(network, validation, scaling, config, tta="none"))
+
         def on_evaluation(figures: dict[str, float]) -> None:
             _log(folder / "evaluations.csv", figures)
             bar.update(task, iou=f"{figures.get('iou', float('nan')):.4f}")
@@ -84,14 +92,14 @@ def run_training_job(job: TrainingJob) -> Path:
             folder=folder,
             scaling=scaling,
             initial=load_model(job.initial).network.state_dict() if job.initial else None,
-            evaluate=(lambda network: _figures(network, validation, scaling, config))
-            if validation
-            else None,
+            evaluate=evaluate_now if validation else None,
             on_step=on_step,
             on_evaluation=on_evaluation,
         )
-    hours = (time.time() - began) / 3600
-    path = _write(job, config, state, scaling, hours)
+    network = state.averaged.module
+    console.print(f"evaluating with test-time augmentation {config.tta}")
+    counts = _count(network, validation, scaling, config, tta=config.tta)
+    path = _write(job, config, state, scaling, counts)
     console.print(f"wrote {path}")
     return path
 
@@ -113,36 +121,38 @@ def _weighted_scenes(specification: str) -> WeightedScenes:
     return WeightedScenes(find_labelled_scenes(source), share)
 
 
-def _figures(
+def _count(
     network: torch.nn.Module,
-    validation: dict[str, list[LabelledScene]],
+    validation: Validation,
     scaling: Scaling,
     config: TrainConfig,
-) -> dict[str, float]:
-    """IoU at 0.5 and at the best threshold, per dataset and over all."""
-    counts = {
-        name: evaluate(network, scenes, scaling=scaling, gsd_m=config.gsd_m)
+    *,
+    tta: str,
+) -> dict[str, ThresholdCounts]:
+    return {
+        name: evaluate(network, scenes, scaling=scaling, gsd_m=config.gsd_m, tta=tta)
         for name, scenes in validation.items()
     }
-    figures = _ious("", next(iter(counts.values())))
-    for i, count in enumerate(list(counts.values())[1:], start=2):
-        figures |= _ious(f"_{i}", count)
-    return figures
 
 
-def _ious(suffix: str, counts: ThresholdCounts) -> dict[str, float]:
-    best = counts.best_threshold()
-    return {
-        f"iou{suffix}": counts.iou_at(0.5),
-        f"best_iou{suffix}": counts.iou_at(best),
-        f"best_threshold{suffix}": best,
-    }
+def _figures(counts: dict[str, ThresholdCounts]) -> dict[str, float]:
+    """Mean IoU over the datasets at the threshold that is best for it, and IoU of each at 0.5."""
+    threshold = best_common_threshold(list(counts.values()))
+    ious = [count.iou_at(threshold) for count in counts.values()]
+    figures = {"iou": sum(ious) / len(ious), "threshold": threshold}
+    return figures | {f"iou_{name}": count.iou_at(0.5) for name, count in counts.items()}
 
 
 def _write(
-    job: TrainingJob, config: TrainConfig, state: TrainingState, scaling: Scaling, hours: float
+    job: TrainingJob,
+    config: TrainConfig,
+    state: TrainingState,
+    scaling: Scaling,
+    counts: dict[str, ThresholdCounts],
 ) -> Path:
-    spread = 2.718281828459045**config.augment.scale_jitter
+    spread = math.exp(config.augment.scale_jitter)
+    figures = _figures(counts) if counts else {}
+    threshold = figures.get("threshold", 0.5)
     metadata = ModelMetadata(
         name=job.output.stem,
         network=config.network,
@@ -151,16 +161,24 @@ def _write(
         offset=scaling.offset,
         gsd_m=config.gsd_m,
         gsd_range_m=(config.gsd_m / spread, config.gsd_m * spread),
+        threshold_low=round(_LOW_SHARE * threshold, 3),
+        threshold_high=round(threshold, 3),
+        tta=config.tta,
         training={
-            "data": [Path(item).name for item in job.data],
+            "data": [_short_name(item) for item in job.data],
             "licence": job.licence,
             "settings": config.to_dict(),
-            "hours": round(hours, 2),
+            "hours": round(state.seconds / 3600, 2),
         },
-        validation={"history": state.history[-1:]},
+        validation={name: round(value, 4) for name, value in figures.items()},
     )
     job.output.parent.mkdir(parents=True, exist_ok=True)
     return save_model(state.averaged.module, metadata, job.output)
+
+
+def _short_name(specification: str) -> str:
+    """Return the last two folders of a dataset's path, and its share."""
+    return "/".join(Path(specification).parts[-2:])
 
 
 def _progress_bar(console: Console) -> Progress:

@@ -6,8 +6,11 @@ turns, scale) is in :mod:`roadex.datasets.sampling`.
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
@@ -48,7 +51,7 @@ def augment_colour(image: Tensor, config: AugmentConfig, rng: np.random.Generato
         values = values + sigma * torch.from_numpy(noise)
     values = (values.clamp(0, 1) * 255).round()
     if rng.random() < config.jpeg_probability and values.shape[0] == 3:
-        values = functional.jpeg(values.to(torch.uint8), int(rng.integers(50, 95))).float()
+        values = _jpeg(values, quality=int(rng.integers(50, 95)))
     return values
 
 
@@ -96,6 +99,14 @@ def _season(values: Tensor, strength: float, rng: np.random.Generator) -> Tensor
     excess_green = (green - (red + blue) / 2).clamp(min=0)
     shift = strength * rng.uniform(-0.8, 1.2) * excess_green
     return torch.stack((red + shift, green - 0.4 * shift.clamp(min=0), blue))
+
+
+def _jpeg(values: Tensor, *, quality: int) -> Tensor:
+    """Compress and decompress an RGB image of values 0 to 255."""
+    buffer = BytesIO()
+    Image.fromarray(values.byte().permute(1, 2, 0).numpy()).save(buffer, "JPEG", quality=quality)
+    decoded = np.array(Image.open(buffer), dtype=np.float32)
+    return torch.from_numpy(decoded).permute(2, 0, 1).contiguous()
 
 
 def _blur(values: Tensor, rng: np.random.Generator) -> Tensor:
