@@ -118,9 +118,8 @@ def predict_image(name: str, *, job: ImageJob) -> None:
     except OSError as error:
         msg = f"cannot read {job.folder / name}_sat.jpg: {error}"
         raise DatasetError(msg) from None
-    scaled = image.resize(
-        tuple(max(1, round(side * job.factor)) for side in image.size), Image.Resampling.BOX
-    )
+    width, height = (max(1, round(side * job.factor)) for side in image.size)
+    scaled = image.resize((width, height), Image.Resampling.BOX)
     pixels = np.moveaxis(np.asarray(scaled, dtype=np.float32), -1, 0)
     probability = _predictor(job).probability(np.ascontiguousarray(pixels))
     full_size = Image.fromarray(probability).resize(image.size, Image.Resampling.BILINEAR)
