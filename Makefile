@@ -4,9 +4,9 @@
 #
 # Every target first makes or updates .venv by itself. Nothing but the package index is reached.
 #   make test PYTHON=python3.12          which Python to use (3.11, 3.12 or 3.13)
-#   make env TORCH_INDEX=https://download.pytorch.org/whl/cpu
-#                                        take torch and torchvision from there: 0.3 GB, not 5 GB,
-#                                        for machines without an NVIDIA GPU
+#   make env TORCH_INDEX=URL             take torch and torchvision from the package index at URL.
+#                                        PyTorch's own index of CPU builds, which its installation
+#                                        page names, needs 0.3 GB instead of 5 GB
 
 PYTHON ?= python3
 VENV ?= .venv
