@@ -15,13 +15,16 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from roadex.chains import COL_STEP, ROW_STEP
+from roadex.chains import COL_STEP, ROW_STEP, whole
 from roadex.config import VectorConfig
 from roadex.corners import binomial, sharpen_corners
 from roadex.graph import RoadGraph
 
 MIN_PASSES: Final = 8
 MAX_PASSES: Final = 64
+
+_EDGES_AT_A_TIME: Final = 20_000
+"""Edges drawn at a time; bounds the memory, changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +61,18 @@ def draw_lines(
     n_redrawn
         How many lines were drawn again.
     """
-    raw = raw_polylines(graph)
-    drawn = _draw(raw, half_width, config, closeness=1)
+    drawn = np.empty(graph.n_edges, dtype=object)
+    for first in range(0, graph.n_edges, _EDGES_AT_A_TIME):
+        edges = np.arange(first, min(first + _EDGES_AT_A_TIME, graph.n_edges))
+        drawn[edges] = _draw(raw_polylines(graph, edges), half_width[edges], config, closeness=1)
     redrawn: set[int] = set()
     for closeness in (4, 16, 0):
         crossing = find_crossing_lines(drawn)
         if len(crossing) == 0:
             break
         redrawn.update(crossing.tolist())
-        some = _take(raw, crossing)
-        drawn[crossing] = _draw(some, half_width[crossing], config, closeness=closeness)
+        raw = raw_polylines(graph, crossing)
+        drawn[crossing] = _draw(raw, half_width[crossing], config, closeness=closeness)
     return drawn, len(redrawn)
 
 
@@ -104,38 +109,17 @@ def _draw(
     return drawn
 
 
-def _take(lines: Polylines, index: NDArray[np.int64]) -> Polylines:
-    """Return the chosen lines."""
-    sizes = np.diff(lines.offsets)[index]
-    offsets = np.zeros(len(index) + 1, dtype=np.int64)
-    np.cumsum(sizes, out=offsets[1:])
-    at = np.arange(offsets[-1]) + np.repeat(lines.offsets[index] - offsets[:-1], sizes)
-    return Polylines(lines.points[at], offsets)
-
-
-def raw_polylines(graph: RoadGraph) -> Polylines:
-    """Return the pixel centres along each edge, between the positions of its two nodes."""
-    chains = graph.chains
+def raw_polylines(graph: RoadGraph, edges: NDArray[np.int64]) -> Polylines:
+    """Return the pixel centres along chosen edges, between the positions of their two nodes."""
+    chains = whole(graph.chains, edges)
     nodes = np.stack([graph.node_col, graph.node_row, graph.node_reach], axis=1)
-    spans = np.empty((graph.n_edges, 2), dtype=np.int64)
-    _untouched_spans(
-        graph.u, graph.v, nodes, chains.start, chains.offsets, chains.codes, chains.width, spans
-    )
-    offsets = np.zeros(graph.n_edges + 1, dtype=np.int64)
+    lines = (graph.u[edges], graph.v[edges], nodes, chains.start, chains.offsets, chains.codes)
+    spans = np.empty((len(edges), 2), dtype=np.int64)
+    _untouched_spans(*lines, chains.width, spans)
+    offsets = np.zeros(len(edges) + 1, dtype=np.int64)
     np.cumsum(np.maximum(spans[:, 1] - spans[:, 0], 0) + 2, out=offsets[1:])
     points = np.empty((offsets[-1], 2))
-    _fill_points(
-        graph.u,
-        graph.v,
-        nodes,
-        chains.start,
-        chains.offsets,
-        chains.codes,
-        chains.width,
-        spans,
-        offsets,
-        points,
-    )
+    _fill_points(*lines, chains.width, spans, offsets, points)
     return Polylines(points, offsets)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from roadex.chains import pixel_ids
+from roadex.chains import pixel_ids, whole
 from roadex.graph import RoadGraph, dissolve, group, merge_nodes, select_edges
 from roadex.ground import PixelSize
 from roadex.measure import measure_edges
@@ -58,9 +58,8 @@ def _contract(
     """Make one node of each ring, at the mean of its pixels."""
     label = group(graph.n_nodes, graph.u[contracted], graph.v[contracted])
     row, col = _means(graph.node_row, label), _means(graph.node_col, label)
-    owner = np.repeat(np.arange(graph.n_edges), graph.chains.n_steps + 1)
-    inside = contracted[owner]
-    ids, at = pixel_ids(graph.chains)[inside], label[graph.u[owner[inside]]]
+    rings = whole(graph.chains, np.flatnonzero(contracted))
+    ids, at = pixel_ids(rings), np.repeat(label[graph.u[contracted]], rings.n_steps + 1)
     ring = np.unique(at)
     row[ring] = _means((ids // graph.chains.width).astype(np.float64), at)[ring]
     col[ring] = _means((ids % graph.chains.width).astype(np.float64), at)[ring]

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from roadex.chains import BRIDGED, Chains, concatenate, pieces, pixel_ids
+from roadex.chains import BRIDGED, COL_STEP, ROW_STEP, Chains, concatenate, pieces, pixel_ids
 from roadex.clean.borders import border_nodes
 from roadex.clean.bridge_search import (
     BridgeProposals,
@@ -94,10 +95,11 @@ class _Cells:
 
     @classmethod
     def of(cls, pixel: NDArray[np.int64], side: int) -> _Cells:
-        cells, index = np.unique(pixel // side, axis=0, return_inverse=True)
-        order = np.argsort(index.ravel(), kind="stable")
-        bounds = np.searchsorted(index.ravel()[order], np.arange(len(cells) + 1))
-        return cls(cells, order, bounds)
+        n_cols = int(pixel[:, 1].max(initial=0)) // side + 1
+        number = pixel[:, 0] // side * n_cols + pixel[:, 1] // side
+        order = np.argsort(number, kind="stable")
+        cells, bounds = np.unique(number[order], return_index=True)
+        return cls(np.stack(np.divmod(cells, n_cols), axis=1), order, np.r_[bounds, len(order)])
 
     def groups(self) -> Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Return each cell and what is in it."""
@@ -118,12 +120,32 @@ def _pixels_near(graph: RoadGraph, pixel: NDArray[np.int64], reach: int) -> NDAr
     for row in (0, 1, 2):
         for col in (0, 1, 2):
             near[pixel[:, 0] // reach + row, pixel[:, 1] // reach + col] = True
-    ids = pixel_ids(chains)
-    chosen = np.flatnonzero(near[ids // chains.width // reach + 1, ids % chains.width // reach + 1])
-    edge = np.searchsorted(chains.value_offsets, chosen, side="right") - 1
-    position = chosen - chains.value_offsets[edge]
-    at = ids[chosen]
-    return np.stack([at // chains.width, at % chains.width, edge, position], axis=1)
+    pixels: NDArray[np.int64] = _collect_near(
+        chains.start, chains.offsets, chains.codes, chains.width, near, reach
+    )
+    return pixels
+
+
+@numba.njit(cache=True, nogil=True)
+def _collect_near(start, offsets, codes, width, near, reach):  # type: ignore[no-untyped-def]
+    """Walk all lines twice: count the pixels in marked cells, then list them."""
+    found = np.empty((0, 4), dtype=np.int64)
+    for fill in range(2):
+        n = 0
+        for edge in range(len(start)):
+            row, col = start[edge] // width, start[edge] % width
+            n_steps = offsets[edge + 1] - offsets[edge]
+            for k in range(n_steps + 1):
+                if near[row // reach + 1, col // reach + 1]:
+                    if fill:
+                        found[n, 0], found[n, 1], found[n, 2], found[n, 3] = row, col, edge, k
+                    n += 1
+                if k < n_steps:
+                    row += ROW_STEP[codes[offsets[edge] + k]]
+                    col += COL_STEP[codes[offsets[edge] + k]]
+        if not fill:
+            found = np.empty((n, 4), dtype=np.int64)
+    return found
 
 
 def _join(parts: list[BridgeProposals]) -> BridgeProposals:

@@ -1,0 +1,136 @@
+"""Speed and memory of vectorizing, beside scikit-image + sknw, in one run.
+
+    python benchmarks/vectorize.py                      # generated scene of 10 000 x 10 000 px
+    python benchmarks/vectorize.py --side 4000 --no-peer
+
+A generated network of about 8 % road with uneven probability and gaps is written as a tiled
+GeoTIFF. Each candidate runs in a process of its own, on one thread. CPU seconds count: other load
+on the machine changes wall time, but hardly them. The peer does less: it only thins the whole
+scene in memory and builds a raw pixel graph (no cleaning, no geometry, no attributes, no file).
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.features import rasterize
+from rasterio.windows import Window
+from scipy.ndimage import gaussian_filter
+from shapely import LineString
+
+from roadex.config import VectorConfig
+from roadex.ground import pixel_size
+from roadex.outputs import write_network
+from roadex.source import RasterSource
+from roadex.vectorize import trace_scene, vectorize
+
+BLOCK_PX = 1000
+CONFIG = VectorConfig()
+
+
+def block(rng: np.random.Generator) -> np.ndarray:
+    """Return the probability of one part of a town; its streets meet those of its copies."""
+    lines = []
+    for k in np.arange(120, BLOCK_PX, 250):
+        bend = rng.normal(0, 12, 3)
+        across = np.array([0, 0.25, 0.5, 0.75, 1]) * BLOCK_PX
+        along = k + np.array([0, *bend, 0])
+        lines += [np.stack([across, along], axis=1), np.stack([along, across], axis=1)]
+    widths = rng.uniform(3, 6, len(lines))
+    roads = [LineString(line).buffer(width) for line, width in zip(lines, widths, strict=True)]
+    mask = rasterize(roads, out_shape=(BLOCK_PX, BLOCK_PX)).astype(np.float32)
+
+    def field(sigma: float) -> np.ndarray:
+        noise = gaussian_filter(rng.normal(size=mask.shape), sigma, mode="wrap")
+        return noise / noise.std()
+
+    share = gaussian_filter(mask, 1.2, mode="wrap") * (0.95 + 0.15 * field(12)).clip(0, 1)
+    share *= (1.9 - 0.7 * field(4).clip(0, 5)).clip(0.03, 1)
+    return np.rint(254 * share.clip(0, 1)).astype(np.uint8)
+
+
+def write_scene(path: Path, side: int) -> float:
+    """Write a scene of turned copies of some blocks; return its share of road."""
+    rng = np.random.default_rng(0)
+    blocks = [block(rng) for _ in range(4)]
+    profile = {
+        "driver": "GTiff", "dtype": "uint8", "count": 1, "height": side, "width": side,
+        "crs": "EPSG:32633", "transform": Affine(1, 0, 4e5, 0, -1, 5.6e6), "nodata": 255,
+        "tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "zstd",
+    }  # fmt: skip
+    with rasterio.open(path, "w", **profile) as raster:
+        for row in range(0, side, BLOCK_PX):
+            for col in range(0, side, BLOCK_PX):
+                height, width = min(BLOCK_PX, side - row), min(BLOCK_PX, side - col)
+                part = blocks[rng.integers(4)][:height, :width]
+                raster.write(part, 1, window=Window(col, row, width, height))
+        raster.scales = (1 / 254,)
+    return float(np.mean([(b >= CONFIG.low * 254).mean() for b in blocks]))
+
+
+def run_trace(path: str) -> dict[str, float]:
+    source = RasterSource.open(path)
+    pixel = pixel_size(source.transform, source.crs, source.shape)
+    return {"lines": len(trace_scene(source, pixel, CONFIG))}
+
+
+def run_vectorize(path: str) -> dict[str, float]:
+    network = vectorize(RasterSource.open(path), config=CONFIG)
+    output = Path(path).with_suffix(".gpkg")
+    write_network(network, output, provenance={}, overwrite=True)
+    return {"edges": len(network.edges), "gpkg_mb": output.stat().st_size / 1e6}
+
+
+def run_peer(path: str) -> dict[str, float]:
+    import sknw
+    from skimage.morphology import skeletonize
+
+    with rasterio.open(path) as raster:
+        mask = raster.read(1) >= CONFIG.low * 254
+    graph = sknw.build_sknw(skeletonize(mask).astype(np.uint16), multi=True)
+    return {"edges": graph.number_of_edges()}
+
+
+def measure(job: str, warm_path: str, path: str) -> dict[str, float]:
+    """Compile on a small scene, then time the job on the other."""
+    run = {"trace": run_trace, "vectorize": run_vectorize, "skimage + sknw": run_peer}[job]
+    run(warm_path)
+    before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = run(path)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return result | {"cpu_s": cpu, "wall_s": wall, "before_mb": before_mb, "peak_mb": peak_mb}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--side", type=int, default=10_000)
+    parser.add_argument("--no-peer", action="store_true")
+    options = parser.parse_args()
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
+    with tempfile.TemporaryDirectory() as folder:
+        path, warm = Path(folder) / "scene.tif", Path(folder) / "warm.tif"
+        write_scene(warm, BLOCK_PX)
+        share = write_scene(path, options.side)
+        print(json.dumps({"side_px": options.side, "road_share": round(share, 4)}))
+        context = multiprocessing.get_context("spawn")
+        for job in ("trace", "vectorize", "skimage + sknw")[: 2 if options.no_peer else 3]:
+            with context.Pool(1) as pool:
+                row = pool.apply(measure, (job, str(warm), str(path)))
+            row["mpx_per_cpu_s"] = options.side**2 / 1e6 / row["cpu_s"]
+            rounded = {name: round(value, 2) for name, value in row.items()}
+            print(json.dumps({"job": job} | rounded), flush=True)
+
+
+if __name__ == "__main__":
+    main()
