@@ -163,9 +163,10 @@ def test_failed_tile_is_a_hole_that_the_next_run_fills(scene, settings, tmp_path
         write(store, tile, stored)
 
     out = tmp_path / "out"
-    with monkeypatch.context() as patched, pytest.raises(RunError, match=r"1 of 12.*r00001_c00001"):
+    with monkeypatch.context() as patched:
         patched.setattr(TileStore, "write", failing)
-        extract(scene, out, config=settings())
+        with pytest.raises(RunError, match=r"1 of 12.*r00001_c00001"):
+            extract(scene, out, config=settings())
     with rasterio.open(out / "probability.tif") as raster:
         hole = raster.read(1) == NODATA
     assert hole[64:128, 64:128].all()
