@@ -386,8 +386,8 @@ class ScoreConfig(_Settings):
         positive = (
             "tile_size", "betti_window_px", "calibration_bins", "line_width_m", "line_buffer_m",
             "line_step_m", "line_cell_m", "apls_spacing_m", "apls_snap_m", "apls_sources",
-            "topo_radius_m", "topo_spacing_m", "topo_step_m", "topo_match_m", "topo_starts", "junction_radius_m",
-            "bootstrap_samples",
+            "topo_radius_m", "topo_spacing_m", "topo_step_m", "topo_match_m", "topo_starts",
+            "junction_radius_m", "bootstrap_samples",
         )  # fmt: skip
         for name in positive:
             _require(getattr(self, name) > 0, f"{name} must be positive, got {getattr(self, name)}")
