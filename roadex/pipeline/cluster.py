@@ -57,7 +57,7 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
                 n_workers=config.workers or default_workers(),
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 memory_limit=0,
                 silence_logs=logging.CRITICAL,
             ) as cluster,
