@@ -178,6 +178,16 @@ def test_break_even_is_where_precision_and_recall_meet():
     assert 0.5 < found["relaxed_break_even_threshold"] <= 0.7
 
 
+def test_break_even_needs_something_predicted():
+    # Every pixel has p = 0.5: above it nothing is predicted, below it everything.
+    truth = np.zeros((10, 10), bool)
+    truth[0] = True
+    window = whole_window(truth, truth, probability=np.full((10, 10), 0.5, np.float32))
+    metric = load_metric("relaxed_curve")
+    found = metric.count(window, ScoreConfig(relaxed_radius_px=0)).scores()
+    assert found["relaxed_break_even"] == pytest.approx(0.1)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.25, 0.5, 0.9]))
 def test_relaxed_curve_agrees_with_relaxed_masks(seed, threshold):

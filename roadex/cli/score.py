@@ -242,8 +242,9 @@ def _show_differences(result: Any) -> None:
     if not result.differences:
         return
     table = Table(title=f"against {result.reports[0].prediction}, {result.n_images} images")
-    for column in ("prediction", "iou_mean", "interval", "iou", "interval"):
-        table.add_column(column, justify="left" if column == "prediction" else "right")
+    table.add_column("prediction", overflow="fold")
+    for column in ("iou_mean", "interval", "iou", "interval"):
+        table.add_column(column, justify="right", no_wrap=True)
     for difference in result.differences:
         cells = [difference.prediction]
         for name in ("iou_mean", "iou"):

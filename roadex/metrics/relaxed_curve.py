@@ -5,7 +5,8 @@ p >= t within the slack of true road, and a true pixel is found where the highes
 is at least t. So two histograms per side hold the whole curve.
 
 The break-even point is where relaxed precision and recall cross, interpolated between the two
-thresholds on either side. Thresholds are whole steps of 1/254.
+thresholds on either side; where they do not cross, the lower of the two at the threshold where they
+are closest. Thresholds are whole steps of 1/254.
 
 References
 ----------
@@ -64,9 +65,15 @@ class RelaxedCurveCounts:
     def scores(self) -> dict[str, float]:
         """Return ``relaxed_break_even`` in [0, 1] and its ``relaxed_break_even_threshold``."""
         thresholds, precision, recall = self.curve()
-        gap = precision - recall
+        # Thresholds are asked for only up to the last one at which something is predicted: beyond
+        # it the precision is a convention, and a crossing there would be one as well.
+        is_used = np.cumsum(self.predicted[:0:-1])[::-1] > 0
+        gap = (precision - recall)[is_used]
         crossing = np.flatnonzero((gap[:-1] <= 0) & (gap[1:] >= 0))
-        if not len(crossing):
+        if not len(gap):
+            nothing_to_find = not self.found.sum()
+            value, threshold = float(nothing_to_find), thresholds[0]
+        elif not len(crossing):
             nearest = int(np.abs(gap).argmin())
             value, threshold = min(precision[nearest], recall[nearest]), thresholds[nearest]
         else:
