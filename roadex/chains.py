@@ -178,7 +178,7 @@ def link(chains: Chains, partner: NDArray[np.int64]) -> tuple[Chains, NDArray[np
     ends
         Shape ``(m, 2)``: the end of the input at which each line begins and ends.
     """
-    sequence, bounds = _walk(partner)
+    sequence, bounds = walk_lines(partner)
     offsets = _linked_sizes(
         sequence, bounds, chains.width, chains.start, chains.end, chains.offsets
     )
@@ -277,8 +277,21 @@ def _copy_pieces(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk(partner):  # type: ignore[no-untyped-def]
-    """Return the ends at which a walk over all lines enters each chain, and line bounds."""
+def walk_lines(partner):  # type: ignore[no-untyped-def]
+    """Walk over all lines that joined chains form.
+
+    Parameters
+    ----------
+    partner
+        Shape ``(2 * n,)``: the end each end is joined to, or -1, see :func:`link`.
+
+    Returns
+    -------
+    sequence
+        Shape ``(n,)``: the end at which each chain is entered, line after line.
+    bounds
+        Shape ``(n_lines + 1,)``: where each line begins in the sequence.
+    """
     n_chains = len(partner) // 2
     used = np.zeros(n_chains, dtype=np.bool_)
     sequence = np.empty(n_chains, dtype=np.int64)

@@ -86,7 +86,7 @@ def merge_fragments(parts: Sequence[Chains], width: int) -> Chains:
     # Joining fills chains in the order of the input, so bring that into a fixed order first.
     fragments = concatenate(sorted(parts, key=_first_pixel), width)
     ends = np.stack([fragments.start, fragments.end], axis=1).reshape(-1)
-    partner = _pair_up(ends)
+    partner = pair_up(ends)
     lines, _ = link(fragments, partner)
     closed = (lines.start == lines.end) & ~np.isin(lines.start, ends[partner < 0])
     lines = _rotate_to_smallest_pixel(lines, np.flatnonzero(closed))
@@ -186,7 +186,7 @@ def merge_nodes(
 def dissolve(graph: RoadGraph) -> RoadGraph:
     """Join the edges that meet two by two; nodes that are neither end nor junction disappear."""
     end_node = np.stack([graph.u, graph.v], axis=1).reshape(-1)
-    partner = _pair_up(end_node)
+    partner = pair_up(end_node)
     if (partner < 0).all():
         return graph
     chains, ends = link(graph.chains, partner)
@@ -233,7 +233,7 @@ def _first_pixel(part: Chains) -> int:
     return int(part.start.min()) if len(part) else -1
 
 
-def _pair_up(place: NDArray[np.int64]) -> NDArray[np.int64]:
+def pair_up(place: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return, for each edge end, the one other end at the same place, or -1.
 
     ``place`` holds start and end of edge 0, of edge 1 and so on. Places where one or more than

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from roadex.clean.borders import border_nodes
-from roadex.clean.components import edge_components
 from roadex.config import PROBABILITY_MAX, VectorConfig
 from roadex.geometry import draw_lines
-from roadex.graph import RoadGraph
+from roadex.graph import RoadGraph, group
 from roadex.ground import PixelSize, geodesic_lengths_m, place
 from roadex.measure import EdgeMeasures, measure_edges
 
 WIDTH_BIAS_PX = 0.5
 """A road n pixels wide measures, in the mean over odd and even n, n + 0.5 between its gaps."""
+
+
+MEASURED = ("width_m", "prob_mean", "prob_min", "bridged", "area")
+"""Columns of edges that come from the probability; the others follow from the lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +81,64 @@ def build_network(
     points = _place(np.stack([graph.node_col, graph.node_row], axis=1), transform, to_output)
     lines = shapely.transform(lines, lambda xy: _place(xy, transform, to_output))
     lines = _pin_ends(lines, points, graph.u, graph.v)
-    frame_crs = output_crs or crs
-    edges = gpd.GeoDataFrame(
-        _edge_columns(graph, measures, lines, points, frame_crs, pixel),
-        geometry=lines,
-        crs=frame_crs,
-    )
+    network = assemble_network(
+        lines, points, graph.u, graph.v, _measured_columns(measures, pixel), border_nodes(graph),
+        output_crs or crs,
+    )  # fmt: skip
+    network.summary["redrawn_to_avoid_crossings"] = n_redrawn
+    return network
+
+
+def assemble_network(
+    lines: NDArray[np.object_],
+    points: NDArray[np.float64],
+    u: NDArray[np.int64],
+    v: NDArray[np.int64],
+    measured: Mapping[str, NDArray[Any]],
+    is_border: NDArray[np.bool_],
+    crs: CRS,
+) -> RoadNetwork:
+    """Return the tables of a network.
+
+    Parameters
+    ----------
+    lines
+        Shape ``(n_edges,)``, sorted by ``u`` and ``v``, from the one to the other.
+    points
+        Shape ``(n_nodes, 2)``: places of the nodes.
+    u, v
+        Shape ``(n_edges,)``: nodes of each edge.
+    measured
+        ``width_m, prob_mean, prob_min, bridged, area`` of each edge.
+    is_border
+        Shape ``(n_nodes,)``: nodes at which the scene ends, not the road.
+    crs
+        CRS of lines and points.
+    """
+    degree = np.bincount(np.concatenate([u, v]), minlength=len(points))
+    length_m = geodesic_lengths_m(lines, crs)
+    chords = shapely.linestrings(np.stack([points[u], points[v]], axis=1))
+    chord_m = geodesic_lengths_m(chords, crs)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sinuosity = np.where(chord_m > 0, length_m / chord_m, np.nan)
+    columns = {
+        "edge_id": np.arange(len(lines)),
+        "u": u,
+        "v": v,
+        "key": _keys(u, v),
+        "length_m": length_m.round(3),
+        **{name: measured[name] for name in MEASURED},
+        "sinuosity": sinuosity.round(4),
+        "component_id": pd.factorize(group(len(points), u, v)[u])[0].astype(np.int64),
+    }
+    edges = gpd.GeoDataFrame(columns, geometry=lines, crs=crs)
+    kinds = _node_kinds(degree, is_border)
     nodes = gpd.GeoDataFrame(
-        {
-            "node_id": np.arange(graph.n_nodes),
-            "degree": graph.degree.astype(np.int32),
-            "kind": _node_kinds(graph),
-        },
+        {"node_id": np.arange(len(points)), "degree": degree.astype(np.int32), "kind": kinds},
         geometry=shapely.points(points),
-        crs=frame_crs,
+        crs=crs,
     )
-    summary = _totals(edges, nodes) | {"redrawn_to_avoid_crossings": n_redrawn}
-    return RoadNetwork(edges=edges, nodes=nodes, summary=summary)
+    return RoadNetwork(edges=edges, nodes=nodes, summary=_totals(edges, nodes))
 
 
 def _place(
@@ -121,34 +167,14 @@ def _pin_ends(
     return pinned
 
 
-def _edge_columns(
-    graph: RoadGraph,
-    measures: EdgeMeasures,
-    lines: NDArray[np.object_],
-    points: NDArray[np.float64],
-    crs: CRS,
-    pixel: PixelSize,
-) -> dict[str, NDArray[Any]]:
-    length_m = geodesic_lengths_m(lines, crs)
-    chord_m = geodesic_lengths_m(
-        shapely.linestrings(np.stack([points[graph.u], points[graph.v]], axis=1)), crs
-    )
+def _measured_columns(measures: EdgeMeasures, pixel: PixelSize) -> dict[str, NDArray[Any]]:
     width_px = 2 * measures.half_width - WIDTH_BIAS_PX
-    with np.errstate(divide="ignore", invalid="ignore"):
-        sinuosity = np.where(chord_m > 0, length_m / chord_m, np.nan)
     return {
-        "edge_id": np.arange(graph.n_edges),
-        "u": graph.u,
-        "v": graph.v,
-        "key": _keys(graph.u, graph.v),
-        "length_m": length_m.round(3),
         "width_m": (width_px * pixel.gsd_m).round(2),
         "prob_mean": (measures.probability_mean / PROBABILITY_MAX).round(4),
         "prob_min": (measures.probability_min / PROBABILITY_MAX).round(4),
         "bridged": measures.bridged.round(4),
         "area": measures.area.round(4),
-        "sinuosity": sinuosity.round(4),
-        "component_id": _numbered(edge_components(graph)),
     }
 
 
@@ -161,19 +187,11 @@ def _keys(u: NDArray[np.int64], v: NDArray[np.int64]) -> NDArray[np.int32]:
     return keys
 
 
-def _numbered(label: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Renumber labels from 0 in the order in which they first occur."""
-    _, first, index = np.unique(label, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return rank[index]
-
-
-def _node_kinds(graph: RoadGraph) -> NDArray[np.object_]:
-    kinds = np.full(graph.n_nodes, "junction", dtype=object)
-    kinds[graph.degree == 2] = "loop"  # a ring needs a node somewhere
-    kinds[graph.degree == 1] = "end"
-    kinds[border_nodes(graph)] = "border"
+def _node_kinds(degree: NDArray[np.int64], is_border: NDArray[np.bool_]) -> NDArray[np.object_]:
+    kinds = np.full(len(degree), "junction", dtype=object)
+    kinds[degree == 2] = "loop"  # a ring needs a node somewhere
+    kinds[degree == 1] = "end"
+    kinds[(degree == 1) & is_border] = "border"
     return kinds
 
 

@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from pyproj import CRS
+
+from roadex.config import VectorConfig
+from roadex.errors import OutputError
+from roadex.merge import merge_files, merge_networks
+from roadex.outputs import write_network
+from roadex.source import ArraySource
+from roadex.vectorize import vectorize
+
+CONFIG = VectorConfig(min_component_m=20)
+UTM = CRS("EPSG:32633")
+
+STREETS = [[(-20, k), (620, k + 25)] for k in range(40, 380, 65)]
+STREETS += [[(k, -20), (k + 15, 420)] for k in range(45, 580, 95)]
+
+
+@pytest.fixture
+def town(draw_roads):
+    return draw_roads(STREETS, (400, 600), width=7)
+
+
+def network_of(image, first_col, last_col, output_crs=None):
+    transform = Affine(1, 0, 400_000 + first_col, 0, -1, 5_600_000)
+    source = ArraySource(image[:, first_col:last_col], transform, UTM)
+    network = vectorize(source, config=CONFIG, output_crs=output_crs)
+    return network.edges, network.nodes
+
+
+def check_sound(network):
+    nodes = network.nodes.geometry
+    for edge in network.edges.itertuples():
+        ends = [shapely.Point(edge.geometry.coords[k]).wkb for k in (0, -1)]
+        assert ends == [nodes[edge.u].wkb, nodes[edge.v].wkb]
+    degree = np.bincount(network.edges[["u", "v"]].to_numpy().ravel(), minlength=len(nodes))
+    assert degree.tolist() == network.nodes.degree.tolist()
+    assert network.edges.set_index(["u", "v", "key"]).index.is_unique
+
+
+@pytest.mark.parametrize(("left_end", "right_begin"), [(300, 300), (350, 250), (400, 399)])
+def test_two_halves_make_the_whole(left_end, right_begin, town):
+    whole, _ = network_of(town, 0, 600)
+    merged = merge_networks([network_of(town, 0, left_end), network_of(town, right_begin, 600)])
+    check_sound(merged)
+    assert merged.summary["components"] == 1
+    assert merged.edges.length_m.sum() == pytest.approx(whole.length_m.sum(), rel=0.01)
+    assert len(merged.edges) == len(whole)
+    away = shapely.hausdorff_distance(
+        shapely.union_all(merged.edges.geometry.to_numpy()),
+        shapely.union_all(whole.geometry.to_numpy()),
+    )
+    assert away < 6
+
+
+def test_three_scenes_in_two_crs(town):
+    parts = [
+        network_of(town, 0, 230),
+        network_of(town, 190, 480, CRS("EPSG:4326")),
+        network_of(town, 480, 600),
+    ]
+    merged = merge_networks(parts)
+    check_sound(merged)
+    assert merged.crs == UTM
+    assert merged.summary["components"] == 1
+    whole, _ = network_of(town, 0, 600)
+    assert merged.edges.length_m.sum() == pytest.approx(whole.length_m.sum(), rel=0.01)
+
+
+def test_road_only_the_second_scene_has_is_tied_to_the_first(draw_roads):
+    street = [(-20, 100), (620, 100)]
+    first = network_of(draw_roads([street], (400, 600)), 0, 600)
+    side_road = [(300, 100), (310, 300)]
+    second = network_of(draw_roads([street, side_road], (400, 600)), 0, 600)
+    merged = merge_networks([first, second])
+    check_sound(merged)
+    assert sorted(merged.nodes.kind) == ["border", "border", "end", "junction"]
+    assert merged.edges.length_m.sum() == pytest.approx(second[0].length_m.sum(), abs=3)
+
+
+def test_crossing_only_the_second_scene_has_becomes_a_junction(draw_roads):
+    first = network_of(draw_roads([[(-20, 200), (620, 200)]], (400, 600)), 0, 600)
+    second = network_of(draw_roads([[(300, -20), (300, 420)]], (400, 600)), 0, 600)
+    merged = merge_networks([first, second])
+    check_sound(merged)
+    assert merged.summary["components"] == 1
+    assert merged.nodes.degree.max() >= 3
+
+
+def test_network_merged_with_itself_is_itself(town):
+    network = network_of(town, 0, 600)
+    merged = merge_networks([network, network])
+    assert merged.edges.geometry.to_wkb().tolist() == network[0].geometry.to_wkb().tolist()
+    assert merged.edges.prob_mean.tolist() == network[0].prob_mean.tolist()
+
+
+def test_empty_scene_adds_nothing(town):
+    network, empty = network_of(town, 0, 300), network_of(np.zeros_like(town), 0, 300)
+    for order in ([network, empty], [empty, network]):
+        merged = merge_networks(order)
+        assert len(merged.edges) == len(network[0])
+    assert len(merge_networks([empty, empty]).edges) == 0
+
+
+def test_attributes_of_joined_lines_are_weighted_means(draw_roads):
+    image = draw_roads([[(-20, 100), (620, 100)]], (200, 600), value=254)
+    image[:, 400:][image[:, 400:] > 0] = 127
+    merged = merge_networks([network_of(image, 0, 400), network_of(image, 400, 600)])
+    assert len(merged.edges) == 1
+    assert merged.edges.prob_mean[0] == pytest.approx((2 * 1 + 0.5) / 3, abs=0.01)
+    assert merged.edges.prob_min[0] == 0.5
+
+
+def test_files_are_merged_and_others_refused(town, tmp_path):
+    paths = []
+    for k, (begin, end) in enumerate([(0, 300), (300, 600)]):
+        transform = Affine(1, 0, 400_000 + begin, 0, -1, 5_600_000)
+        network = vectorize(ArraySource(town[:, begin:end], transform, UTM), config=CONFIG)
+        paths.append(write_network(network, tmp_path / f"{k}.gpkg", provenance={}))
+    merged = merge_files(paths)
+    assert merged.summary["components"] == 1
+    write_network(merged, tmp_path / "all.gpkg", provenance={})
+    (tmp_path / "no.gpkg").write_text("no")
+    with pytest.raises(OutputError, match="is no road network"):
+        merge_files([paths[0], tmp_path / "no.gpkg"])
