@@ -147,6 +147,22 @@ class VectorConfig(_Settings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MergeConfig(_Settings):
+    """How networks of neighbouring or overlapping scenes are joined. Metres on the ground."""
+
+    same_road_m: float = 6.0
+    """Lines closer than this to each other are the same road."""
+
+    join_m: float = 10.0
+    """Dead ends of two scenes this close are joined if they head for each other."""
+
+    def __post_init__(self) -> None:
+        for setting in dataclasses.fields(self):
+            value = getattr(self, setting.name)
+            _require(value > 0, f"{setting.name} must be positive, got {value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutputConfig(_Settings):
     """How a network is written."""
 
@@ -421,6 +437,8 @@ class RunConfig(_Settings):
     predict: PredictConfig = field(default_factory=PredictConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     vector: VectorConfig = field(default_factory=VectorConfig)
+    merge: MergeConfig = field(default_factory=MergeConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

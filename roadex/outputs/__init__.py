@@ -73,6 +73,23 @@ def write_network(
         If the format is not known, the file exists, or it cannot be written.
     """
     path = Path(path)
+    writer = check_target(path, overwrite=overwrite)
+    try:
+        _write_whole(network, path, provenance, config or OutputConfig(), writer)
+    except (OSError, RuntimeError) as error:  # pyogrio's errors are RuntimeErrors
+        msg = f"{path} cannot be written: {error}"
+        raise OutputError(msg) from error
+    return path
+
+
+def check_target(path: Path, *, overwrite: bool) -> Writer:
+    """Return the writer of a file's format if it could write there; worth asking before work.
+
+    Raises
+    ------
+    OutputError
+        If the format is not known, the file exists, or its folder does not.
+    """
     writer = writer_for(path)
     if path.exists() and not overwrite:
         msg = f"{path} exists already. Choose another name, or allow overwriting it"
@@ -80,12 +97,7 @@ def write_network(
     if not path.parent.is_dir():
         msg = f"{path} cannot be written: there is no folder {path.parent}"
         raise OutputError(msg)
-    try:
-        _write_whole(network, path, provenance, config or OutputConfig(), writer)
-    except (OSError, RuntimeError) as error:  # pyogrio's errors are RuntimeErrors
-        msg = f"{path} cannot be written: {error}"
-        raise OutputError(msg) from error
-    return path
+    return writer
 
 
 def writer_for(path: Path) -> Writer:

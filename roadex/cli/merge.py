@@ -1,0 +1,51 @@
+"""``roadex merge``: networks of several scenes in, one network out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from roadex.cli import options as opt
+
+
+@click.command()
+@click.argument("networks", nargs=-1, required=True, metavar="NETWORK NETWORK...")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("merged.gpkg"),
+    show_default=True,
+    help="Network to write; the suffix is the format.",
+)
+@opt.with_options(opt.CONFIG, opt.SET, opt.OVERWRITE)
+def merge(networks: tuple[str, ...], output: Path, overwrite: bool, **options: Any) -> None:
+    """Join the networks of neighbouring or overlapping scenes into one.
+
+    NETWORK are GeoPackages of roadex, the most trusted first: where several show a road, the
+    first one keeps it. The result is in the CRS of the first.
+
+    \b
+    Examples:
+      roadex merge east.gpkg west.gpkg -o county.gpkg
+      roadex merge scenes/*/roads.gpkg -o county.gpkg --set merge.join_m=15
+    """
+    from rich.console import Console
+
+    from roadex.merge import merge_files
+    from roadex.outputs import check_target, write_network
+
+    config = opt.build_config(options)
+    check_target(output, overwrite=overwrite)
+    network = merge_files(networks, config.merge)
+    provenance = {"merged_from": list(networks), "merge": config.merge.to_dict()}
+    write_network(network, output, provenance=provenance, overwrite=overwrite, config=config.output)
+    console = Console()
+    road_km = network.summary["length_km"]
+    console.print(
+        f"{road_km:,.1f} km of road in {len(network.edges):,} edges from {len(networks)} networks",
+        highlight=False,
+    )
+    console.print(f"  {output}", highlight=False, soft_wrap=True)
