@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -167,13 +168,20 @@ def _write(
         training={
             "data": [_short_name(item) for item in job.data],
             "licence": job.licence,
-            "settings": config.to_dict(),
+            "settings": _portable(config),
+            "adaptation": getattr(state.averaged.module, "adaptation", ""),
             "hours": round(state.seconds / 3600, 2),
         },
         validation={name: round(value, 4) for name, value in figures.items()},
     )
     job.output.parent.mkdir(parents=True, exist_ok=True)
     return save_model(state.averaged.module, metadata, job.output)
+
+
+def _portable(config: TrainConfig) -> dict[str, Any]:
+    """Return the settings without folders of this machine."""
+    weights = config.encoder_weights
+    return config.to_dict() | {"encoder_weights": Path(weights).name if weights else None}
 
 
 def _short_name(specification: str) -> str:
