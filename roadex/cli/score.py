@@ -213,7 +213,8 @@ def _show(report: Any) -> None:
     shown = ""
     for metric, name, value, interval in report.rows():
         span = f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
-        table.add_row(metric if metric != shown else "", name, f"{value:.4f}", span)
+        digits = 0 if value > 1 and value == round(value) else 4
+        table.add_row(metric if metric != shown else "", name, f"{value:.{digits}f}", span)
         shown = metric
     console = Console()
     console.print(table)

@@ -31,9 +31,9 @@ def write_curves(reports: Sequence[ScoreReport], path: Path) -> None:
         If the picture cannot be written.
     """
     curves = [
-        (Path(r.prediction).name, r.curves["thresholds"])
-        for r in reports
-        if "thresholds" in r.curves
+        (_label(report.prediction), report.curves["thresholds"])
+        for report in reports
+        if "thresholds" in report.curves
     ]
     if not curves:
         msg = "curves need probability, but the predictions are masks"
@@ -56,6 +56,12 @@ def write_curves(reports: Sequence[ScoreReport], path: Path) -> None:
     except (OSError, ValueError) as error:
         msg = f"cannot write {path}: {error}"
         raise OutputError(msg) from error
+
+
+def _label(prediction: str) -> str:
+    """Return the name of a file or folder; of a pattern, the name of its folder."""
+    path = Path(prediction)
+    return path.parent.name if "*" in path.name else path.name
 
 
 def _frame(
