@@ -48,13 +48,29 @@ class _Settings:
         arguments = {}
         for name, value in values.items():
             default: Any = known[name].default_factory
-            nested = isinstance(default, type) and issubclass(default, _Settings)
-            arguments[name] = default.from_dict(value) if nested else value
+            if isinstance(default, type) and issubclass(default, _Settings):
+                arguments[name] = default.from_dict(value)
+            else:
+                _check_kind(f"{cls.__name__}.{name}", value, like=known[name].default)
+                arguments[name] = value
         return cls(**arguments)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values, as they go into a report."""
         return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+
+
+def _check_kind(name: str, value: Any, *, like: Any) -> None:
+    """Refuse a value of another kind than the default, where the default has a plain kind."""
+    kinds: dict[type, tuple[type, ...]] = {
+        bool: (bool,), int: (int,), float: (int, float), str: (str,)
+    }  # fmt: skip
+    wanted = kinds.get(type(like))
+    if wanted is None:
+        return
+    if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
+        msg = f"{name} must be of type {type(like).__name__}, got {value!r}"
+        raise ConfigError(msg)
 
 
 def _require(condition: bool, message: str) -> None:
@@ -110,6 +126,9 @@ class VectorConfig(_Settings):
 
     gap_probability: float = 0.12
     """Lowest mean probability of the pixels in a longer gap."""
+
+    facing_gap_probability: float = 0.03
+    """The same for a gap between two dead ends that head for each other."""
 
     gap_angle_deg: float = 45.0
     """How far a bridge may turn away from the heading of the dead end it starts at."""

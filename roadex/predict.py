@@ -7,8 +7,7 @@ import torch
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from roadex.config import NODATA, TILE_ALIGNMENT, TilingConfig
-from roadex.errors import ConfigError
+from roadex.config import NODATA
 from roadex.grid import GridReader
 from roadex.models.modelfile import Model, load_model
 from roadex.models.scaling import Scaling
@@ -58,21 +57,6 @@ class Predictor:
         if not valid[core].any():
             return np.full(valid[core].shape, NODATA, dtype=np.uint8)
         return encode(self.probability(image)[core], valid[core])
-
-
-def check_alignment(tiling: TilingConfig) -> None:
-    """Refuse tiles on which the network would not be shift-exact.
-
-    Raises
-    ------
-    ConfigError
-        If core or halo are no multiples of the network's stride.
-    """
-    for name in ("core_size", "halo"):
-        value = getattr(tiling, name)
-        if value % TILE_ALIGNMENT:
-            msg = f"{name} must be a multiple of {TILE_ALIGNMENT} for prediction, got {value}"
-            raise ConfigError(msg)
 
 
 def _core_within(tile: Tile) -> tuple[slice, slice]:

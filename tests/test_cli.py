@@ -48,6 +48,12 @@ def test_help_imports_nothing_heavy_and_names_every_verb():
     assert all(verb in done.stdout for verb in VERBS)
 
 
+def test_starting_a_run_imports_no_torch_in_the_client():
+    code = "import sys, roadex.pipeline.extract; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 @pytest.mark.slow
 def test_help_answers_at_once():
     command = [sys.executable, "-c", "from roadex.cli import main; main()", "--help"]

@@ -54,3 +54,17 @@ def test_text_becomes_typed_nested_settings():
 def test_text_without_value_is_refused():
     with pytest.raises(ConfigError, match="NAME=VALUE"):
         settings_from_text(["tiling.halo"])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"tiling": {"core_size": "wide"}}, "core_size must be of type int"),
+        ({"tiling": {"core_size": True}}, "core_size must be of type int"),
+        ({"vector": {"min_spur_m": "long"}}, "min_spur_m must be of type float"),
+        ({"predict": {"tta": 4}}, "tta must be of type str"),
+    ],
+)
+def test_value_of_the_wrong_kind_is_refused(values, message):
+    with pytest.raises(ConfigError, match=message):
+        RunConfig.from_dict(values)

@@ -28,12 +28,19 @@ from roadex.cli import options as opt
 @click.option(
     "--with-probability", is_flag=True, help="Beside the masks of a dataset, write probability."
 )
+@click.option(
+    "--zip",
+    "archive",
+    type=click.Path(path_type=Path),
+    help="Also pack the masks of a dataset into this file, as challenges take them.",
+)
 @opt.with_options(opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.CONFIG, opt.SET, opt.OVERWRITE)
 def predict(
     scenes: tuple[str, ...],
     output: Path,
     dataset: str | None,
     with_probability: bool,
+    archive: Path | None,
     overwrite: bool,
     **options: Any,
 ) -> None:
@@ -46,7 +53,7 @@ def predict(
     Examples:
       roadex predict scene.tif -o probability.tif
       roadex predict tiles/*.tif -o probability.tif --tta none --tile-size 2048
-      roadex predict --dataset deepglobe deepglobe/valid -o masks
+      roadex predict --dataset deepglobe deepglobe/valid -o masks --zip submission.zip
     """
     from rich.console import Console
 
@@ -54,7 +61,7 @@ def predict(
 
     console = Console()
     if dataset is not None:
-        _predict_folder(scenes, output, with_probability, overwrite, options)
+        _predict_folder(scenes, output, with_probability, archive, overwrite, options)
         console.print(f"  {output}", highlight=False, soft_wrap=True)
         return
     from roadex.pipeline.predict_scene import predict_scene
@@ -71,6 +78,7 @@ def _predict_folder(
     folders: tuple[str, ...],
     output: Path,
     with_probability: bool,
+    archive: Path | None,
     overwrite: bool,
     options: dict[str, Any],
 ) -> None:
@@ -83,7 +91,7 @@ def _predict_folder(
         msg = "--dataset takes one folder"
         raise click.UsageError(msg)
     with Bars(Console(stderr=True)) as bars:
-        predict_deepglobe(
+        masks = predict_deepglobe(
             Path(folders[0]),
             output,
             config=opt.build_config(options),
@@ -91,3 +99,7 @@ def _predict_folder(
             overwrite=overwrite,
             display=bars,
         )
+    if archive is not None:
+        from roadex.score.submission import zip_masks
+
+        zip_masks(masks, archive)

@@ -14,6 +14,7 @@ from distributed import Client, Future, LocalCluster, as_completed
 
 from roadex.config import ClusterConfig
 from roadex.errors import RunError
+from roadex.probability import GDAL_CACHE_BYTES
 from roadex.runtime import ALLOCATOR_ENVIRONMENT
 
 WORKER_BYTES = 1_500_000_000
@@ -128,7 +129,8 @@ def _dask_settings() -> dict[str, object]:
     return {
         # Dask's own MALLOC_TRIM_THRESHOLD_ slows every forward pass on CPU by 1.4.
         "distributed.nanny.pre-spawn-environ": ALLOCATOR_ENVIRONMENT
-        | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        | {"GDAL_CACHEMAX": str(GDAL_CACHE_BYTES // 2**20)},  # GDAL's default is 5 % of all memory
         "distributed.worker.preload": ["roadex.pipeline.preload"],
         "distributed.scheduler.allowed-failures": 3,
         "distributed.scheduler.worker-saturation": 1.0,

@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import rasterio
 from pyproj import CRS
 
 from roadex.config import RunConfig
@@ -25,6 +26,7 @@ from roadex.pipeline.predict_scene import predict_tiles, remove_store, stitch, s
 from roadex.pipeline.preview import write_preview
 from roadex.pipeline.report import RunResult, provenance, write_report
 from roadex.pipeline.watch import Display, MemoryMeter, Silent, Stopwatch
+from roadex.probability import GDAL_CACHE_BYTES
 from roadex.source import RasterSource
 from roadex.vectorize import vectorize
 
@@ -74,7 +76,11 @@ def extract(
         plan = plan_run(paths, config)
         store = store_beside(result.probability, plan)
         result.claim(overwrite=overwrite or bool(store.keys()))
-    with MemoryMeter() as memory, connect(config.cluster) as client:
+    with (
+        MemoryMeter() as memory,
+        rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES),
+        connect(config.cluster) as client,
+    ):
         failures = predict_tiles(client, plan, store, config, watch)
         stitch(plan, store, result.probability, watch)
         with watch.stage("vectorize"):

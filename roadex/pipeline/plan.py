@@ -11,9 +11,8 @@ from pathlib import Path
 from roadex.config import RunConfig
 from roadex.grid import WorkGrid, plan_grid
 from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
-from roadex.predict import check_alignment
 from roadex.scene import Scene, open_scene
-from roadex.tiles import Tile, plan_tiles
+from roadex.tiles import Tile, check_alignment, plan_tiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -18,7 +18,9 @@ from roadex.models.modelfile import model_path, read_metadata
 from roadex.pipeline.cluster import connect, run_tasks
 from roadex.pipeline.predict_scene import make_folder
 from roadex.pipeline.watch import Display, Silent, Stopwatch
-from roadex.predict import Predictor
+
+if TYPE_CHECKING:
+    from roadex.predict import Predictor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +137,8 @@ _LOCAL = threading.local()
 
 
 def _predictor(job: ImageJob) -> Predictor:
+    from roadex.predict import Predictor  # torch is for workers: the client does without
+
     held: Any = getattr(_LOCAL, "held", None)
     if held is None or held[0] != (job.model, job.tta):
         held = ((job.model, job.tta), Predictor(job.model, tta=job.tta))

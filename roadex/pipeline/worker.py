@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rasterio
 from distributed import Worker, WorkerPlugin
@@ -13,11 +13,13 @@ from distributed import Worker, WorkerPlugin
 from roadex.config import NODATA
 from roadex.errors import RoadexError
 from roadex.grid import GridReader, WorkGrid, open_grid
-from roadex.predict import Predictor
 from roadex.probability import GDAL_CACHE_BYTES, TileStore
 from roadex.runtime import tune_allocator
 from roadex.scene import Scene
 from roadex.tiles import Tile
+
+if TYPE_CHECKING:
+    from roadex.predict import Predictor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,8 @@ _LOCAL = threading.local()
 
 def _open(job: PredictJob) -> tuple[Predictor, GridReader]:
     """Return model and reader of a job; those of an earlier job in this thread are closed."""
+    from roadex.predict import Predictor  # torch is for workers: the client does without
+
     held: Any = getattr(_LOCAL, "held", None)
     if held is None or held[0] != job.key:
         if held is not None:
