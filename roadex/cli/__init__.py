@@ -22,6 +22,7 @@ VERBS = {
     "score": "Compare roads with the truth.",
     "train": "Labelled imagery in, model file out.",
     "models": "List, show, import and export models.",
+    "merge": "Join the networks of neighbouring scenes.",
     "demo": "Run everything on a generated scene with known roads.",
 }
 """Verb to its one-line help. The verb lives in ``roadex/cli/VERB.py`` as a command named VERB."""
