@@ -19,7 +19,8 @@ from roadex.datasets import find_labelled_scenes
 from roadex.datasets.labelled import LabelledScene
 from roadex.datasets.sampling import WeightedScenes
 from roadex.errors import ConfigError, OutputError
-from roadex.evaluation import ThresholdCounts, best_common_threshold, evaluate
+from roadex.evaluation import best_common_threshold, evaluate, iou_at
+from roadex.metrics.thresholds import LevelCounts
 from roadex.models.modelfile import ModelMetadata, load_model, save_model
 from roadex.models.scaling import Scaling
 from roadex.runtime import tune_allocator
@@ -129,19 +130,19 @@ def _count(
     config: TrainConfig,
     *,
     tta: str,
-) -> dict[str, ThresholdCounts]:
+) -> dict[str, LevelCounts]:
     return {
         name: evaluate(network, scenes, scaling=scaling, gsd_m=config.gsd_m, tta=tta)
         for name, scenes in validation.items()
     }
 
 
-def _figures(counts: dict[str, ThresholdCounts]) -> dict[str, float]:
+def _figures(counts: dict[str, LevelCounts]) -> dict[str, float]:
     """Mean IoU over the datasets at the threshold that is best for it, and IoU of each at 0.5."""
     threshold = best_common_threshold(list(counts.values()))
-    ious = [count.iou_at(threshold) for count in counts.values()]
+    ious = [iou_at(count, threshold) for count in counts.values()]
     figures = {"iou": sum(ious) / len(ious), "threshold": threshold}
-    return figures | {f"iou_{name}": count.iou_at(0.5) for name, count in counts.items()}
+    return figures | {f"iou_{name}": iou_at(count, 0.5) for name, count in counts.items()}
 
 
 def _write(
@@ -149,7 +150,7 @@ def _write(
     config: TrainConfig,
     state: TrainingState,
     scaling: Scaling,
-    counts: dict[str, ThresholdCounts],
+    counts: dict[str, LevelCounts],
 ) -> Path:
     spread = math.exp(config.augment.scale_jitter)
     figures = _figures(counts) if counts else {}
