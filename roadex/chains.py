@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from roadex.kernel import kernel
 
 ROW_STEP: Final = np.array([-1, -1, 0, 1, 1, 1, 0, -1], dtype=np.int64)
 COL_STEP: Final = np.array([0, 1, 1, 1, 0, -1, -1, -1], dtype=np.int64)
@@ -223,7 +224,7 @@ def _offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     return offsets
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_pixel_ids(start, offsets, codes, width, ids):  # type: ignore[no-untyped-def]
     for chain in range(len(start)):
         pixel = start[chain]
@@ -233,7 +234,7 @@ def _fill_pixel_ids(start, offsets, codes, width, ids):  # type: ignore[no-untyp
             ids[k + chain + 1] = pixel
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _copy_pieces(  # type: ignore[no-untyped-def]
     from_start,
     from_offsets,
@@ -276,7 +277,7 @@ def _copy_pieces(  # type: ignore[no-untyped-def]
             values[1, to] = from_half_width[begin + chain + k]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def walk_lines(partner):  # type: ignore[no-untyped-def]
     """Walk over all lines that joined chains form.
 
@@ -314,7 +315,7 @@ def walk_lines(partner):  # type: ignore[no-untyped-def]
     return sequence, bounds[: n_lines + 1].copy()
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _gap(before, after, width):  # type: ignore[no-untyped-def]
     """Return rows, columns and number of steps from one pixel to another."""
     rows = after // width - before // width
@@ -322,7 +323,7 @@ def _gap(before, after, width):  # type: ignore[no-untyped-def]
     return rows, cols, max(abs(rows), abs(cols))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _linked_sizes(sequence, bounds, width, start, end, offsets):  # type: ignore[no-untyped-def]
     sizes = np.zeros(len(bounds), dtype=np.int64)
     for line in range(len(bounds) - 1):
@@ -339,7 +340,7 @@ def _linked_sizes(sequence, bounds, width, start, end, offsets):  # type: ignore
     return sizes
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _copy_linked(  # type: ignore[no-untyped-def]
     sequence,
     bounds,

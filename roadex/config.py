@@ -112,19 +112,19 @@ class VectorConfig(_Settings):
     spur_width_ratio: float = 1.0
     """Dead ends shorter than this many widths of the road they leave are hairs of the skeleton."""
 
-    min_spur_m: float = 12.0
+    min_spur_m: float = 20.0
     """Dead ends shorter than this are dropped."""
 
-    min_loop_m: float = 40.0
+    min_loop_m: float = 50.0
     """Loops with a shorter perimeter (holes in the probability) are opened."""
 
-    max_gap_m: float = 40.0
+    max_gap_m: float = 80.0
     """Longest gap that is bridged along the probability raster."""
 
-    snap_gap_m: float = 6.0
+    snap_gap_m: float = 10.0
     """Gaps up to this are bridged whatever their probability."""
 
-    gap_probability: float = 0.12
+    gap_probability: float = 0.1
     """Lowest mean probability of the pixels in a longer gap."""
 
     facing_gap_probability: float = 0.03

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from roadex.kernel import kernel
 
 _MARGIN: Final = 6
 """Vertices next to a corner that belong to no arm, besides one per pixel of half-width."""
@@ -64,7 +65,7 @@ def sharpen_corners(
     return sharpened, pinned
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _arm(points, first, last):  # type: ignore[no-untyped-def]
     """Return mean, direction and residual of the vertices ``first`` to ``last - 1``."""
     middle = (first + last) // 2
@@ -81,7 +82,7 @@ def _arm(points, first, last):  # type: ignore[no-untyped-def]
     return x, y, dx, dy, np.sqrt(residual / (last - first))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _corner_at(points, i, margin, corner):  # type: ignore[no-untyped-def]
     """Return the turn at vertex ``i`` and where its arms cross; turn 0 if it is no corner."""
     ax, ay, adx, ady, a_residual = _arm(points, i - margin - _ARM, i - margin + 1)
@@ -103,7 +104,7 @@ def _corner_at(points, i, margin, corner):  # type: ignore[no-untyped-def]
     return turn, x, y
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _turn_within(points, first):  # type: ignore[no-untyped-def]
     """Return the turn between the two halves of an arm, signed."""
     middle = first + _ARM // 2
@@ -112,7 +113,7 @@ def _turn_within(points, first):  # type: ignore[no-untyped-def]
     return np.arctan2(ax * by - ay * bx, ax * bx + ay * by)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _straighten(points, first, last, x, y):  # type: ignore[no-untyped-def]
     """Put the vertices after ``first`` on the line to ``(x, y)``, which becomes ``last``."""
     step = 1 if last > first else -1
@@ -123,7 +124,7 @@ def _straighten(points, first, last, x, y):  # type: ignore[no-untyped-def]
         points[first + step * k, 1] = from_y + (y - from_y) * k / n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def binomial(points, n_passes):  # type: ignore[no-untyped-def]
     """Smooth one line in place, both ends fixed: each vertex becomes 1/4, 1/2, 1/4 of three."""
     for _ in range(n_passes):
@@ -135,7 +136,7 @@ def binomial(points, n_passes):  # type: ignore[no-untyped-def]
             points[i, 0], points[i, 1] = new_x, new_y
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sharpen(points, offsets, margins, corner, sharpened, pinned):  # type: ignore[no-untyped-def]
     for line in range(len(offsets) - 1):
         margin, n = margins[line], offsets[line + 1] - offsets[line]

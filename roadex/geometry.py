@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import numba
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from roadex.chains import COL_STEP, ROW_STEP, whole
 from roadex.config import VectorConfig
 from roadex.corners import binomial, sharpen_corners
 from roadex.graph import RoadGraph
+from roadex.kernel import kernel
 
 MIN_PASSES: Final = 8
 MAX_PASSES: Final = 64
@@ -163,7 +163,7 @@ def to_linestrings(lines: Polylines) -> NDArray[np.object_]:
     return geometries
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _untouched_spans(u, v, nodes, start, offsets, codes, width, spans):  # type: ignore[no-untyped-def]
     """Find the pixels of each edge between the reach of its two nodes (a half-open span)."""
     for i in range(len(u)):
@@ -195,7 +195,7 @@ def _untouched_spans(u, v, nodes, start, offsets, codes, width, spans):  # type:
         spans[i, 1] = max(first, last)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_points(  # type: ignore[no-untyped-def]
     u, v, nodes, start, offsets, codes, width, spans, point_offsets, points
 ):
@@ -214,7 +214,7 @@ def _fill_points(  # type: ignore[no-untyped-def]
         points[to, 0], points[to, 1] = nodes[v[i], 0], nodes[v[i], 1]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _smooth_pinned(points, offsets, passes, pinned):  # type: ignore[no-untyped-def]
     for line in range(len(offsets) - 1):
         begin = offsets[line]

@@ -11,13 +11,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from roadex.chains import COL_STEP, ROW_STEP, Chains, concatenate, link, pieces, whole
+from roadex.kernel import kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +303,7 @@ def _runs_backwards(lines: Chains) -> NDArray[np.bool_]:
     return result
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _compare_directions(offsets, codes, result):  # type: ignore[no-untyped-def]
     for i in range(len(result)):
         last = offsets[i + 1] - 1
@@ -314,7 +314,7 @@ def _compare_directions(offsets, codes, result):  # type: ignore[no-untyped-def]
                 break
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _smallest_pixel(start, offsets, codes, width, closed):  # type: ignore[no-untyped-def]
     positions = np.empty(len(closed), dtype=np.int64)
     for i in range(len(closed)):

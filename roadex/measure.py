@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from roadex.chains import AREA, BRIDGED, COL_STEP, HALF_WIDTH_SCALE, ROW_STEP, Chains
 from roadex.graph import RoadGraph
 from roadex.ground import PixelSize
+from roadex.kernel import kernel
 
 CHAIN_LENGTH_FACTOR: Final = 0.9
 """Length of a smoothed line over that of its pixel steps, in the mean.
@@ -93,7 +93,7 @@ def _connector_m(graph: RoadGraph, pixel: PixelSize) -> NDArray[np.float64]:
     return length
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _measure(  # type: ignore[no-untyped-def]
     offsets, codes, probability, half_width, step_m, sums, extremes, widths
 ):
@@ -149,7 +149,7 @@ def end_directions(chains: Chains, reach: int) -> NDArray[np.float64]:
     return directions / np.where(norm > 0, norm, 1)[..., None]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill_directions(offsets, codes, reach, directions):  # type: ignore[no-untyped-def]
     for i in range(len(offsets) - 1):
         first, last = offsets[i], offsets[i + 1]

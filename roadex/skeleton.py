@@ -20,12 +20,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from roadex.chains import AREA, COL_STEP, HALF_WIDTH_SCALE, MAX_HALF_WIDTH, ROW_STEP, Chains
 from roadex.config import PROBABILITY_MAX
+from roadex.kernel import kernel
+from roadex.thinning import cut_wide_regions, neighbour_byte, road_image, thin
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,9 @@ def trace_tile(
         core. A step over the border of two cores belongs to the core of the smaller pixel id. Put
         together by :func:`roadex.graph.merge_fragments`.
     """
-    image = _road_image(probability, settings.threshold)
-    wide = _cut_wide_regions(image, settings.max_half_width)
-    _thin(image, settings.n_passes, _DELETABLE)
+    image = road_image(probability, settings.threshold)
+    wide = cut_wide_regions(image, settings.max_half_width)
+    thin(image, settings.n_passes)
     ends, offsets, codes = _trace_lines(image, _LINKS, np.array(frame.core, dtype=np.int64))
     disc = _disc_offsets(settings.max_half_width, settings.aspect)
     values = _sample(
@@ -110,19 +111,6 @@ def trace_tile(
     rows, cols = ends // image.shape[1] - 1 + frame.row, ends % image.shape[1] - 1 + frame.col
     ids = rows * frame.scene_width + cols
     return Chains(frame.scene_width, ids[0], ids[1], offsets, codes, values[0], values[1])
-
-
-def _deletable_table() -> NDArray[np.bool_]:
-    """Return, for both sub-passes and each neighbour byte, whether the pixel may go [1]_."""
-    table = np.zeros((2, 256), dtype=np.bool_)
-    for byte in range(256):
-        bits = [byte >> k & 1 for k in range(8)]
-        north, east, south, west = bits[0], bits[2], bits[4], bits[6]
-        rises = sum(bits[k] == 0 and bits[(k + 1) % 8] == 1 for k in range(8))
-        if 2 <= sum(bits) <= 6 and rises == 1:
-            table[0, byte] = not (north and east and south) and not (east and south and west)
-            table[1, byte] = not (north and east and west) and not (north and south and west)
-    return table
 
 
 def _link_table() -> NDArray[np.uint8]:
@@ -140,7 +128,6 @@ def _link_table() -> NDArray[np.uint8]:
     return table
 
 
-_DELETABLE: Final = _deletable_table()
 _LINKS: Final = _link_table()
 
 
@@ -157,138 +144,7 @@ def _disc_offsets(radius: int, aspect: float) -> NDArray[np.int16]:
     return np.ascontiguousarray(table.astype(np.int16))
 
 
-def _road_image(probability: NDArray[np.uint8], threshold: int) -> NDArray[np.uint8]:
-    """Return 1 where there is road, with a margin of one empty pixel."""
-    height, width = probability.shape
-    image = np.zeros((height + 2, width + 2), dtype=np.uint8)
-    inner = image[1:-1, 1:-1]
-    # One wrapping subtraction covers both ends of the range: nodata (255) falls out as well.
-    np.less_equal(probability - np.uint8(threshold), PROBABILITY_MAX - threshold, out=inner)
-    return image
-
-
-def _cut_wide_regions(image: NDArray[np.uint8], radius: int) -> NDArray[np.bool_]:
-    """Clear pixels farther than ``radius`` from any gap, in place; return where.
-
-    The result is empty where nothing was cut.
-    """
-    # Strategy: a disc of this radius contains a full cell of a coarse grid, however that lies;
-    # roads contain none, so nearly every tile is done after a look at each cell's first pixels.
-    cell = max(1, int(radius / np.sqrt(2)))
-    if not _has_full_cell(image, cell):
-        return np.zeros((0, 0), dtype=np.bool_)
-    reach = np.arange(-radius, radius + 1)
-    wide: NDArray[np.bool_] = _erode_disc(
-        image, np.floor(np.sqrt(radius**2 - reach**2)).astype(np.int64), radius
-    )
-    image[wide] = 0
-    return wide
-
-
-@numba.njit(cache=True, nogil=True)
-def _has_full_cell(image, cell):  # type: ignore[no-untyped-def]
-    height, width = image.shape
-    for top in range(0, height - cell + 1, cell):
-        for left in range(0, width - cell + 1, cell):
-            full = image[top, left] and image[top + cell - 1, left + cell - 1]
-            row = top
-            while full and row < top + cell:
-                for col in range(left, left + cell):
-                    if not image[row, col]:
-                        full = False
-                        break
-                row += 1
-            if full:
-                return True
-    return False
-
-
-@numba.njit(cache=True, nogil=True)
-def _erode_disc(image, heights, radius):  # type: ignore[no-untyped-def]
-    """Return the pixels whose whole disc is set; ``heights`` is the disc's column profile."""
-    height, width = image.shape
-    wide = np.zeros((height, width), dtype=np.bool_)
-    depth = np.zeros((height, width), dtype=np.uint8)  # rows to the nearest gap, capped
-    for row in range(1, height):
-        for col in range(width):
-            if image[row, col]:
-                depth[row, col] = min(depth[row - 1, col] + 1, radius + 1)
-    for row in range(height - 2, -1, -1):
-        for col in range(width):
-            if depth[row, col] > depth[row + 1, col] + 1:
-                depth[row, col] = depth[row + 1, col] + 1
-    for row in range(radius, height - radius):
-        for col in range(radius, width - radius):
-            inside = depth[row, col] > radius
-            k = 0
-            while inside and k <= 2 * radius:
-                inside = depth[row, col - radius + k] > heights[k]
-                k += 1
-            wide[row, col] = inside
-    return wide
-
-
-@numba.njit(cache=True, nogil=True)
-def _neighbours(flat, i, width):  # type: ignore[no-untyped-def]
-    """Return the neighbour byte of a pixel: bit k is the neighbour in direction k."""
-    return (
-        (flat[i - width] != 0)
-        | (flat[i - width + 1] != 0) << 1
-        | (flat[i + 1] != 0) << 2
-        | (flat[i + width + 1] != 0) << 3
-        | (flat[i + width] != 0) << 4
-        | (flat[i + width - 1] != 0) << 5
-        | (flat[i - 1] != 0) << 6
-        | (flat[i - width - 1] != 0) << 7
-    )
-
-
-@numba.njit(cache=True, nogil=True)
-def _thin(image, n_passes, deletable):  # type: ignore[no-untyped-def]
-    """Thin in place: 1 is a pixel never looked at, 2 one on the list of edge pixels."""
-    width = image.shape[1]
-    flat = image.ravel()
-    n_road = 0
-    for i in range(len(flat)):
-        n_road += flat[i]
-    active = np.empty(n_road, dtype=np.int32)
-    doomed = np.empty(n_road, dtype=np.int32)
-    n = 0
-    for i in range(width, len(flat) - width):
-        if flat[i] and not (flat[i - 1] and flat[i + 1] and flat[i - width] and flat[i + width]):
-            active[n] = i
-            n += 1
-    for k in range(n):
-        flat[active[k]] = 2
-    for _ in range(n_passes):
-        n_deleted = 0
-        for sub_pass in range(2):
-            n_doomed = 0
-            n_kept = 0
-            for k in range(n):  # decide for all pixels before any goes
-                i = active[k]
-                if deletable[sub_pass, _neighbours(flat, i, width)]:
-                    doomed[n_doomed] = i
-                    n_doomed += 1
-                else:
-                    active[n_kept] = i
-                    n_kept += 1
-            n = n_kept
-            for k in range(n_doomed):
-                flat[doomed[k]] = 0
-            for k in range(n_doomed):
-                for step in (-width, -1, 1, width):
-                    i = doomed[k] + step
-                    if flat[i] == 1:
-                        flat[i] = 2
-                        active[n] = i
-                        n += 1
-            n_deleted += n_doomed
-        if n_deleted == 0:
-            break
-
-
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _half_width(probability, wide, threshold, offsets, row, col):  # type: ignore[no-untyped-def]
     """Return the distance to the nearest gap in quarter pixels, or the area mark."""
     height, width = probability.shape
@@ -307,7 +163,7 @@ def _half_width(probability, wide, threshold, offsets, row, col):  # type: ignor
     return found if found else AREA
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find_seeds(image, links, core):  # type: ignore[no-untyped-def]
     """Mark the seeds of the core with bit 4; return how many links they and all pixels have."""
     width = image.shape[1]
@@ -318,7 +174,7 @@ def _find_seeds(image, links, core):  # type: ignore[no-untyped-def]
             i = row * width + col
             if flat[i] == 0:
                 continue
-            byte = links[_neighbours(flat, i, width)]
+            byte = links[neighbour_byte(flat, i, width)]
             degree = 0
             leaves = False
             for k in range(8):
@@ -334,7 +190,7 @@ def _find_seeds(image, links, core):  # type: ignore[no-untyped-def]
     return n_seed_links, n_links, n_pixels
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _walk(flat, i, first_link, links, step, codes, n_codes):  # type: ignore[no-untyped-def]
     """Follow a line from pixel ``i`` to a seed or back to ``i``; return its end and codes."""
     width = step[4]
@@ -347,13 +203,13 @@ def _walk(flat, i, first_link, links, step, codes, n_codes):  # type: ignore[no-
         if flat[at] & 4 or at == i:
             return at, n_codes
         flat[at] |= 8
-        onward = links[_neighbours(flat, at, width)] & ~(1 << ((k + 4) & 7))
+        onward = links[neighbour_byte(flat, at, width)] & ~(1 << ((k + 4) & 7))
         k = 0
         while not onward >> k & 1:
             k += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _trace_lines(image, links, core):  # type: ignore[no-untyped-def]
     """Return start and end index of each line in the image, line sizes and codes."""
     width = image.shape[1]
@@ -370,7 +226,7 @@ def _trace_lines(image, links, core):  # type: ignore[no-untyped-def]
             for i in range(row * width + core[1] + 1, row * width + core[3] + 1):
                 if flat[i] == 0 or flat[i] & 8 or (flat[i] & 4 == 0) != (closed == 1):
                     continue
-                byte = links[_neighbours(flat, i, width)]
+                byte = links[neighbour_byte(flat, i, width)]
                 for k in range(8):
                     if not byte >> k & 1 or flat[i + step[k]] & 8:
                         continue
@@ -394,7 +250,7 @@ def _trace_lines(image, links, core):  # type: ignore[no-untyped-def]
     return ends[:, :n], offsets[: n + 1].copy(), codes[:n_codes].copy()
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sample(starts, offsets, codes, width, probability, wide, threshold, disc):  # type: ignore[no-untyped-def]
     """Return probability and half-width of every pixel of every line."""
     values = np.empty((2, len(codes) + len(starts)), dtype=np.uint8)

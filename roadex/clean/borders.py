@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from roadex.chains import Chains, concatenate, link
+from roadex.chains import Chains, concatenate, link, pixel_ids, whole
 from roadex.graph import RoadGraph, replace_edges
 from roadex.measure import end_directions, end_half_widths
 
 _HEADING_PX = 10
 _ENDS_BEFORE = 1.5
 _SLACK_PX = 2.0
+_EDGES_AT_A_TIME = 20_000
 
 
 def border_nodes(graph: RoadGraph) -> NDArray[np.bool_]:
@@ -37,10 +38,42 @@ def extend_to_border(graph: RoadGraph) -> RoadGraph:
     side, edge = np.nonzero((graph.degree[node] == 1) & (distance <= reach) & (distance > 0))
     if len(edge) == 0:
         return graph
+    # The nearest first: it keeps its place at the border where two would come to the same one.
+    order = np.lexsort((2 * edge + side, distance[side, edge]))
+    side, edge = side[order], edge[order]
+    begin = np.stack([at[side, edge] // width, at[side, edge] % width], axis=1)
     steps = distance[side, edge, None] * direction[side, edge]
-    row = np.rint(at[side, edge] // width + steps[:, 0]).clip(0, graph.height - 1)
-    col = np.rint(at[side, edge] % width + steps[:, 1]).clip(0, width - 1)
-    return _prolong(graph, 2 * edge + side, row.astype(np.int64), col.astype(np.int64))
+    stop = np.rint(begin + steps).astype(np.int64).clip(0, [graph.height - 1, width - 1])
+    free = _free_ways(graph, begin, stop, int(np.ceil(reach.max())) + 1)
+    return _prolong(graph, (2 * edge + side)[free], stop[free, 0], stop[free, 1])
+
+
+def _free_ways(
+    graph: RoadGraph, begin: NDArray[np.int64], stop: NDArray[np.int64], margin: int
+) -> NDArray[np.int64]:
+    """Return which straight ways to the border meet neither a line nor an earlier way."""
+    taken = _pixels_at_border(graph, margin)
+    free = []
+    for k in range(len(begin)):
+        n = int(np.abs(stop[k] - begin[k]).max())
+        rows, cols = np.rint(np.linspace(begin[k], stop[k], n + 1)[1:]).astype(np.int64).T
+        way = set((rows * graph.chains.width + cols).tolist())
+        if taken.isdisjoint(way):
+            taken |= way
+            free.append(k)
+    return np.array(free, dtype=np.int64)
+
+
+def _pixels_at_border(graph: RoadGraph, margin: int) -> set[int]:
+    """Return the ids of the lines' pixels less than ``margin`` from the border of the scene."""
+    taken: set[int] = set()
+    for first in range(0, graph.n_edges, _EDGES_AT_A_TIME):
+        edges = np.arange(first, min(first + _EDGES_AT_A_TIME, graph.n_edges))
+        ids = pixel_ids(whole(graph.chains, edges))
+        rows, cols = ids // graph.chains.width, ids % graph.chains.width
+        inward = np.minimum(np.minimum(rows, cols), graph.height - 1 - rows)
+        taken.update(ids[np.minimum(inward, graph.chains.width - 1 - cols) < margin].tolist())
+    return taken
 
 
 def _distance_to_border(

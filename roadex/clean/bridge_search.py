@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from heapq import heappop, heappush
 from typing import Final
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from roadex.chains import COL_STEP, ROW_STEP
 from roadex.config import NODATA, PROBABILITY_MAX
+from roadex.heap import heap_pop, heap_push
+from roadex.kernel import kernel
 from roadex.source import ProbabilitySource
 
 PROBABILITY_FLOOR: Final = 0.02
@@ -33,6 +33,9 @@ class BridgeSettings:
 
     gap_probability: float
     """Lowest mean stored probability of the pixels of a gap longer than ``snap_gap``."""
+
+    facing_probability: float
+    """The same where a dead end faces another one."""
 
     min_cosine: float
     """Cosine of the largest angle between path and heading."""
@@ -63,6 +66,9 @@ class BridgeTask:
     line_pixels: NDArray[np.int64]
     """Shape ``(m, 4)``: row, column, edge and position in it of the lines' pixels, in the order
     of edges."""
+
+    line_heading: NDArray[np.float64]
+    """Shape ``(m, 2)``: heading of the dead end a pixel is next to; zero elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +105,14 @@ def search_bridges(
     label = np.zeros((height, width), dtype=np.int32)
     rows, cols = task.line_pixels[:, 0] - row, task.line_pixels[:, 1] - col
     inside = (rows >= 0) & (cols >= 0) & (rows < height) & (cols < width)
-    lines = np.ascontiguousarray(task.line_pixels[inside])
+    lines, line_heading = task.line_pixels[inside], task.line_heading[inside]
     _draw_labels(label, rows[inside], cols[inside], lines[:, 2].copy(), lines[:, 3].copy())
     found, cost, offsets, codes, values = _search_all(
         np.ascontiguousarray(probability),
         label,
         lines[:, 2].copy(),
         lines[:, 3].copy(),
+        np.ascontiguousarray(line_heading),
         task.pixel - np.array([row, col]),
         task.heading,
         task.end // 2,
@@ -139,11 +146,12 @@ def _as_array(settings: BridgeSettings) -> NDArray[np.float64]:
             settings.gap_probability,
             settings.min_cosine,
             settings.max_detour,
+            settings.facing_probability,
         ]
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _draw_labels(label, rows, cols, edges, positions):  # type: ignore[no-untyped-def]
     """Draw lines with labels from 1, thick enough that no path slips through diagonally."""
     for i in range(len(rows)):
@@ -155,9 +163,9 @@ def _draw_labels(label, rows, cols, edges, positions):  # type: ignore[no-untype
             label[rows[i], cols[i + 1]] = i + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _search_all(  # type: ignore[no-untyped-def]
-    probability, label, line_edge, line_position,
+    probability, label, line_edge, line_position, line_heading,
     pixel, heading, own_edge, own_position, step_cost, settings,
 ):  # fmt: skip
     n = len(pixel)
@@ -167,39 +175,47 @@ def _search_all(  # type: ignore[no-untyped-def]
     found = np.full(n, -1, dtype=np.int64)
     cost = np.zeros(n)
     offsets = np.zeros(n + 1, dtype=np.int64)
-    codes = np.empty(0, dtype=np.uint8)
-    values = np.empty(0, dtype=np.uint8)
+    # An accepted path has at most this many steps, see _is_acceptable.
+    longest = int(settings[5] * settings[0] * 1.08) + 4
+    codes = np.empty(n * longest, dtype=np.uint8)
+    values = np.empty(n * longest, dtype=np.uint8)
+    queue = (np.empty(8 * side * side), np.empty(8 * side * side, dtype=np.int64))
     for i in range(n):
         offsets[i + 1] = offsets[i]
         target, goal = _search(
             probability, label, line_edge, line_position, pixel[i], heading[i],
-            own_edge[i], own_position[i], step_cost, settings, side, distance, came,
+            own_edge[i], own_position[i], step_cost, settings, side, distance, came, queue,
         )  # fmt: skip
         if target >= 0:
             path = _path_to(goal, came, side)
             along = _values_along(path, pixel[i], probability)
-            if _is_acceptable(path, along, settings):
+            other = line_heading[target]
+            facing = heading[i, 0] * other[0] + heading[i, 1] * other[1] <= -settings[4]
+            if _is_acceptable(path, along, settings, settings[6] if facing else settings[3]):
                 found[i] = target
                 cost[i] = distance[goal] / len(path)
-                codes = np.append(codes, path)
-                values = np.append(values, along)
                 offsets[i + 1] += len(path)
-        distance[:] = np.inf
-    return found, cost, offsets, codes, values
+                for k in range(len(path)):
+                    codes[offsets[i] + k] = path[k]
+                    values[offsets[i] + k] = along[k]
+        for k in range(len(distance)):
+            distance[k] = np.inf
+    return found, cost, offsets, codes[: offsets[n]].copy(), values[: offsets[n]].copy()
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _search(  # type: ignore[no-untyped-def]
     probability, label, line_edge, line_position, pixel, heading,
-    own_edge, own_position, step_cost, settings, side, distance, came,
+    own_edge, own_position, step_cost, settings, side, distance, came, queue,
 ):  # fmt: skip
     """Return the line pixel that is cheapest to reach and where in the window it is, or -1."""
     reach = side // 2
     start = reach * side + reach
     distance[start] = 0.0
-    heap = [(0.0, start)]
-    while len(heap) > 0:
-        so_far, at = heappop(heap)
+    keys, waiting = queue
+    n_waiting = heap_push(keys, waiting, 0, 0.0, start)
+    while n_waiting > 0:
+        so_far, at, n_waiting = heap_pop(keys, waiting, n_waiting)
         if so_far > distance[at]:
             continue
         row, col = at // side - reach, at % side - reach
@@ -232,11 +248,11 @@ def _search(  # type: ignore[no-untyped-def]
             if total < distance[to]:
                 distance[to] = total
                 came[to] = k
-                heappush(heap, (total, to))
+                n_waiting = heap_push(keys, waiting, n_waiting, total, to)
     return -1, -1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _path_to(goal, came, side):  # type: ignore[no-untyped-def]
     """Return the steps from the middle of the window to a pixel of it."""
     middle = (side // 2) * side + side // 2
@@ -256,7 +272,7 @@ def _path_to(goal, came, side):  # type: ignore[no-untyped-def]
     return path
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _values_along(path, pixel, probability):  # type: ignore[no-untyped-def]
     row, col = pixel[0], pixel[1]
     values = np.empty(len(path), dtype=np.uint8)
@@ -267,8 +283,8 @@ def _values_along(path, pixel, probability):  # type: ignore[no-untyped-def]
     return values
 
 
-@numba.njit(cache=True, nogil=True)
-def _is_acceptable(path, values, settings):  # type: ignore[no-untyped-def]
+@kernel
+def _is_acceptable(path, values, settings, least):  # type: ignore[no-untyped-def]
     """Check the detour of a path, and length and mean probability of its gap."""
     row, col, length, gap, total = 0, 0, 0.0, 0.0, 0.0
     for k in range(len(path)):
@@ -283,4 +299,4 @@ def _is_acceptable(path, values, settings):  # type: ignore[no-untyped-def]
     straight = np.sqrt(row * row + col * col)
     if length > settings[5] * straight * 1.08 or gap > settings[0]:
         return False
-    return gap <= settings[1] or total >= settings[3] * gap
+    return gap <= settings[1] or total >= least * gap

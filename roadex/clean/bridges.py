@@ -8,32 +8,19 @@ dead end at most once, and no bridge across another.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from roadex.chains import BRIDGED, COL_STEP, ROW_STEP, Chains, concatenate, pieces, pixel_ids
-from roadex.clean.borders import border_nodes
-from roadex.clean.bridge_search import (
-    BridgeProposals,
-    BridgeSettings,
-    BridgeTask,
-    search_bridges,
-)
+from roadex.chains import BRIDGED, Chains, concatenate, pieces, pixel_ids
+from roadex.clean.bridge_search import BridgeProposals, BridgeSettings, search_bridges
+from roadex.clean.bridge_tasks import AT_NODE_PX, plan_tasks
 from roadex.graph import RoadGraph, dissolve, replace_edges
-from roadex.measure import end_directions
 from roadex.source import ProbabilitySource
 
 MapTasks = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
-
-_TASK_SIDE: Final = 1024
-_HEADING_PX: Final = 15
-_AT_NODE_PX: Final = 3
-"""A bridge that comes this close to the end of an edge goes to its node."""
 
 
 def bridge_gaps(
@@ -47,105 +34,6 @@ def bridge_gaps(
         return graph
     accepted = accept(proposals, graph)
     return dissolve(_build(graph, proposals, accepted, settings.threshold))
-
-
-def plan_tasks(graph: RoadGraph, settings: BridgeSettings) -> list[BridgeTask]:
-    """Gather dead ends by parts of the scene, each with the lines in reach of them."""
-    chains, reach = graph.chains, int(np.ceil(settings.max_gap)) + 1
-    node = np.stack([graph.u, graph.v], axis=1).reshape(-1)
-    is_end = (graph.degree == 1) & ~border_nodes(graph)
-    ends = np.flatnonzero(is_end[node])
-    if len(ends) == 0:
-        return []
-    at = np.stack([chains.start, chains.end], axis=1).reshape(-1)[ends]
-    pixel = np.stack([at // chains.width, at % chains.width], axis=1)
-    heading = end_directions(chains, _HEADING_PX)[ends % 2, ends // 2]
-    position = np.where(ends % 2, chains.n_steps[ends // 2], 0)
-    lines = _pixels_near(graph, pixel, reach)
-    side = max(_TASK_SIDE, reach)
-    line_cells = _Cells.of(lines[:, :2], side)
-    tasks = []
-    for cell, members in _Cells.of(pixel, side).groups():
-        rows, cols = pixel[members].T
-        top, left = max(0, rows.min() - reach), max(0, cols.min() - reach)
-        bottom = min(graph.height, rows.max() + reach + 1)
-        right = min(chains.width, cols.max() + reach + 1)
-        tasks.append(
-            BridgeTask(
-                window=(int(top), int(left), int(bottom - top), int(right - left)),
-                end=ends[members],
-                pixel=pixel[members],
-                heading=heading[members],
-                end_position=position[members],
-                line_pixels=lines[line_cells.around(cell)],
-            )
-        )
-    return tasks
-
-
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """Things sorted into the square cells of a coarse grid."""
-
-    cells: NDArray[np.int64]
-    """Shape ``(k, 2)``: the cells that hold something."""
-
-    order: NDArray[np.int64]
-    bounds: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, pixel: NDArray[np.int64], side: int) -> _Cells:
-        n_cols = int(pixel[:, 1].max(initial=0)) // side + 1
-        number = pixel[:, 0] // side * n_cols + pixel[:, 1] // side
-        order = np.argsort(number, kind="stable")
-        cells, bounds = np.unique(number[order], return_index=True)
-        return cls(np.stack(np.divmod(cells, n_cols), axis=1), order, np.r_[bounds, len(order)])
-
-    def groups(self) -> Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Return each cell and what is in it."""
-        for k, cell in enumerate(self.cells):
-            yield cell, self.order[self.bounds[k] : self.bounds[k + 1]]
-
-    def around(self, cell: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return what is in a cell and the eight around it, in its first order."""
-        near = np.flatnonzero((np.abs(self.cells - cell) <= 1).all(axis=1))
-        parts = [self.order[self.bounds[k] : self.bounds[k + 1]] for k in near]
-        return np.sort(np.concatenate(parts))
-
-
-def _pixels_near(graph: RoadGraph, pixel: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
-    """Return row, column, edge and position of the lines' pixels in cells near the given ones."""
-    chains = graph.chains
-    near = np.zeros((graph.height // reach + 3, chains.width // reach + 3), dtype=np.bool_)
-    for row in (0, 1, 2):
-        for col in (0, 1, 2):
-            near[pixel[:, 0] // reach + row, pixel[:, 1] // reach + col] = True
-    pixels: NDArray[np.int64] = _collect_near(
-        chains.start, chains.offsets, chains.codes, chains.width, near, reach
-    )
-    return pixels
-
-
-@numba.njit(cache=True, nogil=True)
-def _collect_near(start, offsets, codes, width, near, reach):  # type: ignore[no-untyped-def]
-    """Walk all lines twice: count the pixels in marked cells, then list them."""
-    found = np.empty((0, 4), dtype=np.int64)
-    for fill in range(2):
-        n = 0
-        for edge in range(len(start)):
-            row, col = start[edge] // width, start[edge] % width
-            n_steps = offsets[edge + 1] - offsets[edge]
-            for k in range(n_steps + 1):
-                if near[row // reach + 1, col // reach + 1]:
-                    if fill:
-                        found[n, 0], found[n, 1], found[n, 2], found[n, 3] = row, col, edge, k
-                    n += 1
-                if k < n_steps:
-                    row += ROW_STEP[codes[offsets[edge] + k]]
-                    col += COL_STEP[codes[offsets[edge] + k]]
-        if not fill:
-            found = np.empty((n, 4), dtype=np.int64)
-    return found
 
 
 def _join(parts: list[BridgeProposals]) -> BridgeProposals:
@@ -195,7 +83,7 @@ def target_nodes(proposals: BridgeProposals, graph: RoadGraph) -> NDArray[np.int
     edge, before = proposals.edge, proposals.position
     after = graph.chains.n_steps[edge] - before
     nearest = np.where(before <= after, graph.u[edge], graph.v[edge])
-    return np.where(np.minimum(before, after) <= _AT_NODE_PX, nearest, -1)
+    return np.where(np.minimum(before, after) <= AT_NODE_PX, nearest, -1)
 
 
 def _beside(way: NDArray[np.int64], width: int) -> list[int]:
@@ -246,7 +134,7 @@ def _build(
         height=graph.height,
         node_row=np.r_[graph.node_row, (at // graph.chains.width).astype(np.float64)],
         node_col=np.r_[graph.node_col, (at % graph.chains.width).astype(np.float64)],
-        node_reach=np.r_[graph.node_reach, np.zeros(len(at))],
+        node_reach=_with_reach(graph, bridges.end[~splits], target[~splits], len(at)),
         u=graph.u,
         v=graph.v,
         chains=graph.chains,
@@ -257,6 +145,20 @@ def _build(
         np.r_[part_v, target],
         concatenate([parts, bridges], graph.chains.width),
     )
+
+
+def _with_reach(
+    graph: RoadGraph, pixel: NDArray[np.int64], node: NDArray[np.int64], n_new: int
+) -> NDArray[np.float64]:
+    """Return the reach of old and new nodes: bridges to a node may end at a pixel beside it.
+
+    The edge that pixel belongs to is drawn straight up to it as well, not under the bridge.
+    """
+    reach = np.r_[graph.node_reach, np.zeros(n_new)]
+    rows = pixel // graph.chains.width - graph.node_row[node]
+    cols = pixel % graph.chains.width - graph.node_col[node]
+    np.maximum.at(reach, node, np.hypot(rows, cols))
+    return reach
 
 
 def _last_part_before(cuts: NDArray[np.int64]) -> NDArray[np.int64]:

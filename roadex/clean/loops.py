@@ -6,13 +6,13 @@ each node, until back. Faces with a short boundary lose their least probable sid
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from roadex.chains import COL_STEP, ROW_STEP
 from roadex.graph import RoadGraph, dissolve, select_edges
 from roadex.ground import PixelSize
+from roadex.kernel import kernel
 from roadex.measure import measure_edges
 
 
@@ -80,7 +80,7 @@ def _weakest_sides(
     return removed
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _leaving_angles(  # type: ignore[no-untyped-def]
     u, v, nodes, start, end, offsets, codes, width, angles
 ):
@@ -98,7 +98,7 @@ def _leaving_angles(  # type: ignore[no-untyped-def]
         angles[i, 1] = np.arctan2(row - nodes[v[i], 0], col - nodes[v[i], 1])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _cycles(following):  # type: ignore[no-untyped-def]
     """Return the number of the cycle of each element of a permutation."""
     label = np.full(len(following), -1, dtype=np.int64)

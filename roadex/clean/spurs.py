@@ -7,14 +7,13 @@ and where two are left at a node they count as one edge from then on.
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from roadex.graph import RoadGraph, dissolve, select_edges
 from roadex.ground import PixelSize
+from roadex.heap import heap_pop, heap_push
+from roadex.kernel import kernel
 from roadex.measure import end_half_widths, measure_edges
 
 
@@ -41,20 +40,18 @@ def prune_spurs(
     is_border
         Shape ``(n_nodes,)``: nodes where the scene ends, not the road.
     """
-    graph_widths_m = 2 * end_half_widths(graph) * pixel.gsd_m
-    removed = _prune(
-        graph.u,
-        graph.v,
-        measure_edges(graph, pixel).length_m,
-        graph_widths_m * width_ratio,
-        is_border,
-        float(min_length_m),
-        graph.n_nodes,
-    )
+    n = graph.n_edges
+    # Joined edges are numbered on from the given ones: there are fewer of them than of those.
+    ends = np.zeros((2, 2 * n), dtype=np.int64)
+    length_m, hair_m = np.zeros(2 * n), np.zeros((2, 2 * n))
+    ends[0, :n], ends[1, :n] = graph.u, graph.v
+    length_m[:n] = measure_edges(graph, pixel).length_m
+    hair_m[:, :n] = 2 * end_half_widths(graph) * pixel.gsd_m * width_ratio
+    removed = _prune(n, ends, length_m, hair_m, is_border, float(min_length_m))
     return dissolve(select_edges(graph, ~removed))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _attach(edge, ends, head, follow, degree):  # type: ignore[no-untyped-def]
     """Put both ends of an edge into the lists of their nodes."""
     for side in range(2):
@@ -64,51 +61,49 @@ def _attach(edge, ends, head, follow, degree):  # type: ignore[no-untyped-def]
         degree[node] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _remove(edge, parts, removed):  # type: ignore[no-untyped-def]
     """Mark all the edges that a joined edge is made of."""
-    stack = [edge]
-    while len(stack) > 0:
-        top = stack.pop()
+    if parts[0, edge] < 0:
+        removed[edge] = True
+        return
+    stack = np.empty(len(removed) + 1, dtype=np.int64)
+    stack[0] = edge
+    n = 1
+    while n > 0:
+        n -= 1
+        top = stack[n]
         if parts[0, top] < 0:
             removed[top] = True
         else:
-            stack.append(parts[0, top])
-            stack.append(parts[1, top])
+            stack[n], stack[n + 1] = parts[0, top], parts[1, top]
+            n += 2
 
 
-@numba.njit(cache=True, nogil=True)
-def _prune(u, v, length_m, reach_m, is_border, min_length_m, n_nodes):  # type: ignore[no-untyped-def]
-    """Return the edges to remove; ``reach_m`` is the length of a hair at each end's road."""
-    n = len(u)
-    ends = np.empty((2, 2 * n), dtype=np.int64)
-    ends[0, :n], ends[1, :n] = u, v
-    length = np.zeros(2 * n)
-    length[:n] = length_m
-    reach = np.zeros((2, 2 * n))
-    reach[:, :n] = reach_m
+@kernel
+def _prune(n, ends, length, hair, is_border, min_length_m):  # type: ignore[no-untyped-def]
+    """Return which of the first ``n`` edges to remove; ``hair`` is the length of one there."""
     parts = np.full((2, 2 * n), -1, dtype=np.int64)
-    alive = np.zeros(2 * n, dtype=np.bool_)
-    alive[:n] = True
+    alive = np.ones(2 * n, dtype=np.bool_)
     follow = np.full(4 * n, -1, dtype=np.int64)
-    head = np.full(n_nodes, -1, dtype=np.int64)
-    degree = np.zeros(n_nodes, dtype=np.int64)
+    head = np.full(len(is_border), -1, dtype=np.int64)
+    degree = np.zeros(len(is_border), dtype=np.int64)
     for edge in range(n):
         _attach(edge, ends, head, follow, degree)
-    heap = [(0.0, -1)]
+    removed = np.zeros(n, dtype=np.bool_)
+    keys, waiting, n_waiting = np.empty(2 * n), np.empty(2 * n, dtype=np.int64), 0
     for edge in range(n):
         if min(degree[ends[0, edge]], degree[ends[1, edge]]) == 1:
-            heappush(heap, (length[edge], edge))
-    removed = np.zeros(n, dtype=np.bool_)
-    while len(heap) > 0:
-        _, edge = heappop(heap)
-        if edge < 0 or not alive[edge]:
+            n_waiting = heap_push(keys, waiting, n_waiting, length[edge], edge)
+    while n_waiting > 0:
+        _, edge, n_waiting = heap_pop(keys, waiting, n_waiting)
+        if not alive[edge]:
             continue
         side = 0 if degree[ends[1, edge]] == 1 else 1  # the end at the rest of the network
         junction, tip = ends[side, edge], ends[1 - side, edge]
         if degree[tip] != 1 or degree[junction] < 3:
             continue
-        limit = reach[side, edge]
+        limit = hair[side, edge]
         if not is_border[tip]:
             limit = max(limit, min_length_m)
         if length[edge] >= limit:
@@ -117,18 +112,20 @@ def _prune(u, v, length_m, reach_m, is_border, min_length_m, n_nodes):  # type: 
         _remove(edge, parts, removed)
         degree[junction] -= 1
         degree[tip] = 0
-        if degree[junction] == 2:
-            n = _join_at(junction, n, ends, length, reach, parts, alive, follow, head, degree)
-            if alive[n - 1] and min(degree[ends[0, n - 1]], degree[ends[1, n - 1]]) == 1:
-                heappush(heap, (length[n - 1], n - 1))
+        if degree[junction] == 2 and _join_at(
+            junction, n, ends, length, hair, parts, alive, follow, head, degree
+        ):
+            if min(degree[ends[0, n]], degree[ends[1, n]]) == 1:
+                n_waiting = heap_push(keys, waiting, n_waiting, length[n], n)
+            n += 1
     return removed
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _join_at(  # type: ignore[no-untyped-def]
-    node, n, ends, length, reach, parts, alive, follow, head, degree
+    node, n, ends, length, hair, parts, alive, follow, head, degree
 ):
-    """Make one edge of the two left at a node; return the number of edges ever made."""
+    """Make edge ``n`` of the two left at a node; return False if they are one, a loop."""
     one, other = -1, -1
     end = head[node]
     while end >= 0:
@@ -137,7 +134,7 @@ def _join_at(  # type: ignore[no-untyped-def]
             one = end
         end = follow[end]
     if one >> 1 == other >> 1:
-        return n  # a loop with nothing else at its node
+        return False
     alive[one >> 1] = False
     alive[other >> 1] = False
     degree[node] = 0
@@ -145,9 +142,8 @@ def _join_at(  # type: ignore[no-untyped-def]
         far = 1 - (end & 1)
         parts[side, n] = end >> 1
         ends[side, n] = ends[far, end >> 1]
-        reach[side, n] = reach[far, end >> 1]
+        hair[side, n] = hair[far, end >> 1]
         degree[ends[side, n]] -= 1
     length[n] = length[one >> 1] + length[other >> 1]
-    alive[n] = True
     _attach(n, ends, head, follow, degree)
-    return n + 1
+    return True

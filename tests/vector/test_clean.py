@@ -128,7 +128,7 @@ def test_side_road_with_a_short_gap_is_joined(draw_roads, network_of):
 
 @pytest.mark.parametrize(
     ("gap_px", "value", "is_bridged"),
-    [(5, 0, True), (20, 60, True), (20, 0, False), (70, 60, False)],
+    [(5, 0, True), (20, 60, True), (20, 0, False), (95, 60, False)],
 )
 def test_gap_is_bridged_if_short_or_probable(gap_px, value, is_bridged, draw_roads, network_of):
     image = draw_roads([[(10, 100), (290, 100)]], (200, 300), width=8)
@@ -153,15 +153,15 @@ def test_bridges_are_the_same_for_any_grouping(draw_roads, make_source, monkeypa
     image = np.where(rng.random((40, 40)).repeat(10, 0).repeat(10, 1) < 0.1, image // 4, image)
     results = []
     for side in (4096, 64, 45):
-        monkeypatch.setattr("roadex.clean.bridges._TASK_SIDE", side)
+        monkeypatch.setattr("roadex.clean.bridge_tasks._TASK_SIDE", side)
         network = vectorize(make_source(image), config=VectorConfig())
         results.append((network.edges.to_wkb().to_csv(), network.nodes.to_wkb().to_csv()))
     assert results[0] == results[1] == results[2]
     assert network.summary["bridged_km"] > 0
 
 
-def test_heading_gate_keeps_dead_ends_apart_that_pass_each_other(draw_roads, network_of):
-    lines = [[(10, 100), (100, 100)], [(90, 114), (190, 114)]]
+def test_roads_that_end_side_by_side_are_not_joined(draw_roads, network_of):
+    lines = [[(10, 100), (100, 100)], [(20, 114), (104, 114)]]
     assert len(network_of(draw_roads(lines, (200, 200), width=7)).edges) == 2
 
 

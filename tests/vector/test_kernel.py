@@ -1,0 +1,36 @@
+import numba
+import numpy as np
+
+from roadex.heap import heap_pop, heap_push
+from roadex.kernel import kernel
+
+
+def test_functions_compile_where_nothing_can_be_cached(monkeypatch):
+    original = numba.njit
+
+    def without_place(*args, cache=False, **options):
+        if cache:
+            msg = "cannot cache function: no locator available"
+            raise RuntimeError(msg)
+        return original(*args, **options)
+
+    monkeypatch.setattr(numba, "njit", without_place)
+
+    @kernel
+    def double(x):
+        return 2 * x
+
+    assert double(21) == 42
+
+
+def test_heap_gives_items_by_key_then_by_number():
+    rng = np.random.default_rng(0)
+    pairs = list(zip(rng.integers(0, 20, 200) / 4, range(200), strict=True))
+    keys, items, n = np.empty(200), np.empty(200, dtype=np.int64), 0
+    for k in rng.permutation(200):
+        n = heap_push(keys, items, n, *pairs[k])
+    out = []
+    while n:
+        key, item, n = heap_pop(keys, items, n)
+        out.append((key, item))
+    assert out == sorted(pairs)
