@@ -68,7 +68,8 @@ def test_help_answers_at_once():
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_every_command_shows_an_example_of_itself(path):
     command = COMMANDS[path]
-    text = command.get_help(click.Context(command, info_name=path[-1]))
+    context = click.Context(command, info_name=path[-1], **cli.context_settings)
+    text = command.get_help(context)
     assert re.search(rf"Examples?:\n +roadex {path[0]}\b", text), text
 
 
