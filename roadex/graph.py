@@ -242,9 +242,9 @@ def pair_up(place: NDArray[np.int64]) -> NDArray[np.int64]:
     partner = np.full(len(place), -1, dtype=np.int64)
     order = np.argsort(place, kind="stable")
     sorted_place = place[order]
-    first = np.flatnonzero(np.r_[True, sorted_place[1:] != sorted_place[:-1]]) if len(place) else []
-    count = np.diff(np.r_[first, len(place)])
-    pairs = np.asarray(first, dtype=np.int64)[count == 2]
+    is_first = np.r_[True, sorted_place[1:] != sorted_place[:-1]][: len(place)]
+    first = np.flatnonzero(is_first)
+    pairs = first[np.diff(np.r_[first, len(place)]) == 2]
     one, other = order[pairs], order[pairs + 1]
     apart = one // 2 != other // 2
     partner[one[apart]] = other[apart]

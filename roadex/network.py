@@ -46,7 +46,8 @@ class RoadNetwork:
     @property
     def crs(self) -> CRS:
         """CRS of both tables."""
-        return self.edges.crs
+        crs: CRS = self.edges.crs
+        return crs
 
 
 def build_network(

@@ -20,7 +20,8 @@ def border_nodes(graph: RoadGraph) -> NDArray[np.bool_]:
     last_row, last_col = graph.height - 1, graph.chains.width - 1
     outermost = (graph.node_row == 0) | (graph.node_row == last_row)
     outermost |= (graph.node_col == 0) | (graph.node_col == last_col)
-    return outermost & (graph.degree == 1)
+    is_border: NDArray[np.bool_] = outermost & (graph.degree == 1)
+    return is_border
 
 
 def extend_to_border(graph: RoadGraph) -> RoadGraph:

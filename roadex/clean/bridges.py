@@ -41,7 +41,9 @@ def _join(parts: list[BridgeProposals]) -> BridgeProposals:
     if not parts:
         none = np.zeros(0, dtype=np.int64)
         steps = np.zeros(0, dtype=np.uint8)
-        return BridgeProposals(none, none, none, none * 1.0, np.zeros(1, np.int64), steps, steps)
+        return BridgeProposals(
+            none, none, none, none.astype(np.float64), np.zeros(1, np.int64), steps, steps
+        )
     parts = sorted(parts, key=lambda part: int(part.end[0]))
     sizes = np.concatenate([np.diff(part.offsets) for part in parts])
     return BridgeProposals(
@@ -154,7 +156,7 @@ def _with_reach(
 
     The edge that pixel belongs to is drawn straight up to it as well, not under the bridge.
     """
-    reach = np.r_[graph.node_reach, np.zeros(n_new)]
+    reach: NDArray[np.float64] = np.r_[graph.node_reach, np.zeros(n_new)]
     rows = pixel // graph.chains.width - graph.node_row[node]
     cols = pixel % graph.chains.width - graph.node_col[node]
     np.maximum.at(reach, node, np.hypot(rows, cols))

@@ -52,7 +52,8 @@ def find_faces(graph: RoadGraph) -> NDArray[np.int64]:
     position[is_last] = np.searchsorted(sorted_origin, sorted_origin[is_last])
     following[order] = order[position]
     # Arriving along h, the way back is h ^ 1; the face goes on with what follows it.
-    return _cycles(following[np.arange(len(order)) ^ 1]).reshape(-1, 2)
+    faces: NDArray[np.int64] = _cycles(following[np.arange(len(order)) ^ 1]).reshape(-1, 2)
+    return faces
 
 
 def _weakest_sides(
