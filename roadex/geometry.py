@@ -114,13 +114,26 @@ def raw_polylines(graph: RoadGraph, edges: NDArray[np.int64]) -> Polylines:
     chains = whole(graph.chains, edges)
     nodes = np.stack([graph.node_col, graph.node_row, graph.node_reach], axis=1)
     lines = (graph.u[edges], graph.v[edges], nodes, chains.start, chains.offsets, chains.codes)
-    spans = np.empty((len(edges), 2), dtype=np.int64)
-    _untouched_spans(*lines, chains.width, spans)
-    offsets = np.zeros(len(edges) + 1, dtype=np.int64)
-    np.cumsum(np.maximum(spans[:, 1] - spans[:, 0], 0) + 2, out=offsets[1:])
+    spans = own_spans(graph, edges)
+    offsets = np.r_[0, np.cumsum(spans[:, 1] - spans[:, 0] + 2)]
     points = np.empty((offsets[-1], 2))
     _fill_points(*lines, chains.width, spans, offsets, points)
     return Polylines(points, offsets)
+
+
+def own_spans(graph: RoadGraph, edges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which pixels of chosen edges are drawn: those beyond the reach of their two nodes.
+
+    Shape ``(n, 2)``, half-open. Lines run straight from the node to the first and from the last.
+    """
+    chains = whole(graph.chains, edges)
+    nodes = np.stack([graph.node_col, graph.node_row, graph.node_reach], axis=1)
+    spans = np.empty((len(edges), 2), dtype=np.int64)
+    _untouched_spans(
+        graph.u[edges], graph.v[edges], nodes, chains.start, chains.offsets, chains.codes,
+        chains.width, spans,
+    )  # fmt: skip
+    return spans
 
 
 def smooth(

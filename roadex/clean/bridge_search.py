@@ -18,6 +18,9 @@ PROBABILITY_FLOOR: Final = 0.02
 STEP_COST: Final = 0.05
 """Cost of a step of one pixel at probability p: ``-log(max(p, floor)) + STEP_COST``."""
 
+AT_NODE_PX: Final = 3
+"""A bridge that comes this close to the end of an edge goes to its node."""
+
 _FREE_RADIUS: Final = 3.0
 """Next to the dead end the path may go anywhere: the heading says nothing about a pixel or two."""
 
@@ -63,12 +66,15 @@ class BridgeTask:
     end_position: NDArray[np.int64]
     """Shape ``(n,)``: position of the end's pixel in its edge."""
 
-    line_pixels: NDArray[np.int64]
-    """Shape ``(m, 4)``: row, column, edge and position in it of the lines' pixels, in the order
-    of edges."""
+    line_pixels: NDArray[np.int32]
+    """Shape ``(m, 4)``: row, column, edge and position in it of the lines' pixels in the window, in
+    the order of edges."""
 
-    line_heading: NDArray[np.float64]
-    """Shape ``(m, 2)``: heading of the dead end a pixel is next to; zero elsewhere."""
+    tips: NDArray[np.int64]
+    """Shape ``(k, 2)``: edge and position in it of all dead ends around."""
+
+    tip_heading: NDArray[np.float64]
+    """Shape ``(k, 2)``: where those head for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +110,15 @@ def search_bridges(
     probability = np.where(probability == NODATA, np.uint8(NODATA), probability)
     label = np.zeros((height, width), dtype=np.int32)
     rows, cols = task.line_pixels[:, 0] - row, task.line_pixels[:, 1] - col
-    inside = (rows >= 0) & (cols >= 0) & (rows < height) & (cols < width)
-    lines, line_heading = task.line_pixels[inside], task.line_heading[inside]
-    _draw_labels(label, rows[inside], cols[inside], lines[:, 2].copy(), lines[:, 3].copy())
+    line_edge, line_position = task.line_pixels[:, 2].copy(), task.line_pixels[:, 3].copy()
+    _draw_labels(label, rows, cols, line_edge, line_position)
     found, cost, offsets, codes, values = _search_all(
         np.ascontiguousarray(probability),
         label,
-        lines[:, 2].copy(),
-        lines[:, 3].copy(),
-        np.ascontiguousarray(line_heading),
+        line_edge,
+        line_position,
+        task.tips,
+        task.tip_heading,
         task.pixel - np.array([row, col]),
         task.heading,
         task.end // 2,
@@ -123,8 +129,8 @@ def search_bridges(
     hit = np.flatnonzero(found >= 0)
     return BridgeProposals(
         end=task.end[hit],
-        edge=lines[found[hit], 2],
-        position=lines[found[hit], 3],
+        edge=line_edge[found[hit]].astype(np.int64),
+        position=line_position[found[hit]].astype(np.int64),
         cost=cost[hit],
         offsets=np.r_[0, offsets[hit + 1]],
         codes=codes,
@@ -165,7 +171,7 @@ def _draw_labels(label, rows, cols, edges, positions):  # type: ignore[no-untype
 
 @kernel
 def _search_all(  # type: ignore[no-untyped-def]
-    probability, label, line_edge, line_position, line_heading,
+    probability, label, line_edge, line_position, tips, tip_heading,
     pixel, heading, own_edge, own_position, step_cost, settings,
 ):  # fmt: skip
     n = len(pixel)
@@ -189,8 +195,12 @@ def _search_all(  # type: ignore[no-untyped-def]
         if target >= 0:
             path = _path_to(goal, came, side)
             along = _values_along(path, pixel[i], probability)
-            other = line_heading[target]
-            facing = heading[i, 0] * other[0] + heading[i, 1] * other[1] <= -settings[4]
+            facing = False
+            for k in range(len(tips)):
+                same = tips[k, 0] == line_edge[target]
+                if same and abs(tips[k, 1] - line_position[target]) <= AT_NODE_PX:
+                    cosine = heading[i, 0] * tip_heading[k, 0] + heading[i, 1] * tip_heading[k, 1]
+                    facing |= cosine <= -settings[4]
             if _is_acceptable(path, along, settings, settings[6] if facing else settings[3]):
                 found[i] = target
                 cost[i] = distance[goal] / len(path)

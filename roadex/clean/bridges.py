@@ -15,8 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadex.chains import BRIDGED, Chains, concatenate, pieces, pixel_ids
-from roadex.clean.bridge_search import BridgeProposals, BridgeSettings, search_bridges
-from roadex.clean.bridge_tasks import AT_NODE_PX, plan_tasks
+from roadex.clean.bridge_search import (
+    AT_NODE_PX,
+    BridgeProposals,
+    BridgeSettings,
+    search_bridges,
+)
+from roadex.clean.bridge_tasks import plan_tasks
 from roadex.graph import RoadGraph, dissolve, replace_edges
 from roadex.source import ProbabilitySource
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from roadex.geometry import own_spans
 from roadex.graph import RoadGraph, dissolve, merge_nodes, select_edges
 from roadex.ground import PixelSize
 from roadex.measure import end_half_widths, measure_edges
@@ -48,16 +49,20 @@ def drop_hidden_edges(graph: RoadGraph, pixel: PixelSize) -> RoadGraph:
     """Drop edges that would be drawn on top of another one, or as a point.
 
     Lines are straight within the reach of their nodes: of all edges between two nodes that lie
-    within it altogether only the most probable can be seen, and of loops none.
+    within it altogether only the most probable can be seen, and of loops none. A loop needs two
+    pixels besides its node.
     """
-    n_steps = graph.chains.n_steps
-    hidden = n_steps <= graph.node_reach[graph.u] + graph.node_reach[graph.v]
+    n_steps, is_loop = graph.chains.n_steps, graph.u == graph.v
+    n_drawn = np.diff(own_spans(graph, np.arange(graph.n_edges)))[:, 0]
+    hidden = n_drawn == 0
+    within_reach = n_steps <= 2 * graph.node_reach[graph.u]
+    hidden[is_loop] = (within_reach | (n_drawn < 2))[is_loop]
     low, high = np.minimum(graph.u, graph.v), np.maximum(graph.u, graph.v)
     probability = measure_edges(graph, pixel).probability_mean
     order = np.lexsort((np.arange(graph.n_edges), n_steps, -probability, ~hidden, high, low))
     repeats = np.zeros(graph.n_edges, dtype=np.bool_)
     repeats[order[1:]] = (low[order[1:]] == low[order[:-1]]) & (high[order[1:]] == high[order[:-1]])
-    return select_edges(graph, ~(hidden & (repeats | (graph.u == graph.v))))
+    return select_edges(graph, ~(hidden & (repeats | is_loop)))
 
 
 def _join_within(
