@@ -78,6 +78,10 @@ def _require(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    _require(value in known, f"{name} must be one of {', '.join(known)}, got {value!r}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TilingConfig(_Settings):
     """How a scene is cut into tiles."""
@@ -109,22 +113,22 @@ class VectorConfig(_Settings):
     max_road_width_m: float = 50.0
     """Regions wider than this are areas (parking lots, water), not roads."""
 
-    spur_width_ratio: float = 1.0
+    spur_width_ratio: float = 0.5
     """Dead ends shorter than this many widths of the road they leave are hairs of the skeleton."""
 
-    min_spur_m: float = 20.0
+    min_spur_m: float = 25.0
     """Dead ends shorter than this are dropped."""
 
     min_loop_m: float = 50.0
     """Loops with a shorter perimeter (holes in the probability) are opened."""
 
-    max_gap_m: float = 80.0
+    max_gap_m: float = 100.0
     """Longest gap that is bridged along the probability raster."""
 
-    snap_gap_m: float = 10.0
+    snap_gap_m: float = 15.0
     """Gaps up to this are bridged whatever their probability."""
 
-    gap_probability: float = 0.1
+    gap_probability: float = 0.08
     """Lowest mean probability of the pixels in a longer gap."""
 
     facing_gap_probability: float = 0.03
@@ -227,8 +231,20 @@ class ClusterConfig(_Settings):
     scheduler: str | None = None
     """Address of a running Dask scheduler; None starts workers on this machine."""
 
+    scheduler_file: str | None = None
+    """File in which a running Dask scheduler has written its address; instead of the address."""
+
     workers: int | None = None
     """Worker processes on this machine; None is one per core, fewer where memory is short."""
+
+    gpus: str = "auto"
+    """GPUs for inference: ``auto`` (those there are), ``all`` (there must be one), ``none``, or
+    their numbers, such as ``0,1``. On a running cluster, which workers: those with the resource
+    ``GPU`` if there are any, only those, or any."""
+
+    store: str | None = None
+    """Folder or fsspec URL (``s3://bucket/prefix``) for finished tiles; None is beside the results.
+    With a URL, workers need no disk in common with each other or with this machine."""
 
     retries: int = 2
     """How often a tile that failed is tried again before it is reported."""
@@ -236,18 +252,45 @@ class ClusterConfig(_Settings):
     tiles_in_flight: int = 3
     """Tiles submitted per worker thread at any time: what bounds memory and scheduler load."""
 
+    scenes_in_flight: int = 2
+    """Scenes of a batch worked on at a time: one is finished while the next is predicted."""
+
+    worker_timeout_s: float = 600.0
+    """How long to wait for a worker to join a running cluster before giving up."""
+
     def __post_init__(self) -> None:
         _require(
             self.workers is None or self.workers > 0,
             f"workers must be positive, got {self.workers}",
         )
+        _require(
+            self.scheduler is None or self.scheduler_file is None,
+            "give the scheduler's address or its file, not both",
+        )
+        _require(
+            all(part.strip() for part in self.gpus.split(",")),
+            f"gpus must be auto, all, none or numbers such as 0,1; got {self.gpus!r}",
+        )
         _require(self.retries >= 0, f"retries must not be negative, got {self.retries}")
-        _require(self.tiles_in_flight > 0, "tiles_in_flight must be positive")
+        for name in ("tiles_in_flight", "scenes_in_flight", "worker_timeout_s"):
+            _require(getattr(self, name) > 0, f"{name} must be positive, got {getattr(self, name)}")
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a running scheduler is used."""
+        return self.scheduler is not None or self.scheduler_file is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentConfig(_Settings):
     """Random changes to training chips. Flips and quarter turns are always on."""
+
+    style: str = "roadex"
+    """``roadex``, or ``published``: the colours, shifts and scales of D-LinkNet; then only
+    ``hue_wrap`` and ``width_jitter_px`` of what follows count."""
+
+    hue_wrap: str = "correct"
+    """``original`` keeps a fault of the published code: hues below a negative shift jump."""
 
     scale_jitter: float = 0.35
     """Chips are scaled by exp(u), u uniform in ± this: makes other pixel sizes work."""
@@ -262,14 +305,46 @@ class AugmentConfig(_Settings):
     blur_probability: float = 0.2
     noise_probability: float = 0.2
     jpeg_probability: float = 0.2
+    shadow_probability: float = 0.0
+    """Probability of dark stripes, as buildings and trees throw them across roads."""
+
+    width_jitter_px: int = 0
+    """Labels are made wider or narrower by up to this many pixels on each side."""
 
     def __post_init__(self) -> None:
-        for name in ("colour", "grey", "blur", "noise", "jpeg"):
+        _one_of("style", self.style, ("roadex", "published"))
+        _one_of("hue_wrap", self.hue_wrap, ("correct", "original"))
+        for name in ("colour", "grey", "blur", "noise", "jpeg", "shadow"):
             value = getattr(self, f"{name}_probability")
             _require(0 <= value <= 1, f"{name}_probability must be in [0, 1], got {value}")
         _require(
+            self.width_jitter_px >= 0,
+            f"width_jitter_px must not be negative, got {self.width_jitter_px}",
+        )
+        _require(
             0 <= self.scale_jitter < 2, f"scale_jitter must be in [0, 2), got {self.scale_jitter}"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineLabelConfig(_Settings):
+    """How road lines become labels of a scene. Lengths are in metres."""
+
+    width_m: float = 7.0
+    """Width at which lines are burnt where no attribute says it."""
+
+    width_attribute: str = ""
+    """Attribute with the width of each line in metres; empty: all have ``width_m``."""
+
+    ignore_m: float = 2.0
+    """Band along both sides of a burnt road that carries no label: its true edge is unknown."""
+
+    layer: str = ""
+    """Layer of the vector file; empty: the only one with lines, or ``road_edges``."""
+
+    def __post_init__(self) -> None:
+        _require(self.width_m > 0, f"width_m must be positive, got {self.width_m}")
+        _require(self.ignore_m >= 0, f"ignore_m must not be negative, got {self.ignore_m}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,15 +362,36 @@ class TrainConfig(_Settings):
 
     loss: str = "bce-dice"
     steps: int = 4000
+    epochs: int = 0
+    """Passes over the data; above 0 they take the place of ``steps``."""
+
+    sampling: str = "random"
+    """``random``: windows anywhere, datasets in proportion to their shares; ``epochs``: every
+    window of a grid once per epoch, in another order each time."""
+
     batch_size: int = 8
+    """Chips per step, over all processes and parts."""
+
+    accumulation: int = 1
+    """Parts in which a batch is computed one after the other: less memory, the same step."""
     chip_size: int = 384
     """Side of a training chip in pixels; a multiple of 32."""
 
     gsd_m: float = 1.0
     """Ground sample distance chips are brought to, and that of the finished model."""
 
+    input_range: float = 1.0
+    """Image values 0 to 255 reach the network as minus this to this."""
+
+    optimizer: str = "adamw"
+    """``adamw`` or ``adam``."""
+
+    schedule: str = "cosine"
+    """``cosine``: up along a line, down along a half cosine to 0; ``divide-by-5``: constant,
+    divided by 5 when the training loss of an epoch stops falling, as D-LinkNet was trained."""
+
     learning_rate: float = 1e-3
-    """Highest learning rate: reached after the warm-up, then falling along a half cosine to 0."""
+    """Highest learning rate."""
 
     encoder_learning_rate_factor: float = 0.3
     """Share of the learning rate that the encoder gets: less where it starts from good weights."""
@@ -320,6 +416,10 @@ class TrainConfig(_Settings):
     evaluate_every: int = 500
     """Steps between two evaluations on the validation data."""
 
+    patience: int = 0
+    """Evaluations without a better IoU after which training stops; the weights of the best one
+    are kept. 0 trains to the end and keeps the last weights."""
+
     checkpoint_every: int = 100
     """Steps between two checkpoints; a killed training goes on from the last one."""
 
@@ -329,16 +429,30 @@ class TrainConfig(_Settings):
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "evaluate_every", "checkpoint_every", "learning_rate"):
+        for name in (
+            "steps", "batch_size", "evaluate_every", "checkpoint_every", "learning_rate",
+            "input_range",
+        ):  # fmt: skip
             value = getattr(self, name)
             _require(value > 0, f"{name} must be positive, got {value}")
+        for name in ("epochs", "patience"):
+            value = getattr(self, name)
+            _require(value >= 0, f"{name} must not be negative, got {value}")
         _require(
             self.chip_size > 0 and self.chip_size % TILE_ALIGNMENT == 0,
             f"chip_size must be a multiple of {TILE_ALIGNMENT}, got {self.chip_size}",
         )
+        _one_of("precision", self.precision, ("float32", "bfloat16"))
+        _one_of("sampling", self.sampling, ("random", "epochs"))
+        _one_of("optimizer", self.optimizer, ("adamw", "adam"))
+        _one_of("schedule", self.schedule, ("cosine", "divide-by-5"))
         _require(
-            self.precision in ("float32", "bfloat16"),
-            f"precision must be float32 or bfloat16, got {self.precision!r}",
+            self.accumulation > 0 and self.batch_size % self.accumulation == 0,
+            f"accumulation must divide batch_size ({self.batch_size}), got {self.accumulation}",
+        )
+        _require(
+            self.sampling == "random" or self.augment.scale_jitter == 0,
+            "sampling epochs cuts a fixed grid of windows: set augment.scale_jitter to 0",
         )
 
 

@@ -128,10 +128,10 @@ def test_side_road_with_a_short_gap_is_joined(draw_roads, network_of):
 
 @pytest.mark.parametrize(
     ("gap_px", "value", "is_bridged"),
-    [(5, 0, True), (20, 60, True), (20, 0, False), (95, 60, False)],
+    [(5, 0, True), (20, 60, True), (20, 0, False), (115, 60, False)],
 )
 def test_gap_is_bridged_if_short_or_probable(gap_px, value, is_bridged, draw_roads, network_of):
-    image = draw_roads([[(10, 100), (290, 100)]], (200, 300), width=8)
+    image = draw_roads([[(10, 100), (390, 100)]], (200, 400), width=8)
     image[90:110, 150 : 150 + gap_px] = np.minimum(image[90:110, 150 : 150 + gap_px], value)
     network = network_of(image)
     assert len(network.edges) == (1 if is_bridged else 2)
