@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from roadex.config import PROBABILITY_MAX
-from roadex.datasets.labelled import LabelledScene
+from roadex.datasets.labelled import Labelled
 from roadex.datasets.sampling import resample
 from roadex.metrics.thresholds import LevelCounts
 from roadex.models.scaling import Scaling
@@ -26,7 +26,7 @@ THRESHOLD_RANGE = (0.1, 0.95)
 
 def evaluate(
     network: nn.Module,
-    scenes: Sequence[LabelledScene],
+    scenes: Sequence[Labelled],
     *,
     scaling: Scaling,
     gsd_m: float,
@@ -63,7 +63,7 @@ def best_common_threshold(counts: Sequence[LevelCounts]) -> float:
 
 @torch.inference_mode()
 def _count(
-    network: nn.Module, scene: LabelledScene, *, scaling: Scaling, gsd_m: float, tta: str
+    network: nn.Module, scene: Labelled, *, scaling: Scaling, gsd_m: float, tta: str
 ) -> LevelCounts:
     chip = scene.read()
     shape = chip.road.shape

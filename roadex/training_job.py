@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from roadex.config import TrainConfig, read_toml, settings_from_text
 from roadex.datasets import find_labelled_scenes
 from roadex.datasets.labelled import LabelledScene
-from roadex.datasets.sampling import WeightedScenes
+from roadex.datasets.windows import WeightedScenes
 from roadex.errors import ConfigError, OutputError
 from roadex.evaluation import best_common_threshold, evaluate, iou_at
 from roadex.metrics.thresholds import LevelCounts
@@ -81,7 +81,7 @@ def run_training_job(job: TrainingJob) -> Path:
                     },
                 )
 
-        def evaluate_now(network: torch.nn.Module) -> dict[str, float]:
+        def evaluate_now(network: torch.nn.Module, _step: int) -> dict[str, float]:
             return _figures(_count(network, validation, scaling, config, tta="none"))
 
         def on_evaluation(figures: dict[str, float]) -> None:

@@ -6,10 +6,11 @@ import torch
 from PIL import Image
 from rasterio.windows import Window
 
-from roadex.config import AugmentConfig, RunConfig
+from roadex.config import AugmentConfig, RunConfig, TrainConfig
 from roadex.datasets import find_labelled_scenes
 from roadex.datasets.augment import augment_colour
-from roadex.datasets.sampling import ChipDataset, WeightedScenes
+from roadex.datasets.sampling import ChipDataset
+from roadex.datasets.windows import WeightedScenes
 from roadex.errors import DatasetError
 from roadex.pipeline.predict_images import predict_deepglobe
 
@@ -38,10 +39,10 @@ def pairs(tmp_path):
 
 
 def chips(folder, *, augment=QUIET, seed=0, chip_size=64, gsd_m=1.0):
-    return ChipDataset(
-        [WeightedScenes(find_labelled_scenes(str(folder)), 1.0)],
-        chip_size=chip_size, gsd_m=gsd_m, augment=augment, seed=seed, n_chips=20,
-    )  # fmt: skip
+    config = TrainConfig(
+        chip_size=chip_size, gsd_m=gsd_m, augment=augment, seed=seed, steps=10, batch_size=2
+    )
+    return ChipDataset([WeightedScenes(find_labelled_scenes(str(folder)), 1.0)], config)
 
 
 def test_pairs_are_found_by_name(pairs):

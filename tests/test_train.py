@@ -10,14 +10,15 @@ from PIL import Image
 
 from roadex.config import AugmentConfig, TrainConfig
 from roadex.datasets import find_labelled_scenes
-from roadex.datasets.sampling import WeightedScenes
+from roadex.datasets.windows import WeightedScenes
 from roadex.errors import OutputError, TrainingError
 from roadex.evaluation import best_common_threshold, evaluate, iou_at
 from roadex.metrics.thresholds import LevelCounts
 from roadex.models.modelfile import load_model
 from roadex.models.scaling import Scaling
 from roadex.probability import encode
-from roadex.train import learning_rate, train
+from roadex.train import train
+from roadex.train.schedules import Cosine, DivideBy5, Verdict
 from roadex.training_job import TrainingJob, run_training_job
 
 CONFIG = TrainConfig.from_dict(
@@ -113,7 +114,7 @@ def test_checkpoint_of_another_network_is_refused(sources, tmp_path):
 
 def test_loss_that_is_not_finite_stops_the_training(sources, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "roadex.train.loss_by_name", lambda _: lambda logits, *_: logits.sum() * torch.nan
+        "roadex.train.loop.loss_by_name", lambda _: lambda logits, *_: logits.sum() * torch.nan
     )
     with pytest.raises(TrainingError, match="loss is nan at step 0"):
         train(sources, CONFIG, folder=tmp_path, scaling=Scaling())
@@ -135,7 +136,7 @@ def test_training_finds_stripes(sources, roads, tmp_path):
 
 def test_learning_rate_rises_then_falls_to_nothing():
     config = dataclasses.replace(CONFIG, steps=100, warmup_share=0.1, learning_rate=1.0)
-    rates = [learning_rate(step, config) for step in range(101)]
+    rates = [Cosine(config).rate(step) for step in range(101)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[9] == rates[10] == 1.0
     assert rates[55] == pytest.approx(0.5)

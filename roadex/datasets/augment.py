@@ -1,4 +1,4 @@
-"""Changes to a training chip that keep its roads where they are: colour, haze, blur, noise, JPEG.
+"""Changes to a training chip that keep its roads where they are: colour, haze, shadow, noise, JPEG.
 
 Everything is drawn from one generator, so a chip is a pure function of its seed. Geometry (flips,
 turns, scale) is in :mod:`roadex.datasets.sampling`.
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 from torchvision.transforms.v2 import functional
 
 from roadex.config import AugmentConfig
@@ -20,7 +21,7 @@ _GREY_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma
 
 
 def augment_colour(image: Tensor, config: AugmentConfig, rng: np.random.Generator) -> Tensor:
-    """Vary the look of an image as season, sensor, haze and compression do.
+    """Vary the look of an image as season, sensor, haze, shadow and compression do.
 
     Parameters
     ----------
@@ -43,6 +44,9 @@ def augment_colour(image: Tensor, config: AugmentConfig, rng: np.random.Generato
             values = step(values, config.colour_strength, rng).clamp(0, 1)
     if rng.random() < config.grey_probability:
         values = _to_grey(values).expand_as(values)
+    # A step that is off draws no number: chips of earlier settings stay what they were.
+    if config.shadow_probability > 0 and rng.random() < config.shadow_probability:
+        values = _shadow(values, config.colour_strength, rng)
     if rng.random() < config.blur_probability:
         values = _blur(values, rng)
     if rng.random() < config.noise_probability:
@@ -52,6 +56,36 @@ def augment_colour(image: Tensor, config: AugmentConfig, rng: np.random.Generato
     values = (values.clamp(0, 1) * 255).round()
     if rng.random() < config.jpeg_probability and values.shape[0] == 3:
         values = _jpeg(values, quality=int(rng.integers(50, 95)))
+    return values
+
+
+def jitter_width(target: Tensor, most_px: int, rng: np.random.Generator) -> Tensor:
+    """Make the roads of a label, float ``(1, h, w)``, wider or narrower on each side.
+
+    By 0 to ``most_px`` pixels; a road that would vanish keeps its width at that place.
+    """
+    change = int(rng.integers(-most_px, most_px + 1))
+    side = 2 * abs(change) + 1
+    if change >= 0:
+        return max_pool2d(target, side, 1, side // 2)
+    narrowed = -max_pool2d(-target, side, 1, side // 2)
+    kept = max_pool2d(narrowed, 2 * side - 1, 1, side - 1)
+    return torch.where(kept > 0, narrowed, target)
+
+
+def _shadow(values: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
+    """Darken one to three stripes at any angle; blue loses least, it is lit by the sky."""
+    height, width = values.shape[1:]
+    rows, cols = torch.arange(height)[:, None], torch.arange(width)
+    lit = torch.tensor(rng.uniform(0.35, 0.7) + np.linspace(0, 0.1, values.shape[0]))
+    lit = (1 - strength * (1 - lit.clamp(max=1))).clamp(min=0).float()[:, None, None]
+    for _ in range(int(rng.integers(1, 4))):
+        angle, half = rng.uniform(0, np.pi), rng.uniform(2, 20)
+        middle = rows * float(np.cos(angle)) + cols * float(np.sin(angle))
+        place = rng.uniform(float(middle.min()), float(middle.max()))
+        # One pixel of half shade on each side.
+        depth = (half - (middle - place).abs() + 0.5).clamp(0, 1)
+        values = values * (1 - depth * (1 - lit))
     return values
 
 

@@ -1,10 +1,10 @@
-"""One labelled scene: an image, its road mask, and where both can be trusted."""
+"""One labelled scene: an image, where its roads are, and where both can be trusted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import rasterio
@@ -30,9 +30,30 @@ class Chip(NamedTuple):
     """Shape ``(h, w)``; False where there is no imagery or no trustworthy label."""
 
 
+class Labelled(Protocol):
+    """What training and evaluation need of a labelled scene; can be sent to other processes."""
+
+    @property
+    def name(self) -> str:
+        """What findings and pictures call it."""
+
+    @property
+    def gsd_m(self) -> float:
+        """Metres per pixel."""
+
+    def shape(self) -> tuple[int, int]:
+        """Return ``(H, W)`` in pixels."""
+
+    def read(self, window: Window | None = None) -> Chip:
+        """Read a window, or the whole scene."""
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that the scene is read from, imagery first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledScene:
-    """Paths and ground sample distance of one labelled scene; opens nothing until it is read."""
+    """An image and a mask of the same size; opens nothing until it is read."""
 
     name: str
     image: Path
@@ -45,6 +66,10 @@ class LabelledScene:
         """Return ``(H, W)`` in pixels of the image file."""
         with without_georeference_warning(), _open(self.image) as raster:
             return raster.height, raster.width
+
+    def files(self) -> tuple[Path, ...]:
+        """Return image, mask and, where there is one, validity."""
+        return (self.image, self.mask, *([] if self.valid is None else [self.valid]))
 
     def read(self, window: Window | None = None) -> Chip:
         """Read a window (the whole scene if None) of image, mask and validity.

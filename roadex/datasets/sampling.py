@@ -1,4 +1,4 @@
-"""Training chips: which window of which scene, turned and scaled how, as a function of one number.
+"""Training chips: cut, scaled, turned and varied, as a function of one number.
 
 Chip ``index`` of a training run depends on ``(seed, index)`` alone. That is what makes a resumed
 run see the same chips in the same order, whatever the number of loader processes or devices.
@@ -7,72 +7,41 @@ run see the same chips in the same order, whatever the number of loader processe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from rasterio.windows import Window
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 from torch.utils.data import Dataset
 
-from roadex.config import AugmentConfig
-from roadex.datasets.augment import augment_colour
-from roadex.datasets.labelled import Chip, LabelledScene
+from roadex.config import AugmentConfig, TrainConfig
+from roadex.datasets.augment import augment_colour, jitter_width
+from roadex.datasets.labelled import Chip
+from roadex.datasets.published import augment_as_published
+from roadex.datasets.windows import WeightedScenes, make_windows
 
 Sample = tuple[Tensor, Tensor, Tensor]
 """Image float32 (C, s, s) in [0, 255]; target float32 (1, s, s); valid bool (1, s, s)."""
 
 _MIN_VALID_SHARE = 0.25
-_TRIES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class WeightedScenes:
-    """The scenes of one dataset and the share of the training chips drawn from it."""
-
-    scenes: Sequence[LabelledScene]
-    weight: float
 
 
 class ChipDataset(Dataset[Sample]):
-    """Random chips of several datasets; ``dataset[index]`` is a pure function of the seed.
+    """The chips of a training run; ``dataset[index]`` is a pure function of the seed.
 
     Parameters
     ----------
     sources
-        Datasets with their weights. Within a dataset a scene is drawn in proportion to its area.
-    chip_size
-        Side of a chip in pixels, after scaling.
-    gsd_m
-        Ground sample distance that chips are brought to, before the random scale.
-    augment
-        Strength of the random changes.
-    seed
-        Of the whole run.
-    n_chips
-        How many chips a run draws.
+        Datasets with their weights.
+    config
+        Of the whole run: seed, size and ground sample distance of chips, sampling, augmentation,
+        and with ``steps`` and ``batch_size`` how many chips there are.
     """
 
-    def __init__(
-        self,
-        sources: Sequence[WeightedScenes],
-        *,
-        chip_size: int,
-        gsd_m: float,
-        augment: AugmentConfig,
-        seed: int,
-        n_chips: int,
-    ) -> None:
-        self._sources = sources
-        self._shapes = [[scene.shape() for scene in source.scenes] for source in sources]
-        self._source_odds = _odds([source.weight for source in sources])
-        self._scene_odds = [_odds([h * w for h, w in shapes]) for shapes in self._shapes]
-        self._chip_size = chip_size
-        self._gsd_m = gsd_m
-        self._augment = augment
-        self._seed = seed
-        self._n_chips = n_chips
+    def __init__(self, sources: Sequence[WeightedScenes], config: TrainConfig) -> None:
+        self._windows = make_windows(sources, config)
+        self._config = config
+        self._n_chips = config.steps * config.batch_size
 
     def __len__(self) -> int:
         return self._n_chips
@@ -80,32 +49,32 @@ class ChipDataset(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < self._n_chips:
             raise IndexError(index)
-        rng = np.random.default_rng([self._seed, index])
-        chip, factor = self._draw(rng)
-        image, target, valid = _to_tensors(chip)
-        image, target, valid = _resize_to(image, target, valid, factor, self._chip_size)
-        image, target, valid = _turn((image, target, valid), rng)
-        return augment_colour(image, self._augment, rng), target.float(), valid
+        rng = np.random.default_rng([self._config.seed, index])
+        chip, factor = self._draw(index, rng)
+        sample = _resize_to(_to_tensors(chip), factor, self._config.chip_size)
+        return _augment(sample, self._config.augment, rng)
 
-    def _draw(self, rng: np.random.Generator) -> tuple[Chip, float]:
-        """Read a random window; retried a few times where it holds almost no valid pixel."""
-        for _ in range(_TRIES):
-            i = rng.choice(len(self._sources), p=self._source_odds)
-            j = rng.choice(len(self._scene_odds[i]), p=self._scene_odds[i])
-            scene, (height, width) = self._sources[i].scenes[j], self._shapes[i][j]
-            spread = self._augment.scale_jitter
-            factor = scene.gsd_m / self._gsd_m * float(np.exp(rng.uniform(-spread, spread)))
-            rows, cols = (min(n, max(1, round(self._chip_size / factor))) for n in (height, width))
-            row, col = rng.integers(0, height - rows + 1), rng.integers(0, width - cols + 1)
-            chip = scene.read(Window(int(col), int(row), cols, rows))
+    def _draw(self, index: int, rng: np.random.Generator) -> tuple[Chip, float]:
+        """Read the first candidate with enough valid pixels, or the last of all."""
+        for cut in self._windows.cuts(index, rng):
+            chip = cut.scene.read(cut.window)
             if chip.valid.mean() >= _MIN_VALID_SHARE:
                 break
-        return chip, factor
+        return chip, cut.factor
 
 
-def _odds(weights: Sequence[float]) -> list[float]:
-    total = sum(weights)
-    return [weight / total for weight in weights]
+def _augment(sample: Sample, config: AugmentConfig, rng: np.random.Generator) -> Sample:
+    """Vary a chip; the order of the random numbers is part of what a seed means."""
+    if config.style == "published":
+        image, target, valid = _turn(augment_as_published(sample, config, rng), rng)
+        image = image.float()
+    else:
+        image, target, valid = _turn(sample, rng)
+        image = augment_colour(image, config, rng)
+    target = target.float()
+    if config.width_jitter_px > 0:
+        target = jitter_width(target, config.width_jitter_px, rng)
+    return image, target, valid
 
 
 def _to_tensors(chip: Chip) -> Sample:
@@ -116,8 +85,9 @@ def _to_tensors(chip: Chip) -> Sample:
     )
 
 
-def _resize_to(image: Tensor, target: Tensor, valid: Tensor, factor: float, size: int) -> Sample:
+def _resize_to(sample: Sample, factor: float, size: int) -> Sample:
     """Scale by ``factor`` and pad with invalid pixels, or cut, to ``size`` x ``size``."""
+    image, target, valid = sample
     shape = tuple(min(size, max(1, round(n * factor))) for n in image.shape[1:])
     if shape != tuple(image.shape[1:]):
         image = resample(image.float(), shape).round().clamp(0, 255).to(torch.uint8)

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from roadex.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+Loss: TypeAlias = "Callable[[Tensor, Tensor, Tensor], Tensor]"
 
 LOSSES = {
     "bce-dice": "roadex.losses.bce_dice:bce_dice",

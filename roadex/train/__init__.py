@@ -1,0 +1,17 @@
+"""Training: labelled imagery in, trained weights out.
+
+    chips ──► network ──► loss ──► update ──► averaged weights ──► evaluation ──► model file
+
+The loop is plain torch. Chips are a pure function of their number and the seed, the learning rate
+one of the step and the losses so far, so a checkpoint is little: the step, the weights, their
+average, the optimizer's moments, the state of the schedule.
+"""
+
+from roadex.train.group import Group, run_in_group
+from roadex.train.loop import Progress, train
+from roadex.train.schedules import with_steps
+from roadex.train.state import CHECKPOINT_NAME, TrainingState
+
+__all__ = [
+    "CHECKPOINT_NAME", "Group", "Progress", "TrainingState", "run_in_group", "train", "with_steps",
+]  # fmt: skip
