@@ -229,3 +229,22 @@ def test_pixels_too_large_for_roads_are_refused(make_scene):
 def test_pixels_a_little_too_large_are_a_warning(make_scene):
     scene = open_scene([make_scene(transform=Affine(1.8, 0, 500_000, 0, -1.8, 5_400_000))])
     assert "larger than any" in plan_grid(scene, **RANGE).warnings[0]
+
+
+def test_dark_scenes_are_brightened_to_a_usual_median(make_scene):
+    rng = np.random.default_rng(0)
+    dark = np.broadcast_to(rng.integers(5, 60, (64, 64), dtype=np.uint8), (3, 64, 64))
+    scene, _, image, valid = read_whole(make_scene(values=dark))
+    assert valid.all()
+    assert np.median(image.mean(axis=0)) == pytest.approx(75, abs=2)
+    assert image.min() >= 0
+    assert image.max() < 255
+    order = np.argsort(dark.ravel(), kind="stable")
+    assert (np.diff(image.ravel()[order]) >= 0).all()  # the order of brightness stays
+    assert any("dark" in warning for warning in scene.warnings)
+
+
+def test_fill_is_the_mean_of_the_brightened_scene(make_scene):
+    dark = np.full((3, 64, 64), 20, dtype=np.uint8)
+    scene = open_scene([make_scene(values=dark)])
+    np.testing.assert_allclose(scene.radiometry.fill, 75, atol=0.5)

@@ -1,0 +1,133 @@
+"""How the stored values of a scene become the 0-255 that networks take."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+_SAMPLE_GRID, _SAMPLE_SIZE = 8, 256
+_STRETCH_PERCENTILES = (1.0, 99.0)
+_DARK_MEDIAN = 75.0
+"""Scenes with a median brightness below this are brightened to it.
+
+Imagery that models learn from has medians of 80 to 180. Brightening a dark satellite scene (Vegas,
+median 27) to 60, 85, 110 or 135 raised the completeness of its network from 0.36 to 0.61, 0.71,
+0.73 or 0.72, and nothing changes for scenes of usual brightness.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Radiometry:
+    """How stored values become the 0-255 that networks take."""
+
+    low: tuple[float, ...]
+    """Per band: the stored value that becomes 0."""
+
+    high: tuple[float, ...]
+    """Per band: the stored value that becomes 255."""
+
+    fill: tuple[float, ...]
+    """Per band: mean of valid pixels (0-255), put where there is no imagery."""
+
+    gamma: float = 1.0
+    """Exponent on the values from 0 to 1 after that, the same for all bands; below 1 brightens."""
+
+    def apply(self, stored: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Return ``(C, h, w)`` in [0, 255], filled where ``valid`` (``(h, w)``) is False."""
+        low, high, fill = (
+            np.asarray(values, dtype=np.float32)[:, None, None]
+            for values in (self.low, self.high, self.fill)
+        )
+        scaled = np.clip((stored.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
+        if self.gamma != 1:
+            scaled = 255 * (scaled / 255) ** np.float32(self.gamma)
+        return np.where(valid, scaled, fill)
+
+
+def measure_radiometry(
+    source: str, shape: tuple[int, int], n_bands: int, dtype: str
+) -> tuple[Radiometry, tuple[str, ...]]:
+    """Look at up to 64 windows spread over a scene.
+
+    8-bit values stay as they are. All others are stretched linearly between two percentiles per
+    band, and dark scenes are brightened: 11-bit and reflectance imagery then looks to the network
+    like what it was trained on.
+
+    Parameters
+    ----------
+    source
+        Raster with ``n_bands`` bands, then one of validity (0 where there is no imagery).
+    shape
+        Its rows and columns.
+    dtype
+        Data type of the files.
+
+    Returns
+    -------
+    radiometry, notes
+        What to do with the values, and what the user should know about it.
+    """
+    values, n_unreadable = _sample(source, shape, n_bands)
+    notes: tuple[str, ...] = ()
+    if n_unreadable:
+        notes = (f"{n_unreadable} of the windows sampled from the scene could not be read",)
+    low, high = (0.0,) * n_bands, (255.0,) * n_bands
+    if values.shape[1] == 0:
+        return Radiometry(low=low, high=high, fill=(0.0,) * n_bands), (
+            *notes,
+            "no imagery was found in a sample of the scene",
+        )
+    if dtype != "uint8":
+        bounds = np.percentile(values, _STRETCH_PERCENTILES, axis=1)
+        low = tuple(float(v) for v in bounds[0])
+        high = tuple(float(max(b, a + 1e-6 * max(1.0, abs(a)))) for a, b in bounds.T)
+        ranges = ", ".join(f"{a:g}-{b:g}" for a, b in zip(low, high, strict=True))
+        stretched = f"{dtype} values were stretched to 8 bits from {ranges}"
+        notes += (f"{stretched} (1st to 99th percentile)",)
+    linear = Radiometry(low=low, high=high, fill=(0.0,) * n_bands)
+    seen = np.ones((1, values.shape[1]), dtype=bool)
+    gamma = _brightening(linear.apply(values[:, None], seen).mean(axis=0))
+    if gamma != 1:
+        notes += (f"the scene is dark; it was brightened with gamma {gamma:g}",)
+    bright = replace(linear, gamma=gamma)
+    fill = bright.apply(values[:, None], seen).mean(axis=(1, 2), dtype=np.float64)
+    return replace(bright, fill=tuple(float(v) for v in fill)), notes
+
+
+def _brightening(brightness: NDArray[np.float32]) -> float:
+    """Return the exponent that lifts the median of 0-255 values to ``_DARK_MEDIAN``, at most 1."""
+    median = min(max(float(np.median(brightness)), 1.0), 254.0)
+    return round(min(1.0, math.log(_DARK_MEDIAN / 255) / math.log(median / 255)), 3)
+
+
+def _sample(source: str, shape: tuple[int, int], n_bands: int) -> tuple[NDArray[np.float64], int]:
+    """Return valid values ``(C, n)`` of windows on a regular grid, and how many are unreadable."""
+    samples = [np.empty((n_bands, 0))]
+    n_unreadable = 0
+    with rasterio.open(source) as raster:
+        for row in _sample_starts(shape[0]):
+            for col in _sample_starts(shape[1]):
+                window = Window(
+                    col, row, min(_SAMPLE_SIZE, shape[1] - col), min(_SAMPLE_SIZE, shape[0] - row)
+                )
+                try:
+                    stored = raster.read(tuple(range(1, n_bands + 1)), window=window)
+                    seen = raster.read(n_bands + 1, window=window) > 0
+                except RasterioError:  # the tiles that need it will say so, one by one
+                    n_unreadable += 1
+                    continue
+                values = stored.astype(np.float64)
+                valid = seen & np.isfinite(values).all(axis=0)
+                samples.append(values[:, valid][:, ::7])
+    return np.concatenate(samples, axis=1), n_unreadable
+
+
+def _sample_starts(size: int) -> list[int]:
+    last = max(0, size - _SAMPLE_SIZE)
+    return sorted({round(i * last / (_SAMPLE_GRID - 1)) for i in range(_SAMPLE_GRID)})
