@@ -224,6 +224,10 @@ class PredictConfig(_Settings):
         )
 
 
+BATCH_SYSTEMS = ("slurm", "pbs", "lsf")
+"""Batch systems that can run workers as jobs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterConfig(_Settings):
     """Where the work is done."""
@@ -234,8 +238,12 @@ class ClusterConfig(_Settings):
     scheduler_file: str | None = None
     """File in which a running Dask scheduler has written its address; instead of the address."""
 
+    jobqueue: str | None = None
+    """Batch system whose jobs are the workers: ``slurm``, ``pbs`` or ``lsf``."""
+
     workers: int | None = None
-    """Worker processes on this machine; None is one per core, fewer where memory is short."""
+    """Worker processes on this machine; None is one per core, fewer where memory is short. With
+    ``jobqueue``, the jobs to keep going; None is one."""
 
     gpus: str = "auto"
     """GPUs for inference: ``auto`` (those there are), ``all`` (there must be one), ``none``, or
@@ -264,8 +272,12 @@ class ClusterConfig(_Settings):
             f"workers must be positive, got {self.workers}",
         )
         _require(
-            self.scheduler is None or self.scheduler_file is None,
-            "give the scheduler's address or its file, not both",
+            sum(w is not None for w in (self.scheduler, self.scheduler_file, self.jobqueue)) <= 1,
+            "give the scheduler's address or its file or a batch system, not several of them",
+        )
+        _require(
+            self.jobqueue in (None, *BATCH_SYSTEMS),
+            f"jobqueue must be one of {', '.join(BATCH_SYSTEMS)}, got {self.jobqueue!r}",
         )
         _require(
             all(part.strip() for part in self.gpus.split(",")),
@@ -277,8 +289,8 @@ class ClusterConfig(_Settings):
 
     @property
     def is_remote(self) -> bool:
-        """Whether a running scheduler is used."""
-        return self.scheduler is not None or self.scheduler_file is not None
+        """Whether workers may be on other machines."""
+        return any(w is not None for w in (self.scheduler, self.scheduler_file, self.jobqueue))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,112 @@
+"""Workers as jobs of a batch system: SLURM, PBS or LSF, through dask-jobqueue.
+
+What a job asks for (queue, cores, memory, GPUs, time) is said in Dask's own configuration, under
+``jobqueue.slurm`` and so on, as dask-jobqueue documents it; ``workflows/slurm`` has an example.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+import dask
+from distributed import Client, Status
+
+from roadex.errors import ConfigError, RunError
+
+CLUSTERS = MappingProxyType({"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster"})
+"""Batch system to the class of dask-jobqueue that knows it."""
+
+JOB_DEFAULTS = MappingProxyType({"cores": 1, "processes": 1, "memory": "4GB"})
+"""A job where Dask's configuration does not say: one worker without a GPU."""
+
+
+@contextmanager
+def worker_jobs(system: str, n_jobs: int) -> Iterator[Client]:
+    """Start a scheduler here and workers as jobs, and wait until the first worker has come.
+
+    However long the queue is, that is waited for. Jobs that end early (killed, out of time) are
+    submitted anew; all are cancelled at the end.
+
+    Parameters
+    ----------
+    system
+        A key of :data:`CLUSTERS`.
+    n_jobs
+        Jobs to keep going; each has the workers that ``jobqueue.SYSTEM.processes`` says.
+
+    Raises
+    ------
+    ConfigError
+        If dask-jobqueue is not installed, or Dask's configuration of the jobs cannot be.
+    RunError
+        If jobs cannot be submitted from here, or the batch system refuses them.
+    """
+    cluster_class = _cluster_class(system)
+    command: str = cluster_class.job_cls.submit_command
+    if shutil.which(command.split()[0]) is None:
+        msg = f"there is no {command} here: start roadex where jobs can be submitted"
+        raise RunError(msg)
+    with dask.config.set(_missing_settings(system)), _started(cluster_class, system) as cluster:
+        for _ in range(n_jobs):
+            cluster.worker_spec.update(cluster.new_worker_spec())
+        _submit(cluster, command)
+        cluster.adapt(minimum_jobs=n_jobs, maximum_jobs=n_jobs)
+        with Client(cluster) as client:
+            client.wait_for_workers(1)
+            yield client
+
+
+def _cluster_class(system: str) -> Any:
+    try:
+        module = import_module("dask_jobqueue")
+    except ImportError as error:
+        msg = f"jobs of {system} need dask-jobqueue: pip install 'roadex[cluster]'"
+        raise ConfigError(msg) from error
+    return getattr(module, CLUSTERS[system])
+
+
+def _missing_settings(system: str) -> dict[str, object]:
+    import_module("dask_jobqueue.config")  # puts its defaults into Dask's configuration
+    names = {name: f"jobqueue.{system}.{name}" for name in JOB_DEFAULTS}
+    if dask.config.get(names["cores"]) is not None:
+        names = {"memory": names["memory"]}
+    return {
+        place: JOB_DEFAULTS[name] for name, place in names.items() if dask.config.get(place) is None
+    }
+
+
+@contextmanager
+def _started(cluster_class: Any, system: str) -> Iterator[Any]:
+    # Without this, two runs on one login node would fight for port 8787.
+    options = {"dashboard_address": ":0"} | dask.config.get(
+        f"jobqueue.{system}.scheduler-options", {}
+    )
+    try:
+        cluster = cluster_class(scheduler_options=options)
+    except (ValueError, TypeError) as error:
+        msg = f"jobqueue.{system} in Dask's configuration cannot be used: {error}"
+        raise ConfigError(msg) from error
+    with cluster:
+        yield cluster
+
+
+def _submit(cluster: Any, command: str) -> None:
+    """Submit the jobs of the cluster, saying why if that fails; ``scale`` would only log it."""
+
+    async def submitted() -> None:
+        await cluster
+
+    try:
+        cluster.sync(submitted)
+    except (RuntimeError, ValueError, OSError) as error:
+        for job in cluster.workers.values():
+            if job.job_id is None:
+                job.status = Status.failed  # dask-jobqueue 0.9 leaves "created": no closing then
+        reason = str(error).partition("stderr:")[2].strip() or str(error)
+        msg = f"{command} refused the jobs: {' '.join(reason.split())}"
+        raise RunError(msg) from error
