@@ -27,23 +27,29 @@ from roadex.source import RasterSource
 from roadex.vectorize import trace_scene, vectorize
 
 METRICS = {
-    "apls": ("apls", "apls_gt", "apls_prop"),
+    "apls": ("apls",),
     "topo": ("topo_f1", "topo_precision", "topo_recall"),
     "completeness": ("completeness", "correctness", "quality"),
 }
 COLUMNS = [name for names in METRICS.values() for name in names]
 
+TRUTH = VectorConfig(
+    low=0.5, high=0.5, spur_width_ratio=1.0, min_spur_m=15.0, min_loop_m=50.0, max_gap_m=0,
+    junction_width_ratio=1.0, max_junction_m=25.0, min_component_m=0,
+)  # fmt: skip
+"""How a mask becomes lines: nothing bridged or dropped but hairs, whatever the defaults are."""
+
 SWITCHES = {
-    "hysteresis": {"low": 0.5, "high": 0.5},
-    "hairs": {"spur_width_ratio": 0.0},
-    "loops": {"min_loop_m": 0.0},
-    "bridges": {"max_gap_m": 0.0},
-    "spurs": {"min_spur_m": 0.0},
-    "junctions": {"junction_width_ratio": 0.0},
-    "components": {"min_component_m": 0.0},
-    "smoothing": {"smoothing": 0.0},
+    "hysteresis, all from 0.5": {"low": 0.5, "high": 0.5},
+    "easier gaps to dead ends ahead": {"facing_gap_probability": VectorConfig().gap_probability},
+    "short gaps closed whatever is in them": {"snap_gap_m": 0.0},
+    "thin loops": {"thin_loop_width_ratio": 0.0},
+    "width of the road in spurs": {"spur_width_ratio": 0.0},
     "corners": {"corner_deg": 180.0},
+    "smoothing": {"smoothing": 0.0},
+    "simplification": {"simplify_px": 0.0},
 }
+"""What can be switched off besides the steps themselves."""
 
 
 class Bench:
@@ -58,8 +64,8 @@ class Bench:
     def _read_truth(self, path: str) -> LineNetwork:
         if Path(path).suffix.lower() not in (".tif", ".tiff", ".vrt", ".png"):
             return LineNetwork.from_lines(read_lines(path).to(self.source.crs))
-        settings = VectorConfig(max_gap_m=0, min_component_m=0)
-        return LineNetwork.from_frame(vectorize(RasterSource.open(path), config=settings).edges)
+        network = vectorize(RasterSource.open(path), config=TRUTH)
+        return LineNetwork.from_frame(network.edges)
 
     def score(self, graph: RoadGraph, settings: VectorConfig) -> dict[str, float]:
         """Draw a graph and compare it with the truth."""
@@ -67,7 +73,10 @@ class Bench:
             in_fixed_order(graph), self.source.transform, self.source.crs, self.pixel, settings
         )
         predicted = LineNetwork.from_frame(network.edges).merge_degree_2()
-        values: dict[str, float] = {"km": network.summary["length_km"]}
+        values: dict[str, float] = {
+            "km": network.summary["length_km"],
+            "dead ends": int((network.nodes.kind == "end").sum()),
+        }
         for metric in METRICS:
             values |= load_metric(metric).measure(predicted, self.truth, self.config)
         return values
@@ -82,20 +91,31 @@ class Bench:
             rows.append((name, self.score(graph, settings)))
         return rows
 
-    def final(self, settings: VectorConfig) -> dict[str, float]:
-        """Score the finished network."""
+    def final(self, settings: VectorConfig, without: str = "") -> dict[str, float]:
+        """Score the finished network, with one step left out if told so."""
         graph = build_graph(trace_scene(self.source, self.pixel, settings), self.source.shape[0])
-        for _, step in plan_steps(self.pixel, settings, self.source):
-            graph = step(graph)
+        for name, step in plan_steps(self.pixel, settings, self.source):
+            if name != without:
+                graph = step(graph)
         return self.score(graph, settings)
+
+    def leave_one_out(self, settings: VectorConfig) -> list[tuple[str, dict[str, float]]]:
+        """Score the finished network with all steps, and without each."""
+        rows = [("all", self.final(settings))]
+        for name, _ in plan_steps(self.pixel, settings, self.source):
+            rows.append((f"without {name}", self.final(settings, without=name)))
+        for name, change in SWITCHES.items():
+            rows.append((f"without {name}", self.final(dataclasses.replace(settings, **change))))
+        return rows
 
 
 def print_table(title: str, rows: list[tuple[str, dict[str, float]]]) -> None:
     """Print scores as a table in Markdown."""
-    print(f"\n{title}\n\n| | km | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 2)}")
+    heading = ["", "km", "dead ends", *COLUMNS]
+    print(f"\n{title}\n\n| {' | '.join(heading)} |\n|---|{'--:|' * (len(heading) - 1)}")
     for name, values in rows:
         scores = " | ".join(f"{values[column]:.4f}" for column in COLUMNS)
-        print(f"| {name} | {values['km']:.1f} | {scores} |", flush=True)
+        print(f"| {name} | {values['km']:.1f} | {values['dead ends']} | {scores} |", flush=True)
 
 
 def trials(arguments: list[str]) -> list[tuple[str, dict[str, float]]]:
@@ -118,16 +138,13 @@ def main() -> None:
     settings = VectorConfig(
         **{k: v for _, change in trials(options.set) for k, v in change.items()}
     )
-    bench = Bench(options.probability, options.truth, ScoreConfig())
+    everything = ScoreConfig(apls_sources=1_000_000, topo_starts=1_000_000)  # no sampling noise
+    bench = Bench(options.probability, options.truth, everything)
     length_km = np.sum(bench.truth.lengths_m) / 1000
     print(f"truth: {length_km:.1f} km, {len(bench.truth.u)} edges; {settings}")
     if not options.only_trials:
         print_table("After each step", bench.after_each_step(settings))
-        off = [
-            (f"without {name}", bench.final(dataclasses.replace(settings, **change)))
-            for name, change in SWITCHES.items()
-        ]
-        print_table("Without one step", [("all", bench.final(settings)), *off])
+        print_table("Without one step", bench.leave_one_out(settings))
     if options.trials:
         rows = [
             (name, bench.final(dataclasses.replace(settings, **change)))

@@ -122,6 +122,10 @@ class VectorConfig(_Settings):
     min_loop_m: float = 50.0
     """Loops with a shorter perimeter (holes in the probability) are opened."""
 
+    thin_loop_width_ratio: float = 1.3
+    """Loops up to three times as long are opened too where they are narrower, from the middle of
+    one road to that of the other, than this many road widths."""
+
     max_gap_m: float = 100.0
     """Longest gap that is bridged along the probability raster."""
 
@@ -146,7 +150,7 @@ class VectorConfig(_Settings):
     min_component_m: float = 60.0
     """Networks with less road than this in all are dropped."""
 
-    smoothing: float = 4.0
+    smoothing: float = 8.0
     """Smoothing passes per pixel of half-width (at least 8, at most 64); 0 keeps pixel stairs."""
 
     corner_deg: float = 45.0
@@ -343,10 +347,11 @@ class LineLabelConfig(_Settings):
     """How road lines become labels of a scene. Lengths are in metres."""
 
     width_m: float = 7.0
-    """Width at which lines are burnt where no attribute says it."""
+    """Width at which lines are burnt where no attribute says it: that of the labels of
+    Massachusetts Roads."""
 
-    width_attribute: str = ""
-    """Attribute with the width of each line in metres; empty: all have ``width_m``."""
+    width_attribute: str = "width_m"
+    """Attribute with the width of each line in metres, where the file has it."""
 
     ignore_m: float = 2.0
     """Band along both sides of a burnt road that carries no label: its true edge is unknown."""

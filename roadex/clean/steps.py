@@ -73,11 +73,12 @@ def plan_steps(
     def hairs(graph: RoadGraph) -> RoadGraph:
         return _prune(graph, pixel, config, min_length_m=0)
 
-    def loops(graph: RoadGraph) -> RoadGraph:
-        return open_small_loops(graph, pixel, min_length_m=config.min_loop_m)
-
     def bridges(graph: RoadGraph) -> RoadGraph:
         return bridge_gaps(graph, source, bridging, map_tasks)
+
+    def loops(graph: RoadGraph) -> RoadGraph:
+        ratio = config.thin_loop_width_ratio
+        return open_small_loops(graph, pixel, min_length_m=config.min_loop_m, min_width_ratio=ratio)
 
     def spurs(graph: RoadGraph) -> RoadGraph:
         return _prune(graph, pixel, config, min_length_m=config.min_spur_m)
@@ -94,8 +95,8 @@ def plan_steps(
         (borders, True),
         (areas, True),
         (hairs, config.spur_width_ratio > 0),
-        (loops, config.min_loop_m > 0),
         (bridges, config.max_gap_m > 0),
+        (loops, config.min_loop_m > 0),
         (spurs, config.min_spur_m > 0),
         (junctions, config.junction_width_ratio > 0),
         (components, config.min_component_m > 0),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from roadex.clean.loops import find_faces
+from roadex.clean.loops import face_areas, find_faces
 from roadex.config import VectorConfig
 from roadex.graph import build_graph, dissolve, group
 from roadex.ground import PixelSize
@@ -176,6 +176,25 @@ def test_short_components_are_dropped(draw_roads, network_of):
     image = draw_roads([[(10, 50), (190, 50)], [(50, 120), (90, 120)]], (200, 200))
     assert len(network_of(image, min_component_m=60).edges) == 1
     assert len(network_of(image, min_component_m=20).edges) == 2
+
+
+@pytest.mark.parametrize(("hole_px", "n_edges"), [(3, 1), (9, 4)])
+def test_thin_hole_in_a_road_is_no_loop_but_a_median_strip_is(
+    hole_px, n_edges, draw_roads, network_of
+):
+    image = draw_roads([[(-10, 50), (210, 50)]], (100, 200), width=18)
+    image[50 - hole_px // 2 : 51 + hole_px // 2, 80:115] = 0
+    assert len(network_of(image).edges) == n_edges
+
+
+def test_areas_of_faces_add_up(draw_roads, make_source):
+    ring = [(40, 40), (140, 40), (140, 100), (40, 100), (40, 37)]
+    image = draw_roads([ring, [(90, 0), (90, 120)], [(10, 70), (40, 70)]], (150, 200), width=5)
+    lines = trace_scene(make_source(image), METRE, VectorConfig())
+    graph = dissolve(build_graph(lines, 150))
+    areas = face_areas(graph, find_faces(graph))
+    assert sorted(areas)[1:] == pytest.approx([50 * 60, 50 * 60], rel=0.02)
+    assert areas.sum() == pytest.approx(0, abs=1e-6)
 
 
 def test_faces_obey_euler(draw_roads, make_source):

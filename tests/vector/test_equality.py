@@ -18,6 +18,7 @@ from roadex.source import RasterSource
 from roadex.vectorize import vectorize
 
 TILE_SIZES = (100_000, 4096, 2048, 1024, 700, 512)
+WORKER_COUNTS = (1, 2, 4)
 
 
 def fingerprint(network):
@@ -29,16 +30,24 @@ def fingerprint(network):
     return digest.hexdigest()
 
 
-def pool_map(n_workers):
-    """Return a map over processes that gives results as they come."""
-
-    def run(function, items):
+def check_equality(raster, tile_sizes, worker_counts):
+    """Vectorize in one piece, then in tiles on workers, taking results as they come."""
+    whole = vectorize(raster, config=VectorConfig(), tile_size=100_000)
+    assert whole.summary["bridged_km"] > 0
+    expected = fingerprint(whole)
+    for n_workers in worker_counts:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(n_workers, mp_context=context) as pool:
-            for future in as_completed([pool.submit(function, item) for item in items]):
-                yield future.result()
 
-    return run
+            def as_they_come(function, items, pool=pool):
+                for future in as_completed([pool.submit(function, item) for item in items]):
+                    yield future.result()
+
+            for size in tile_sizes:
+                network = vectorize(
+                    raster, config=VectorConfig(), tile_size=size, map_tiles=as_they_come
+                )
+                assert fingerprint(network) == expected, (size, n_workers)
 
 
 def write_probability(path, mask, transform, crs):
@@ -63,51 +72,54 @@ def write_probability(path, mask, transform, crs):
     return path
 
 
+def streets(shape, spacing):
+    """Return bent streets across a scene, rings over the corners of tiles and streets on seams."""
+    rng = np.random.default_rng(3)
+    lines = []
+    for axis in (0, 1):
+        along = np.linspace(-10, shape[1 - axis] + 10, 40)
+        for at in np.arange(spacing / 2, shape[axis], spacing):
+            across = at + np.cumsum(rng.normal(0, spacing / 12, 40))
+            lines.append(np.stack([along, across] if axis == 0 else [across, along], axis=1))
+    turn = np.linspace(0, 2 * np.pi, 60)
+    for corner in (512, 700, 1024, 2048, 4096):
+        ring = np.stack([corner + 60 * np.cos(turn), corner + 50 * np.sin(turn)], axis=1)
+        lines += [ring, [(corner, -10), (corner, shape[0] + 10)]]
+    return lines
+
+
 @pytest.mark.slow
-def test_processes_and_completion_order_change_nothing(draw_roads, make_source, tmp_path):
-    lines = [[(-10, k), (620, k + 40)] for k in range(30, 560, 60)]
-    lines += [[(k, -10), (k + 25, 620)] for k in range(20, 560, 90)]
-    source = make_source(draw_roads(lines, (600, 600), width=7))
+def test_small_scene_is_the_same_for_all_tiles_and_workers(draw_roads, make_source, tmp_path):
+    source = make_source(draw_roads(streets((600, 660), 70), (600, 660), width=7))
     path = write_probability(
         tmp_path / "p.tif", source.probability > 0, source.transform, source.crs
     )
-    raster = RasterSource.open(path)
-    config = VectorConfig()
-    serial = vectorize(raster, config=config)
-    parallel = vectorize(raster, config=config, tile_size=130, map_tiles=pool_map(2))
-    assert serial.summary["bridged_km"] > 0
-    assert fingerprint(parallel) == fingerprint(serial)
+    check_equality(RasterSource.open(path), (97, 130, 512), (2,))
 
 
-@pytest.fixture(scope="module")
-def validation_raster(tmp_path_factory):
-    """Probability of the validation scene: a real one if given, else made from its masks."""
-    if "ROADEX_TEST_DATA" not in os.environ:
-        pytest.skip("ROADEX_TEST_DATA does not say where the real imagery is")
-    folder = Path(os.environ["ROADEX_TEST_DATA"])
-    masks = sorted((folder / "massachusetts" / "val" / "mask").glob("*.tif"))
-    mosaic, transform = rasterio.merge.merge(masks)
-    path = tmp_path_factory.mktemp("validation") / "probability.tif"
-    return write_probability(path, mosaic[0] > 0, transform, "EPSG:26986")
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_large_scene_is_the_same_for_all_tiles_and_workers(draw_roads, make_source, tmp_path):
+    shape = (4301, 4159)
+    source = make_source(draw_roads(streets(shape, 180), shape, width=8))
+    path = write_probability(
+        tmp_path / "p.tif", source.probability > 0, source.transform, source.crs
+    )
+    check_equality(RasterSource.open(path), TILE_SIZES, WORKER_COUNTS)
 
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_validation_scene_is_the_same_for_all_tile_sizes(validation_raster):
-    source = RasterSource.open(validation_raster)
-    prints = {
-        fingerprint(vectorize(source, config=VectorConfig(), tile_size=size)) for size in TILE_SIZES
-    }
-    assert len(prints) == 1
-
-
-@pytest.mark.real
-@pytest.mark.slow
-def test_validation_scene_is_the_same_for_all_worker_counts(validation_raster):
-    source = RasterSource.open(validation_raster)
-    serial = fingerprint(vectorize(source, config=VectorConfig()))
-    for n_workers in (1, 2, 4):
-        network = vectorize(
-            source, config=VectorConfig(), tile_size=1024, map_tiles=pool_map(n_workers)
-        )
-        assert fingerprint(network) == serial
+@pytest.mark.timeout(1800)
+def test_validation_scene_is_the_same_for_all_tiles_and_workers(tmp_path):
+    """Its probability where one is at hand, else one made from the masks of its roads."""
+    if "ROADEX_TEST_PROBABILITY" in os.environ:
+        path = os.environ["ROADEX_TEST_PROBABILITY"]
+    elif "ROADEX_TEST_DATA" in os.environ:
+        folder = Path(os.environ["ROADEX_TEST_DATA"])
+        masks = sorted((folder / "massachusetts" / "val" / "mask").glob("*.tif"))
+        mosaic, transform = rasterio.merge.merge(masks)
+        path = write_probability(tmp_path / "p.tif", mosaic[0] > 0, transform, "EPSG:26986")
+    else:
+        pytest.skip("neither ROADEX_TEST_PROBABILITY nor ROADEX_TEST_DATA is set")
+    check_equality(RasterSource.open(path), TILE_SIZES, WORKER_COUNTS)
