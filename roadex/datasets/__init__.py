@@ -4,7 +4,8 @@ A dataset is given as ``LAYOUT:PATH`` (``massachusetts:~/roads/train``), or as a
 the folder says by itself which layout it has. Each layout module offers
 
 - ``recognises(folder) -> bool``: whether the folder looks like this layout;
-- ``find(folder) -> list[LabelledScene]``: the labelled scenes in it, nothing opened yet.
+- ``find(path) -> list[Labelled]``: the labelled scenes in it;
+- ``leftovers(path) -> list[Path]``: labels without imagery, which ``find`` passes over.
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from roadex.datasets.labelled import LabelledScene
+from roadex.datasets.labelled import Labelled
 from roadex.errors import DatasetError
 
 LAYOUTS = {
     "deepglobe": "roadex.datasets.deepglobe",
     "massachusetts": "roadex.datasets.pairs",
     "pairs": "roadex.datasets.pairs",
+    "lines": "roadex.datasets.lines",
 }
 """Layout name to its module; the order is the order of recognition."""
 
 
-def find_labelled_scenes(specification: str) -> list[LabelledScene]:
+def find_labelled_scenes(specification: str) -> list[Labelled]:
     """Return the labelled scenes of ``LAYOUT:PATH`` or ``PATH``.
 
     Raises
@@ -32,17 +34,30 @@ def find_labelled_scenes(specification: str) -> list[LabelledScene]:
     DatasetError
         If the layout is unknown, the folder is missing, or nothing labelled is in it.
     """
-    name, _, path = specification.rpartition(":")
-    folder = Path(path).expanduser()
-    if not folder.is_dir():
-        msg = f"dataset folder {folder} does not exist"
-        raise DatasetError(msg)
-    layout = _layout(name) if name else _recognise(folder)
-    scenes: list[LabelledScene] = layout.find(folder)
+    layout, path = _locate(specification)
+    scenes: list[Labelled] = layout.find(path)
     if not scenes:
-        msg = f"no labelled imagery in {folder} (layout {layout.__name__.rpartition('.')[2]})"
+        msg = f"no labelled imagery in {path} (layout {layout.__name__.rpartition('.')[2]})"
         raise DatasetError(msg)
     return scenes
+
+
+def find_leftovers(specification: str) -> list[Path]:
+    """Return the label files of a dataset that belong to no imagery."""
+    layout, path = _locate(specification)
+    leftovers: list[Path] = layout.leftovers(path)
+    return leftovers
+
+
+def _locate(specification: str) -> tuple[ModuleType, Path]:
+    name, _, text = specification.rpartition(":")
+    path = Path(text).expanduser()
+    layout = _layout(name) if name else None
+    # Scenes with road lines are also named by their files: IMAGE+ROADS, or a TOML file.
+    if not path.is_dir() and not (name == "lines" and ("+" in text or path.is_file())):
+        msg = f"dataset folder {path} does not exist"
+        raise DatasetError(msg)
+    return layout or _recognise(path), path
 
 
 def _layout(name: str) -> ModuleType:

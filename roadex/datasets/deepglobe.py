@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from roadex.datasets.labelled import MASK_THRESHOLDS, LabelledScene
+from roadex.datasets.labelled import MASK_THRESHOLDS, Labelled, LabelledScene
 from roadex.errors import DatasetError
 
 GSD_M = 0.5
@@ -31,9 +31,16 @@ def image_ids(folder: Path) -> list[str]:
     )
 
 
-def find(folder: Path) -> list[LabelledScene]:
+def leftovers(folder: Path) -> list[Path]:
+    """Return the masks without an image."""
+    known = set(image_ids(folder))
+    masks = sorted(folder.glob("*_mask.png"))
+    return [mask for mask in masks if mask.name.removesuffix("_mask.png") not in known]
+
+
+def find(folder: Path) -> list[Labelled]:
     """Return the labelled scenes of ``folder``, sorted by id."""
-    scenes = []
+    scenes: list[Labelled] = []
     for identifier in image_ids(folder):
         image = folder / f"{identifier}{_IMAGE_SUFFIX}"
         mask = folder / f"{identifier}_mask.png"

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import rasterio
 
-from roadex.datasets.labelled import LabelledScene
+from roadex.datasets.labelled import Labelled, LabelledScene
 from roadex.errors import DatasetError
 from roadex.scene import without_georeference_warning
 
@@ -33,9 +33,19 @@ def recognises(folder: Path) -> bool:
     return bool(_regions(folder))
 
 
-def find(folder: Path) -> list[LabelledScene]:
+def find(folder: Path) -> list[Labelled]:
     """Return the labelled scenes of ``folder`` and its regions, sorted by region and name."""
     return [scene for region in _regions(folder) for scene in _find_region(region, folder)]
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Return the masks without an image."""
+    return [
+        mask
+        for region in _regions(folder)
+        for mask in image_files(region / "mask")
+        if _partner(region / "sat", mask.stem) is None
+    ]
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -56,9 +66,9 @@ def _regions(folder: Path) -> list[Path]:
     return [path for path in candidates if (path / "sat").is_dir() and (path / "mask").is_dir()]
 
 
-def _find_region(region: Path, root: Path) -> list[LabelledScene]:
+def _find_region(region: Path, root: Path) -> list[Labelled]:
     prefix = "" if region == root else f"{region.name}/"
-    scenes = []
+    scenes: list[Labelled] = []
     for image in image_files(region / "sat"):
         mask = _partner(region / "mask", image.stem)
         if mask is None:

@@ -87,8 +87,9 @@ def make_windows(
     sources: Sequence[WeightedScenes], config: TrainConfig
 ) -> RandomWindows | EveryWindow:
     """Return what ``config.sampling`` names."""
-    kinds = {"random": RandomWindows, "epochs": EveryWindow}
-    return kinds[config.sampling](sources, config)
+    if config.sampling == "epochs":
+        return EveryWindow(sources, config)
+    return RandomWindows(sources, config)
 
 
 def count_windows(sources: Sequence[WeightedScenes], config: TrainConfig) -> int:

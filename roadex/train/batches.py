@@ -52,7 +52,7 @@ def load_batches(
     """Yield the parts of the batches of steps ``first`` to the end."""
     loader = DataLoader(
         ChipDataset(sources, config),
-        batch_sampler=PartIndices(config, group, first=first),  # type: ignore[arg-type]
+        batch_sampler=PartIndices(config, group, first=first),
         num_workers=config.loader_processes,
         pin_memory=group.device.type == "cuda",
         generator=torch.Generator(),  # the loader's own numbers must not shift those of training

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.multiprocessing.spawn import ProcessRaisedException, spawn
 from torch.nn.parallel import DistributedDataParallel
 
 from roadex.errors import TrainingError
@@ -102,8 +103,8 @@ def run_in_group(task: Callable[[Group], None], processes: int) -> None:
         return
     address = f"tcp://127.0.0.1:{_free_port()}"
     try:
-        torch.multiprocessing.spawn(_enter, args=(task, size, address), nprocs=size)
-    except torch.multiprocessing.ProcessRaisedException as error:
+        spawn(_enter, args=(task, size, address), nprocs=size)
+    except ProcessRaisedException as error:
         lines = [line for line in str(error).strip().splitlines() if line]
         msg = lines[-1].removeprefix("roadex.errors.")
         raise TrainingError(msg) from error

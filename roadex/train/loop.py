@@ -134,7 +134,7 @@ def _start(
     network: nn.Module = create_network(config.network, **arguments)
     if initial is not None:
         network.load_state_dict(initial)
-    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(device).to(memory_format=torch.channels_last)
     averaged = AveragedModel(
         network, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True
     )

@@ -12,8 +12,10 @@ from roadex.config import TrainConfig
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """Return the optimizer that ``config.optimizer`` names, at learning rate 0."""
-    kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
-    return kinds[config.optimizer](_parameter_groups(network, config), lr=0.0)
+    groups = _parameter_groups(network, config)
+    if config.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=0.0)
+    return torch.optim.AdamW(groups, lr=0.0)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
