@@ -6,14 +6,12 @@ of 16-bit arithmetic, and the raster is a quarter of float32.
 
 from __future__ import annotations
 
-import uuid
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import rasterio
 from affine import Affine
@@ -23,14 +21,14 @@ from rasterio.shutil import copy as gdal_copy
 
 from roadex.config import NODATA, PROBABILITY_MAX
 from roadex.errors import OutputError
+from roadex.locations import GDAL_CACHE_BYTES
+from roadex.objects import ObjectStore
 from roadex.tiles import Tile
-
-GDAL_CACHE_BYTES = 128 * 2**20
-"""Block cache of GDAL; rasterio takes bytes (GDAL's own variable takes megabytes)."""
 
 _BLOCK_SIZE = 512
 _ZSTD_LEVEL = 3  # three times as fast as DEFLATE 6 at the same size
 _HEADER = b"roadex1\n"
+_CHECKSUM_BYTES = 4
 
 
 def encode(
@@ -52,9 +50,8 @@ def decode(stored: NDArray[np.uint8]) -> NDArray[np.float32]:
 class TileStore:
     """Finished tiles of one run, one object each: what a resumed run does not do again.
 
-    An object holds the stored values of a tile's core, compressed, with a checksum. It is written
-    under another name and renamed, so it is there whole or not at all; one that does not check
-    counts as missing. Any folder or fsspec URL will do.
+    An object holds the stored values of a tile's core, compressed, with a checksum; one that does
+    not check counts as missing. Any folder or fsspec URL will do, see :mod:`roadex.objects`.
     """
 
     url: str
@@ -68,50 +65,50 @@ class TileStore:
             If the store cannot be written to.
         """
         packed = zlib.compress(np.ascontiguousarray(stored).tobytes(), 1)
-        checksum = zlib.crc32(packed).to_bytes(4, "big")
-        system, root = fsspec.core.url_to_fs(self.url)
-        path = f"{root}/{tile.key}"
-        try:
-            if "file" not in system.protocol:
-                system.pipe_file(path, _HEADER + checksum + packed)
-                return
-            partial = Path(f"{path}.{uuid.uuid4().hex}.partial")
-            partial.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(_HEADER + checksum + packed)
-            partial.replace(path)
-        except OSError as error:
-            msg = f"cannot write tile {tile.key} to {self.url}: {error}"
-            raise OutputError(msg) from error
+        self._objects.put(tile.key, _HEADER + _checksum(packed) + packed)
 
     def read(self, tile: Tile) -> NDArray[np.uint8] | None:
-        """Return a tile's stored values, or None if it is missing or damaged."""
-        system, root = fsspec.core.url_to_fs(self.url)
-        try:
-            content = system.cat_file(f"{root}/{tile.key}")
-        except FileNotFoundError:
-            return None
-        start = len(_HEADER) + 4
-        packed = content[start:]
-        checksum = content[len(_HEADER) : start]
-        if content[: len(_HEADER)] != _HEADER or zlib.crc32(packed).to_bytes(4, "big") != checksum:
+        """Return a tile's stored values, or None if it is missing or damaged.
+
+        Raises
+        ------
+        OutputError
+            If the store does not answer.
+        """
+        packed = self._packed(tile)
+        if packed is None:
             return None
         stored = np.frombuffer(zlib.decompress(packed), dtype=np.uint8)
         shape = (int(tile.core.height), int(tile.core.width))
         return stored.reshape(shape) if stored.size == shape[0] * shape[1] else None
 
+    def has(self, tile: Tile) -> bool:
+        """Return whether a tile is there and undamaged."""
+        return self._packed(tile) is not None
+
     def keys(self) -> set[str]:
         """Return the keys of all tiles that are there, unchecked."""
-        system, root = fsspec.core.url_to_fs(self.url)
-        if not system.exists(root):
-            return set()
-        names = (str(path).rpartition("/")[2] for path in system.ls(root, detail=False))
-        return {name for name in names if "." not in name}
+        return {name for name in self._objects.names() if "." not in name}
 
     def remove(self) -> None:
         """Delete the store with all its tiles."""
-        system, root = fsspec.core.url_to_fs(self.url)
-        if system.exists(root):
-            system.rm(root, recursive=True)
+        self._objects.remove()
+
+    @property
+    def _objects(self) -> ObjectStore:
+        return ObjectStore(self.url)
+
+    def _packed(self, tile: Tile) -> bytes | None:
+        content = self._objects.get(tile.key)
+        if content is None:
+            return None
+        start = len(_HEADER) + _CHECKSUM_BYTES
+        head, packed = content[:start], content[start:]
+        return packed if head == _HEADER + _checksum(packed) else None
+
+
+def _checksum(packed: bytes) -> bytes:
+    return zlib.crc32(packed).to_bytes(_CHECKSUM_BYTES, "big")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,54 +16,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import rasterio
 from affine import Affine
-from numpy.typing import NDArray
 from pyproj import Geod, Transformer
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.windows import Window
 
 from roadex.errors import SceneError
+from roadex.locations import READING, gdal_location, is_virtual, means_absent, public_name
 from roadex.mosaic import Member, virtual_raster
+from roadex.radiometry import Radiometry, measure_radiometry
 
-URL_PREFIXES = {
-    "s3://": "/vsis3/",
-    "gs://": "/vsigs/",
-    "az://": "/vsiaz/",
-    "http://": "/vsicurl/http://",
-    "https://": "/vsicurl/https://",
-}
-"""URL scheme to the GDAL file system that reads it."""
-
-_SAMPLE_GRID, _SAMPLE_SIZE = 8, 256
-_STRETCH_PERCENTILES = (1.0, 99.0)
 _COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Radiometry:
-    """How stored values become the 0-255 that networks take."""
-
-    low: tuple[float, ...]
-    """Per band: the stored value that becomes 0."""
-
-    high: tuple[float, ...]
-    """Per band: the stored value that becomes 255."""
-
-    fill: tuple[float, ...]
-    """Per band: mean of valid pixels (0-255), put where there is no imagery."""
-
-    def apply(self, stored: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Return ``(C, h, w)`` in [0, 255], filled where ``valid`` (``(h, w)``) is False."""
-        low, high, fill = (
-            np.asarray(values, dtype=np.float32)[:, None, None]
-            for values in (self.low, self.high, self.fill)
-        )
-        scaled = (stored.astype(np.float32) - low) * (255 / (high - low))
-        return np.where(valid, np.clip(scaled, 0, 255), fill)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +90,12 @@ def open_scene(
     if not paths:
         msg = "no scene given"
         raise SceneError(msg)
-    members = [_open_member(str(path)) for path in paths]
-    first = members[0]
-    chosen, notes = _choose_bands(first, n_bands, bands)
-    source, shape, transform = virtual_raster(members, chosen)
-    radiometry, seen = _measure(source, shape, len(chosen), first.dtype)
+    with rasterio.Env(**READING):
+        members = [_open_member(str(path)) for path in paths]
+        first = members[0]
+        chosen, notes = _choose_bands(first, n_bands, bands)
+        source, shape, transform = virtual_raster(members, chosen)
+        radiometry, seen = measure_radiometry(source, shape, len(chosen), first.dtype)
     return Scene(
         paths=tuple(member.path for member in members),
         source=source,
@@ -170,34 +136,26 @@ def gsd_of(crs: CRS, transform: Affine, shape: tuple[int, int]) -> float:
 
 
 def _open_member(path: str) -> Member:
-    location = _gdal_path(path)
-    if location == path and not os.path.exists(path) and not path.startswith("/vsi"):  # noqa: PTH110
-        msg = f"scene {path} does not exist"
+    location, name = gdal_location(path), public_name(path)
+    if not is_virtual(location) and not os.path.exists(location):  # noqa: PTH110
+        msg = f"scene {name} does not exist"
         raise SceneError(msg)
     try:
         with without_georeference_warning(), rasterio.open(location) as raster:
-            member = Member.of(raster, path=path, location=_absolute(location))
+            member = Member.of(raster, path=name, location=location)
     except RasterioError as error:
-        msg = f"{path} is not a raster that GDAL can read ({error})"
+        if is_virtual(location) and means_absent(error):
+            msg = f"scene {name} does not exist, or may not be read without signing in ({error})"
+        else:
+            msg = f"{name} is not a raster that GDAL can read ({error})"
         raise SceneError(msg) from error
     if member.crs is None:
-        msg = f"{path} has no CRS. Write one with `rio edit-info --crs EPSG:CODE {path}`"
+        msg = f"{name} has no CRS. Write one with `rio edit-info --crs EPSG:CODE {name}`"
         raise SceneError(msg)
     if member.transform.is_identity:
-        msg = f"{path} has no georeference. Write one with `rio edit-info --transform ... {path}`"
+        msg = f"{name} has no georeference. Write one with `rio edit-info --transform ... {name}`"
         raise SceneError(msg)
     return member
-
-
-def _gdal_path(path: str) -> str:
-    for scheme, prefix in URL_PREFIXES.items():
-        if path.startswith(scheme):
-            return prefix + path.removeprefix(scheme)
-    return path
-
-
-def _absolute(location: str) -> str:
-    return location if location.startswith("/vsi") else os.path.abspath(location)  # noqa: PTH100
 
 
 def _choose_bands(
@@ -227,63 +185,6 @@ def _choose_bands(
         f"is which. Choose them with --bands {example}"
     )
     raise SceneError(msg)
-
-
-def _measure(
-    source: str, shape: tuple[int, int], n_bands: int, dtype: str
-) -> tuple[Radiometry, tuple[str, ...]]:
-    """Look at up to 64 windows spread over the scene.
-
-    8-bit values stay as they are. All others are stretched linearly between two percentiles per
-    band: 11-bit and reflectance imagery then looks to the network like what it was trained on.
-    """
-    values, n_unreadable = _sample(source, shape, n_bands)
-    notes: tuple[str, ...] = ()
-    if n_unreadable:
-        notes = (f"{n_unreadable} of the windows sampled from the scene could not be read",)
-    low, high = (0.0,) * n_bands, (255.0,) * n_bands
-    if values.shape[1] == 0:
-        return Radiometry(low=low, high=high, fill=(0.0,) * n_bands), (
-            *notes,
-            "no imagery was found in a sample of the scene",
-        )
-    if dtype != "uint8":
-        bounds = np.percentile(values, _STRETCH_PERCENTILES, axis=1)
-        low = tuple(float(v) for v in bounds[0])
-        high = tuple(float(max(b, a + 1e-6 * max(1.0, abs(a)))) for a, b in bounds.T)
-        ranges = ", ".join(f"{a:g}-{b:g}" for a, b in zip(low, high, strict=True))
-        stretched = f"{dtype} values were stretched to 8 bits from {ranges}"
-        notes += (f"{stretched} (1st to 99th percentile)",)
-    scale = 255 / (np.asarray(high) - np.asarray(low))
-    fill = np.clip((values.mean(axis=1) - np.asarray(low)) * scale, 0, 255)
-    return Radiometry(low=low, high=high, fill=tuple(float(v) for v in fill)), notes
-
-
-def _sample(source: str, shape: tuple[int, int], n_bands: int) -> tuple[NDArray[np.float64], int]:
-    """Return valid values ``(C, n)`` of windows on a regular grid, and how many are unreadable."""
-    samples = [np.empty((n_bands, 0))]
-    n_unreadable = 0
-    with rasterio.open(source) as raster:
-        for row in _sample_starts(shape[0]):
-            for col in _sample_starts(shape[1]):
-                window = Window(
-                    col, row, min(_SAMPLE_SIZE, shape[1] - col), min(_SAMPLE_SIZE, shape[0] - row)
-                )
-                try:
-                    stored = raster.read(tuple(range(1, n_bands + 1)), window=window)
-                    seen = raster.read(n_bands + 1, window=window) > 0
-                except RasterioError:  # the tiles that need it will say so, one by one
-                    n_unreadable += 1
-                    continue
-                values = stored.astype(np.float64)
-                valid = seen & np.isfinite(values).all(axis=0)
-                samples.append(values[:, valid][:, ::7])
-    return np.concatenate(samples, axis=1), n_unreadable
-
-
-def _sample_starts(size: int) -> list[int]:
-    last = max(0, size - _SAMPLE_SIZE)
-    return sorted({round(i * last / (_SAMPLE_GRID - 1)) for i in range(_SAMPLE_GRID)})
 
 
 def _identity(members: Sequence[Member], bands: Sequence[int]) -> str:

@@ -145,10 +145,10 @@ def test_interrupted_run_goes_on_and_ends_with_the_same_bytes(
 
 
 def _counting(run_tasks, done):
-    def counted(client, function, items, *, config):
+    def counted(client, function, items, **options):
         items = list(items)
         done.extend(items)
-        return run_tasks(client, function, items, config=config)
+        return run_tasks(client, function, items, **options)
 
     return counted
 

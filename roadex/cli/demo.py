@@ -42,7 +42,9 @@ _DEFAULTS = DemoConfig()
     metavar="PIXELS",
     help="Rows and columns of the scene, 1 m each.",
 )
-@opt.with_options(opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.CONFIG, opt.SET, opt.OVERWRITE)
+@opt.with_options(
+    opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.STORE, opt.CONFIG, opt.SET, opt.OVERWRITE
+)
 def demo(output: Path, seed: int, size: int, overwrite: bool, **options: Any) -> None:
     """Run everything on a generated scene with known roads.
 

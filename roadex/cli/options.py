@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from roadex.config import PredictConfig, RunConfig, TilingConfig, read_toml, settings_from_text
+from roadex.config import (
+    BATCH_SYSTEMS,
+    PredictConfig,
+    RunConfig,
+    TilingConfig,
+    read_toml,
+    settings_from_text,
+)
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -55,11 +62,34 @@ PREDICT: tuple[Decorator, ...] = (
 )
 CLUSTER: tuple[Decorator, ...] = (
     click.option(
-        "--workers", type=int, help="Worker processes on this machine.  [default: one per core]"
+        "--workers",
+        type=int,
+        help="Worker processes on this machine, or jobs.  [default: one per core, or one job]",
+    ),
+    click.option(
+        "--gpus",
+        metavar="all|none|0,1",
+        help="GPUs for inference, one worker each.  [default: those there are]",
     ),
     click.option(
         "--scheduler", metavar="ADDRESS", help="Running Dask scheduler, such as tcp://host:8786."
     ),
+    click.option(
+        "--scheduler-file",
+        metavar="JSON",
+        help="File of a running Dask scheduler (dask scheduler --scheduler-file).",
+    ),
+    click.option(
+        "--jobqueue",
+        type=click.Choice(BATCH_SYSTEMS),
+        help="Workers are jobs of this batch system; see workflows/slurm.",
+    ),
+)
+STORE = click.option(
+    "--store",
+    metavar="FOLDER|URL",
+    help="Where finished tiles are kept until the run is complete, such as s3://bucket/tiles; with "
+    "a URL, workers need no disk in common.  [default: beside the results]",
 )
 
 _PLACES = {
@@ -69,7 +99,11 @@ _PLACES = {
     "bands": "predict.bands",
     "native_gsd": "predict.native_gsd",
     "workers": "cluster.workers",
+    "gpus": "cluster.gpus",
     "scheduler": "cluster.scheduler",
+    "scheduler_file": "cluster.scheduler_file",
+    "jobqueue": "cluster.jobqueue",
+    "store": "cluster.store",
 }
 """Option to the setting it stands for."""
 

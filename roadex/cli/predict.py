@@ -34,7 +34,9 @@ from roadex.cli import options as opt
     type=click.Path(path_type=Path),
     help="Also pack the masks of a dataset into this file, as challenges take them.",
 )
-@opt.with_options(opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.CONFIG, opt.SET, opt.OVERWRITE)
+@opt.with_options(
+    opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.STORE, opt.CONFIG, opt.SET, opt.OVERWRITE
+)
 def predict(
     scenes: tuple[str, ...],
     output: Path,

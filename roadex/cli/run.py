@@ -20,7 +20,9 @@ from roadex.cli import options as opt
     show_default=True,
     help="Folder for the results.",
 )
-@opt.with_options(opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.CONFIG, opt.SET, opt.OVERWRITE)
+@opt.with_options(
+    opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.STORE, opt.CONFIG, opt.SET, opt.OVERWRITE
+)
 def run(scenes: tuple[str, ...], output: Path, overwrite: bool, **options: Any) -> None:
     """Extract the road network of a scene.
 

@@ -1,37 +1,37 @@
-"""Workers: on this machine or on a running Dask cluster, and a lean way to keep them busy."""
+"""Workers: on this machine, one per core or GPU, or those of a running Dask cluster."""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, NamedTuple, TypeVar
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import dask
 import psutil
-from distributed import Client, Future, LocalCluster, as_completed
+from distributed import Client, Nanny, Scheduler, SpecCluster
 
 from roadex.config import ClusterConfig
 from roadex.errors import RunError
-from roadex.probability import GDAL_CACHE_BYTES
+from roadex.locations import GDAL_CACHE_BYTES
+from roadex.pipeline.gpus import choose_gpus
+from roadex.pipeline.jobqueue import worker_jobs
 from roadex.runtime import ALLOCATOR_ENVIRONMENT
 
 WORKER_BYTES = 1_500_000_000
 """Memory a local worker may need: libraries, model and the activations of one tile."""
 
+GPU_THREADS = 4
+"""Threads of a worker with a GPU: one computes while the others read and write."""
+
 _CONNECT_TIMEOUT_S = 20
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-class Outcome(NamedTuple, Generic[Item, Result]):
-    """What became of one task: a result, or the error of its last try."""
-
-    item: Item
-    result: Result | None
-    error: BaseException | None
+_LOCALHOST = "127.0.0.1"
+_NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 
 
 @contextmanager
@@ -41,28 +41,27 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
     Raises
     ------
     RunError
-        If the scheduler does not answer.
+        If the scheduler does not answer, or a batch system refuses the jobs.
+    ConfigError
+        If GPUs are asked for that are not there, or jobs that cannot be.
     """
     with dask.config.set(_dask_settings()):
-        if config.scheduler is not None:
-            try:
-                client = Client(config.scheduler, timeout=_CONNECT_TIMEOUT_S)
-            except (OSError, TimeoutError) as error:
-                msg = f"no Dask scheduler answers at {config.scheduler}: {error}"
-                raise RunError(msg) from error
-            with client:
+        if config.jobqueue is not None:
+            with worker_jobs(config.jobqueue, config.workers or 1) as client:
                 yield client
             return
+        if config.is_remote:
+            with _running_cluster(config) as client:
+                yield client
+            return
+        workers = local_workers(config)
+        scheduler = {
+            "cls": Scheduler,
+            "options": {"host": _LOCALHOST, "dashboard_address": f"{_LOCALHOST}:0"},
+        }
         with (
-            LocalCluster(
-                n_workers=config.workers or default_workers(),
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address="127.0.0.1:0",
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-            ) as cluster,
-            Client(cluster) as client,
+            SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL) as own,
+            Client(own) as client,
         ):
             yield client
 
@@ -76,53 +75,66 @@ def default_workers() -> int:
     return max(1, min(cores, by_memory))
 
 
-def run_tasks(
-    client: Client,
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    *,
-    config: ClusterConfig,
-) -> Iterator[Outcome[Item, Result]]:
-    """Run a function on every item, yielding outcomes as they come, few items at a time.
+def local_workers(config: ClusterConfig) -> dict[str, dict[str, Any]]:
+    """Return what workers to start on this machine: one per GPU, and CPU workers.
 
-    Never more than ``config.tiles_in_flight`` items per worker thread are with the scheduler, so
-    neither its memory nor its work grows with the number of items.
+    Where there are GPUs the CPU workers vectorize and cannot see the GPUs; there is at least one.
     """
-    waiting = iter(items)
-    n_threads = max(1, sum(client.nthreads().values()))
-    running: dict[Future[Result], Item] = {}
-    queue = as_completed()
-
-    def submit_next() -> None:
-        item = next(waiting, None)
-        if item is None:
-            return
-        future = client.submit(function, item, pure=False, retries=config.retries)
-        running[future] = item
-        queue.add(future)
-
-    for _ in range(n_threads * config.tiles_in_flight):
-        submit_next()
-    for future in queue:
-        item = running.pop(future)
-        error = future.exception()
-        yield Outcome(item, None if error is not None else future.result(), error)
-        future.release()
-        submit_next()
+    gpus = choose_gpus(config.gpus)
+    n_cpu = config.workers or max(1, default_workers() - len(gpus))
+    workers = {f"gpu-{gpu}": _gpu_worker(gpu) for gpu in gpus}
+    environment = _NO_GPU if gpus or config.gpus == "none" else {}
+    for i in range(n_cpu):
+        workers[f"cpu-{i}"] = _worker(nthreads=1, env=environment)
+    return workers
 
 
-def mapper(
-    client: Client, config: ClusterConfig
-) -> Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]:
-    """Return a ``map`` that runs on the workers, in any order; the first error ends it."""
+def _gpu_worker(gpu: str) -> dict[str, Any]:
+    options = {"nthreads": GPU_THREADS, "resources": {"GPU": 1}}
+    return _worker(**options, env={"CUDA_VISIBLE_DEVICES": gpu}, plugins=_near_gpu(gpu))
 
-    def map_tasks(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        for outcome in run_tasks(client, function, items, config=config):
-            if outcome.error is not None:
-                raise outcome.error
-            yield outcome.result
 
-    return map_tasks
+def _worker(**options: Any) -> dict[str, Any]:
+    common = {"host": _LOCALHOST, "memory_limit": 0, "silence_logs": logging.CRITICAL}
+    return {"cls": Nanny, "options": common | options}
+
+
+def _near_gpu(gpu: str) -> list[Any]:
+    """Return the plugin of dask-cuda, where it is installed, that keeps a worker near its GPU."""
+    if find_spec("dask_cuda") is None:
+        return []
+    from dask_cuda.plugins import CPUAffinity
+    from dask_cuda.utils import get_cpu_affinity
+
+    return [CPUAffinity(get_cpu_affinity(int(gpu) if gpu.isdecimal() else gpu))]
+
+
+@contextmanager
+def _running_cluster(config: ClusterConfig) -> Iterator[Client]:
+    address = config.scheduler or _address_in(Path(config.scheduler_file or ""))
+    try:
+        client = Client(address, timeout=_CONNECT_TIMEOUT_S)
+    except (OSError, TimeoutError, ValueError) as error:
+        msg = f"no Dask scheduler answers at {address}: {error}"
+        raise RunError(msg) from error
+    with client:
+        yield client
+
+
+def _address_in(path: Path) -> str:
+    """Read a scheduler's address from the file it writes, waiting for it for a while."""
+    deadline = time.monotonic() + _CONNECT_TIMEOUT_S
+    while True:
+        try:
+            return str(json.loads(path.read_text(encoding="utf-8"))["address"])
+        except (OSError, ValueError, KeyError) as error:  # not there yet, or half written
+            if time.monotonic() > deadline:
+                msg = (
+                    f"no Dask scheduler has written its address to {path}: {error}. Start one with "
+                    f"`dask scheduler --scheduler-file {path}`"
+                )
+                raise RunError(msg) from error
+        time.sleep(0.2)
 
 
 def _dask_settings() -> dict[str, object]:

@@ -19,15 +19,16 @@ import rasterio
 from pyproj import CRS
 
 from roadex.config import RunConfig
+from roadex.locations import READING
 from roadex.outputs import write_network
-from roadex.pipeline.cluster import connect, mapper
+from roadex.pipeline.cluster import connect
 from roadex.pipeline.plan import plan_run
-from roadex.pipeline.predict_scene import predict_tiles, remove_store, stitch, store_beside
+from roadex.pipeline.predict_scene import predict_tiles, remove_store, stitch, store_for
 from roadex.pipeline.preview import write_preview
 from roadex.pipeline.report import RunResult, provenance, write_report
+from roadex.pipeline.store_source import StoreSource
+from roadex.pipeline.tasks import mapper
 from roadex.pipeline.watch import Display, MemoryMeter, Silent, Stopwatch
-from roadex.probability import GDAL_CACHE_BYTES
-from roadex.source import RasterSource
 from roadex.vectorize import vectorize
 
 
@@ -74,18 +75,18 @@ def extract(
     began = time.time()
     with watch.stage("plan"):
         plan = plan_run(paths, config)
-        store = store_beside(result.probability, plan)
+        store = store_for(result.probability, plan, config.cluster)
         result.claim(overwrite=overwrite or bool(store.keys()))
     with (
         MemoryMeter() as memory,
-        rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES),
+        rasterio.Env(**READING),
         connect(config.cluster) as client,
     ):
         failures = predict_tiles(client, plan, store, config, watch)
-        stitch(plan, store, result.probability, watch)
+        stitch(plan, store, failures, result.probability, watch)
         with watch.stage("vectorize"):
             network = vectorize(
-                RasterSource.open(result.probability),
+                StoreSource.of(plan, store, config.tiling.core_size, failures.reasons),
                 config=config.vector,
                 map_tiles=mapper(client, config.cluster),
                 output_crs=CRS.from_wkt(plan.scene.crs.to_wkt()),
@@ -94,8 +95,8 @@ def extract(
             made_by = provenance(plan, config)
             write_network(network, result.network, provenance=made_by, overwrite=True)
             write_preview(plan, result.probability, network, result.preview)
-    result.complete(network, plan, watch.seconds, memory.peak_bytes, failures.reasons)
+    result.complete(network, plan, watch.seconds, memory.peak_bytes, failures)
     write_report(result, plan, config, began=began)
     failures.raise_if_any(len(plan.tiles))
-    remove_store(result.probability)
+    remove_store(result.probability, store, config.cluster)
     return result

@@ -15,8 +15,9 @@ from roadex.config import PROBABILITY_MAX, RunConfig
 from roadex.datasets.deepglobe import GSD_M, image_ids
 from roadex.errors import DatasetError, RunError
 from roadex.models.modelfile import model_path, read_metadata
-from roadex.pipeline.cluster import connect, run_tasks
+from roadex.pipeline.cluster import connect
 from roadex.pipeline.predict_scene import make_folder
+from roadex.pipeline.tasks import run_tasks
 from roadex.pipeline.watch import Display, Silent, Stopwatch
 
 if TYPE_CHECKING:

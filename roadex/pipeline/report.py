@@ -17,7 +17,7 @@ from roadex.config import RunConfig
 from roadex.errors import OutputError
 from roadex.network import RoadNetwork
 from roadex.pipeline.plan import RunPlan
-from roadex.pipeline.predict_scene import make_folder
+from roadex.pipeline.predict_scene import Failures, make_folder
 
 _REPORTED_PACKAGES = ("roadex", "torch", "rasterio", "shapely", "geopandas", "numpy", "distributed")
 
@@ -71,7 +71,7 @@ class RunResult:
         plan: RunPlan,
         seconds: dict[str, float],
         peak_memory_bytes: int,
-        failed_tiles: dict[str, str],
+        failures: Failures,
     ) -> None:
         """Fill in the figures."""
         megapixels = float(np.prod(plan.grid.shape)) / 1e6
@@ -85,8 +85,8 @@ class RunResult:
             "megapixels_per_second": round(megapixels / max(1e-9, sum(seconds.values())), 3),
             "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
             "peak_memory_bytes": peak_memory_bytes,
-            "failed_tiles": failed_tiles,
-            "warnings": list(plan.warnings),
+            "failed_tiles": failures.reasons,
+            "warnings": [*plan.warnings, *failures.warnings],
         }
 
 

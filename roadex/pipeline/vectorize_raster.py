@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import rasterio
+
 from roadex.config import RunConfig
 from roadex.errors import OutputError
+from roadex.locations import READING, gdal_location, public_name
 from roadex.network import RoadNetwork
 from roadex.outputs import write_network, writer_for
-from roadex.pipeline.cluster import connect, mapper
+from roadex.pipeline.cluster import connect
+from roadex.pipeline.tasks import mapper
 from roadex.pipeline.watch import Display, Silent, Stopwatch
 from roadex.source import RasterSource
 from roadex.vectorize import vectorize
@@ -59,7 +63,10 @@ def vectorize_raster(
     if path.exists() and not overwrite:
         msg = f"{path} exists; choose another -o or add --overwrite"
         raise OutputError(msg)
-    source = RasterSource.open(raster, reading=reading, class_value=class_value, band=band)
+    with rasterio.Env(**READING):
+        source = RasterSource.open(
+            gdal_location(str(raster)), reading=reading, class_value=class_value, band=band
+        )
     with watch.stage("vectorize"), connect(config.cluster) as client:
         network = vectorize(
             source,
@@ -68,7 +75,7 @@ def vectorize_raster(
             map_tiles=mapper(client, config.cluster),
         )
     made_by = {
-        "raster": Path(raster).name,
+        "raster": Path(public_name(str(raster))).name,
         "reading": source.explanation,
         "config": {"vector": config.vector.to_dict()},
     }

@@ -57,9 +57,10 @@ class Stopwatch:
             self._display.finish(name)
             self.seconds[name] = time.perf_counter() - began
 
-    def advance(self, name: str) -> None:
-        """One more step of a stage is done."""
-        self._display.advance(name)
+    def advance(self, name: str, steps: int = 1) -> None:
+        """Say that more steps of a stage are done."""
+        for _ in range(steps):
+            self._display.advance(name)
 
 
 class MemoryMeter:

@@ -1,11 +1,12 @@
-"""What runs on a worker: prediction of one tile, with model and scene opened once per thread."""
+"""What runs on a worker: prediction of one tile, with the model loaded once per process."""
 
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rasterio
 from distributed import Worker, WorkerPlugin
@@ -13,13 +14,18 @@ from distributed import Worker, WorkerPlugin
 from roadex.config import NODATA
 from roadex.errors import RoadexError
 from roadex.grid import GridReader, WorkGrid, open_grid
-from roadex.probability import GDAL_CACHE_BYTES, TileStore
+from roadex.locations import READING
+from roadex.pipeline.model_sharing import SharedModel
+from roadex.probability import TileStore
 from roadex.runtime import tune_allocator
 from roadex.scene import Scene
 from roadex.tiles import Tile
 
 if TYPE_CHECKING:
     from roadex.predict import Predictor
+
+_OPEN_SCENES = 2
+"""Scenes a thread keeps open: those of a batch that are worked on at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +35,7 @@ class PredictJob:
     key: str
     scene: Scene
     grid: WorkGrid
-    model: str
+    model: SharedModel
     tta: str
     store: TileStore
 
@@ -40,6 +46,9 @@ class TileResult:
 
     n_valid: int
     """Pixels with imagery in the core."""
+
+    n_parts: int = 1
+    """Into how many parts the model's input was cut because memory was short."""
 
 
 class JobPlugin(WorkerPlugin):
@@ -76,27 +85,44 @@ def predict_tile(tile: Tile, *, key: str) -> TileResult:
 
 
 def _predict_tile(tile: Tile, job: PredictJob) -> TileResult:
-    predictor, reader = _open(job)
-    stored = predictor.predict_tile(reader, tile)
-    job.store.write(tile, stored)
-    return TileResult(int((stored != NODATA).sum()))
+    predictor = _predictor(job)
+    with rasterio.Env(**READING):
+        image, valid = _reader(job).read(tile.read)
+    prediction = predictor.predict_tile(tile, image, valid)
+    job.store.write(tile, prediction.stored)
+    return TileResult(int((prediction.stored != NODATA).sum()), prediction.n_parts)
 
 
 _JOBS: dict[str, PredictJob] = {}
+_LOADED: dict[tuple[str, str], Predictor] = {}
+_LOADING = threading.Lock()
 _LOCAL = threading.local()
 
 
-def _open(job: PredictJob) -> tuple[Predictor, GridReader]:
-    """Return model and reader of a job; those of an earlier job in this thread are closed."""
-    from roadex.predict import Predictor  # torch is for workers: the client does without
+def _predictor(job: PredictJob) -> Predictor:
+    """Return the model of a job, loaded once per process; that of an earlier job is dropped."""
+    from roadex.predict import Predictor, compute_in_one_thread  # torch is for workers
 
-    held: Any = getattr(_LOCAL, "held", None)
-    if held is None or held[0] != job.key:
-        if held is not None:
-            held[1].close()
-        stack = ExitStack()
-        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES))
-        reader = stack.enter_context(open_grid(job.scene, job.grid))
-        held = (job.key, stack, Predictor(job.model, tta=job.tta), reader)
-        _LOCAL.held = held
-    return held[2], held[3]
+    compute_in_one_thread()
+    which = (job.model.sha256, job.tta)
+    with _LOADING:
+        if which not in _LOADED:
+            _LOADED.clear()
+            _LOADED[which] = Predictor(str(job.model.locate()), tta=job.tta)
+        return _LOADED[which]
+
+
+def _reader(job: PredictJob) -> GridReader:
+    """Return the scene of a job, opened once per thread: a GDAL handle belongs to one."""
+    if not hasattr(_LOCAL, "readers"):
+        _LOCAL.readers = OrderedDict()
+    readers: OrderedDict[str, tuple[GridReader, ExitStack]] = _LOCAL.readers
+    if job.key not in readers:
+        if len(readers) == _OPEN_SCENES:
+            _, (_, oldest) = readers.popitem(last=False)
+            oldest.close()
+        with ExitStack() as stack:
+            reader = stack.enter_context(open_grid(job.scene, job.grid))
+            readers[job.key] = (reader, stack.pop_all())
+    readers.move_to_end(job.key)
+    return readers[job.key][0]

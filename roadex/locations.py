@@ -1,0 +1,62 @@
+"""Where rasters are: paths and URLs as users give them, and how GDAL is to read them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+GDAL_CACHE_BYTES = 128 * 2**20
+"""Block cache of GDAL; rasterio takes bytes (GDAL's own variable takes megabytes)."""
+
+READING: Mapping[str, object] = MappingProxyType(
+    {
+        "GDAL_CACHEMAX": GDAL_CACHE_BYTES,
+        # Sidecar files are asked for by name: listing a bucket can take minutes.
+        "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
+        "GDAL_HTTP_MAX_RETRY": "5",
+        "GDAL_HTTP_RETRY_DELAY": "0.5",
+        "GDAL_HTTP_RETRY_CODES": "429,500,502,503,504",
+        "GDAL_HTTP_CONNECTTIMEOUT": "20",
+        "GDAL_HTTP_LOW_SPEED_TIME": "60",
+        "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
+    }
+)
+"""Options of GDAL under which scenes are read: bounded memory, patience with servers."""
+
+URL_PREFIXES = {
+    "s3://": "/vsis3/",
+    "gs://": "/vsigs/",
+    "az://": "/vsiaz/",
+    "http://": "/vsicurl/http://",
+    "https://": "/vsicurl/https://",
+}
+"""URL scheme to the GDAL file system that reads it."""
+
+_ABSENT = re.compile(r"\b404\b|does not exist|No such (file|key|bucket)|NoSuch", re.IGNORECASE)
+
+
+def gdal_location(path: str) -> str:
+    """Return how GDAL opens a path or URL from any working directory."""
+    for scheme, prefix in URL_PREFIXES.items():
+        if path.startswith(scheme):
+            return prefix + path.removeprefix(scheme)
+    return path if is_virtual(path) else os.path.abspath(path)  # noqa: PTH100
+
+
+def is_virtual(location: str) -> bool:
+    """Return whether GDAL reads a location through one of its virtual file systems."""
+    return location.startswith("/vsi")
+
+
+def means_absent(error: BaseException) -> bool:
+    """Return whether an error of GDAL says that there is nothing at a location."""
+    return _ABSENT.search(str(error)) is not None
+
+
+def public_name(path: str) -> str:
+    """Return a path or URL without what may be a secret: the query of a signed URL, a password."""
+    if "://" not in path:
+        return path
+    return re.sub(r"(?<=://)[^/@]*@", "", path.partition("?")[0])

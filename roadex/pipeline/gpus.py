@@ -1,0 +1,66 @@
+"""Which GPUs this machine has, found without loading torch."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+from roadex.errors import ConfigError
+
+_LIST_COMMAND = ("nvidia-smi", "--query-gpu=index", "--format=csv,noheader")
+_LIST_TIMEOUT_S = 30
+
+
+def choose_gpus(wanted: str) -> tuple[str, ...]:
+    """Return the GPUs to use on this machine, as ``CUDA_VISIBLE_DEVICES`` names them.
+
+    Parameters
+    ----------
+    wanted
+        ``auto``: those there are, if torch is a build that can use them. ``all``: the same, but
+        there must be one. ``none``, or names separated by commas.
+
+    Raises
+    ------
+    ConfigError
+        If ``all`` finds none.
+    """
+    if wanted == "none":
+        return ()
+    if wanted not in ("auto", "all"):
+        return tuple(part.strip() for part in wanted.split(","))
+    found = visible_gpus() if torch_has_cuda() else ()
+    if wanted == "all" and not found:
+        reason = "nvidia-smi lists none" if torch_has_cuda() else "torch is a build without CUDA"
+        msg = f"no GPU to use on this machine: {reason}. See `roadex doctor`, or leave out --gpus"
+        raise ConfigError(msg)
+    return found
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """Return the GPUs this process may use, whatever torch can do with them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return tuple(part.strip() for part in visible.split(",") if part.strip())
+    if shutil.which(_LIST_COMMAND[0]) is None:
+        return ()
+    try:
+        listed = subprocess.run(
+            _LIST_COMMAND, capture_output=True, text=True, check=True, timeout=_LIST_TIMEOUT_S
+        )
+    except (OSError, subprocess.SubprocessError):  # a driver that is not loaded is no GPU
+        return ()
+    return tuple(line.strip() for line in listed.stdout.splitlines() if line.strip())
+
+
+def torch_has_cuda() -> bool:
+    """Return whether torch was built with CUDA; it is not imported for that."""
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        return False
+    version_file = Path(spec.origin).with_name("version.py")
+    return runpy.run_path(str(version_file)).get("cuda") is not None

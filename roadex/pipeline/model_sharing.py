@@ -1,0 +1,73 @@
+"""How a model comes to workers that do not share a disk with the client."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from distributed import Client, Worker, WorkerPlugin
+
+from roadex.config import ClusterConfig
+from roadex.errors import ModelError
+from roadex.models.modelfile import model_path, packaged_models, read_sha256
+
+_RECEIVED: dict[str, Path] = {}
+"""Models that were sent to this process, by their sha256."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedModel:
+    """A model as the client knows it."""
+
+    path: str
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path, sha256: str) -> SharedModel:
+        """Describe the model file of a run."""
+        return cls(str(path.absolute()), sha256)
+
+    def locate(self) -> Path:
+        """Return the file of this model on this machine.
+
+        Raises
+        ------
+        ModelError
+            If there is none with the same content.
+        """
+        candidates = [Path(self.path), *(model_path(name) for name in packaged_models())]
+        if self.sha256 in _RECEIVED:
+            candidates.insert(0, _RECEIVED[self.sha256])
+        for candidate in candidates:
+            if candidate.is_file() and read_sha256(candidate) == self.sha256:
+                return candidate
+        msg = (
+            f"this worker ({os.uname().nodename}) has no model with sha256 {self.sha256[:12]}...: "
+            f"{self.path} is not there or differs. Install the same roadex on all workers"
+        )
+        raise ModelError(msg)
+
+
+class ModelPlugin(WorkerPlugin):
+    """Brings a model file to every worker, also to those that join later."""
+
+    def __init__(self, model: SharedModel) -> None:
+        self.name = f"roadex-model-{model.sha256[:16]}"
+        self._sha256 = model.sha256
+        self._content = Path(model.path).read_bytes()
+
+    def setup(self, worker: Worker) -> None:
+        """Write the file into the worker's own folder."""
+        path = Path(worker.local_directory) / f"{self._sha256}.safetensors"
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        partial.write_bytes(self._content)
+        partial.replace(path)
+        _RECEIVED[self._sha256] = path
+
+
+def share_model(client: Client, model: SharedModel, config: ClusterConfig) -> None:
+    """Send a model to the workers of a running cluster, unless it comes with roadex."""
+    packaged = {read_sha256(name) for name in packaged_models()}
+    if config.is_remote and model.sha256 not in packaged:
+        client.register_plugin(ModelPlugin(model))

@@ -1,0 +1,187 @@
+"""A lean way to keep workers busy: few tasks at a time, on the workers that suit them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from distributed import Client, Future
+
+from roadex.config import ClusterConfig
+from roadex.errors import RunError
+
+GPU_SHARE = 0.25
+"""Share of the resource ``GPU`` that a tile takes: a worker whose threads allow it reads and writes
+other tiles while one is computed."""
+
+_LOOK_SECONDS = 1.0
+"""How often to see who is there: workers join and leave while tasks run."""
+
+_GPU = "GPU"
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Outcome(NamedTuple, Generic[Item, Result]):
+    """What became of one task: a result, or the error of its last try."""
+
+    item: Item
+    result: Result | None
+    error: BaseException | None
+
+
+def run_tasks(
+    client: Client,
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    config: ClusterConfig,
+    is_inference: bool = False,
+) -> Iterator[Outcome[Item, Result]]:
+    """Run a function on every item, yielding outcomes as they come, few items at a time.
+
+    Never more than ``config.tiles_in_flight`` items per thread of the suitable workers are with the
+    scheduler, so neither its memory nor its work grows with the number of items.
+
+    Parameters
+    ----------
+    client, function, items
+        The function is called with each item on some worker.
+    config
+        Retries, tiles in flight, use of GPUs.
+    is_inference
+        Inference goes to workers with the resource ``GPU`` where there are any, everything else to
+        those without it as long as there is one.
+
+    Raises
+    ------
+    RunError
+        If the scheduler is lost, or no suitable worker joins it for ``config.worker_timeout_s``.
+    """
+    waiting = iter(items)
+    crew = _Crew(client, config, is_inference=is_inference)
+    running: dict[Future[Result], Item] = {}
+    finished: SimpleQueue[Future[Result]] = SimpleQueue()
+    more = True
+    try:
+        while more or running:
+            while more and len(running) < crew.n_wanted():
+                try:
+                    item = next(waiting)
+                except StopIteration:
+                    more = False
+                    break
+                future = crew.submit(function, item)
+                running[future] = item
+                future.add_done_callback(finished.put)
+            try:
+                future = finished.get(timeout=_LOOK_SECONDS) if running else finished.get_nowait()
+            except Empty:
+                if more and not running:
+                    time.sleep(_LOOK_SECONDS)
+                crew.check()
+                continue
+            yield _outcome(future, running.pop(future))
+    finally:
+        for future in running:
+            future.release()
+
+
+def mapper(
+    client: Client, config: ClusterConfig
+) -> Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]:
+    """Return a ``map`` that runs on the workers, in any order; the first error ends it."""
+
+    def map_tasks(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        for outcome in run_tasks(client, function, items, config=config):
+            if outcome.error is not None:
+                raise outcome.error
+            yield outcome.result
+
+    return map_tasks
+
+
+def _outcome(future: Future[Result], item: Item) -> Outcome[Item, Result]:
+    if future.status not in ("finished", "error"):
+        msg = (
+            "the connection to the Dask scheduler was lost. Finished tiles are kept; the same "
+            "command goes on from there"
+        )
+        raise RunError(msg)
+    error = future.exception()
+    outcome = Outcome(item, None if error is not None else future.result(), error)
+    future.release()
+    return outcome
+
+
+class _Crew:
+    """The workers that suit a kind of task, looked up at most once in :data:`_LOOK_SECONDS`."""
+
+    def __init__(self, client: Client, config: ClusterConfig, *, is_inference: bool) -> None:
+        self._client = client
+        self._config = config
+        self._is_inference = is_inference
+        self._on_gpu: bool | None = None
+        self._threads: dict[str, int] = {}
+        self._preferred: list[str] = []
+        self._looked = -float("inf")
+        self._last_seen = time.monotonic()
+
+    def n_wanted(self) -> int:
+        """Return how many tasks should be with the scheduler."""
+        self._look()
+        return sum(self._threads.values()) * self._config.tiles_in_flight
+
+    def submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
+        """Hand a task to the scheduler."""
+        where: dict[str, Any] = {}
+        if self._on_gpu:
+            where = {"resources": {_GPU: GPU_SHARE}}
+        elif self._preferred:
+            where = {"workers": self._preferred, "allow_other_workers": True}
+        return self._client.submit(
+            function, item, pure=False, retries=self._config.retries, **where
+        )
+
+    def check(self) -> None:
+        """See that somebody is there to work.
+
+        Raises
+        ------
+        RunError
+            If nobody has been for too long, or the scheduler is gone.
+        """
+        self._look()
+        waited = time.monotonic() - self._last_seen
+        if waited > self._config.worker_timeout_s:
+            kind = "worker with the resource GPU" if self._on_gpu else "worker"
+            msg = (
+                f"no {kind} has been at the Dask scheduler for {waited:.0f} s. Start some "
+                "(see docs/cluster.md); the same command goes on from there"
+            )
+            raise RunError(msg)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = now
+        try:
+            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        except (OSError, AttributeError, TimeoutError) as error:  # AttributeError: client closed
+            msg = f"the Dask scheduler does not answer: {error}. The same command goes on"
+            raise RunError(msg) from error
+        with_gpu = {a for a, worker in workers.items() if worker["resources"].get(_GPU, 0) > 0}
+        if self._is_inference and self._on_gpu is None and workers:
+            chosen = {"auto": bool(with_gpu), "none": False}
+            self._on_gpu = chosen.get(self._config.gpus, True)
+        suitable = with_gpu if self._on_gpu else set(workers)
+        without = suitable - with_gpu
+        self._preferred = sorted(without) if with_gpu and without and not self._is_inference else []
+        members = self._preferred or suitable
+        self._threads = {address: workers[address]["nthreads"] for address in members}
+        if self._threads:
+            self._last_seen = now
