@@ -6,6 +6,7 @@ What a job asks for (queue, cores, memory, GPUs, time) is said in Dask's own con
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,17 @@ CLUSTERS = MappingProxyType({"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf"
 
 JOB_DEFAULTS = MappingProxyType({"cores": 1, "processes": 1, "memory": "4GB"})
 """A job where Dask's configuration does not say: one worker without a GPU."""
+
+_WORKER_SETTINGS = (
+    "distributed.nanny.pre-spawn-environ",
+    "distributed.worker.preload",
+    "distributed.worker.memory.target",
+    "distributed.worker.memory.spill",
+    "distributed.worker.memory.pause",
+    "distributed.worker.memory.terminate",
+)
+"""Settings that workers in jobs take over from this process. Left to Dask, a worker would be paused
+for good at 80 % of its memory, most of which is libraries and activations."""
 
 
 @contextmanager
@@ -83,16 +95,24 @@ def _missing_settings(system: str) -> dict[str, object]:
 @contextmanager
 def _started(cluster_class: Any, system: str) -> Iterator[Any]:
     # Without this, two runs on one login node would fight for port 8787.
-    options = {"dashboard_address": ":0"} | dask.config.get(
-        f"jobqueue.{system}.scheduler-options", {}
-    )
+    configured = dask.config.get(f"jobqueue.{system}")
+    options = {"dashboard_address": ":0"} | configured["scheduler-options"]
+    prologue = [*configured["job-script-prologue"], *_exports()]
     try:
-        cluster = cluster_class(scheduler_options=options)
+        cluster = cluster_class(scheduler_options=options, job_script_prologue=prologue)
     except (ValueError, TypeError) as error:
         msg = f"jobqueue.{system} in Dask's configuration cannot be used: {error}"
         raise ConfigError(msg) from error
     with cluster:
         yield cluster
+
+
+def _exports() -> list[str]:
+    values = {name: repr(dask.config.get(name)) for name in _WORKER_SETTINGS}
+    return [
+        f"export DASK_{name.replace('.', '__').replace('-', '_').upper()}={shlex.quote(value)}"
+        for name, value in values.items()
+    ]
 
 
 def _submit(cluster: Any, command: str) -> None:
