@@ -11,6 +11,7 @@ control points.
 
 import argparse
 import dataclasses
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -81,15 +82,14 @@ class Bench:
             values |= load_metric(metric).measure(predicted, self.truth, self.config)
         return values
 
-    def after_each_step(self, settings: VectorConfig) -> list[tuple[str, dict[str, float]]]:
+    def after_each_step(self, settings: VectorConfig) -> Iterator[tuple[str, dict[str, float]]]:
         """Score the graph as traced and after each step."""
         lines = trace_scene(self.source, self.pixel, settings)
         graph = build_graph(lines, self.source.shape[0])
-        rows = [("traced", self.score(graph, settings))]
+        yield "traced", self.score(graph, settings)
         for name, step in plan_steps(self.pixel, settings, self.source):
             graph = step(graph)
-            rows.append((name, self.score(graph, settings)))
-        return rows
+            yield name, self.score(graph, settings)
 
     def final(self, settings: VectorConfig, without: str = "") -> dict[str, float]:
         """Score the finished network, with one step left out if told so."""
@@ -99,17 +99,16 @@ class Bench:
                 graph = step(graph)
         return self.score(graph, settings)
 
-    def leave_one_out(self, settings: VectorConfig) -> list[tuple[str, dict[str, float]]]:
+    def leave_one_out(self, settings: VectorConfig) -> Iterator[tuple[str, dict[str, float]]]:
         """Score the finished network with all steps, and without each."""
-        rows = [("all", self.final(settings))]
+        yield "all", self.final(settings)
         for name, _ in plan_steps(self.pixel, settings, self.source):
-            rows.append((f"without {name}", self.final(settings, without=name)))
+            yield f"without {name}", self.final(settings, without=name)
         for name, change in SWITCHES.items():
-            rows.append((f"without {name}", self.final(dataclasses.replace(settings, **change))))
-        return rows
+            yield f"without {name}", self.final(dataclasses.replace(settings, **change))
 
 
-def print_table(title: str, rows: list[tuple[str, dict[str, float]]]) -> None:
+def print_table(title: str, rows: Iterable[tuple[str, dict[str, float]]]) -> None:
     """Print scores as a table in Markdown."""
     heading = ["", "km", "dead ends", *COLUMNS]
     print(f"\n{title}\n\n| {' | '.join(heading)} |\n|---|{'--:|' * (len(heading) - 1)}")
@@ -141,7 +140,7 @@ def main() -> None:
     everything = ScoreConfig(apls_sources=1_000_000, topo_starts=1_000_000)  # no sampling noise
     bench = Bench(options.probability, options.truth, everything)
     length_km = np.sum(bench.truth.lengths_m) / 1000
-    print(f"truth: {length_km:.1f} km, {len(bench.truth.u)} edges; {settings}")
+    print(f"truth: {length_km:.1f} km, {len(bench.truth.u)} edges; {settings}", flush=True)
     if not options.only_trials:
         print_table("After each step", bench.after_each_step(settings))
         print_table("Without one step", bench.leave_one_out(settings))

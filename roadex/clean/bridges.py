@@ -2,7 +2,7 @@
 
 Each dead end looks ahead for the cheapest way to another line (:mod:`roadex.clean.bridge_search`),
 task by task, anywhere. The proposals of all tasks are then accepted one by one, best first: each
-dead end at most once, and no bridge across another.
+dead end at most once, and no bridge across another one.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _join(parts: list[BridgeProposals]) -> BridgeProposals:
 
 
 def accept(proposals: BridgeProposals, graph: RoadGraph) -> NDArray[np.int64]:
-    """Return the proposals to build, best first."""
+    """Return the proposals to build, best first. Ways may meet where they end, not before."""
     ways = _as_chains(proposals, graph.chains)
     ids, bounds = pixel_ids(ways), ways.value_offsets
     node = np.stack([graph.u, graph.v], axis=1).reshape(-1)
@@ -77,7 +77,7 @@ def accept(proposals: BridgeProposals, graph: RoadGraph) -> NDArray[np.int64]:
         if target[k] >= 0 and is_end[target[k]]:
             goals.add(int(target[k]))
         way = ids[bounds[k] : bounds[k + 1]]
-        cells = set(way.tolist()) | set(_beside(way, graph.chains.width))
+        cells = set(way[:-1].tolist()) | set(_beside(way, graph.chains.width))
         if used.isdisjoint(goals) and taken.isdisjoint(cells):
             used |= goals
             taken |= cells

@@ -58,11 +58,12 @@ def plan_steps(
     map_tasks
         Applies the search for bridges to parts of the scene, here or elsewhere.
     """
+    low, high = config.thresholds
     bridging = bridge_settings(pixel, config)
     ring_m = 4 * config.max_road_width_m
 
     def sure(graph: RoadGraph) -> RoadGraph:
-        return keep_sure_components(graph, pixel, high=config.high)
+        return keep_sure_components(graph, pixel, high=high)
 
     def borders(graph: RoadGraph) -> RoadGraph:
         return extend_to_border(dissolve(graph))
@@ -91,7 +92,7 @@ def plan_steps(
         return drop_short_components(graph, pixel, min_length_m=config.min_component_m)
 
     every: list[tuple[Step, bool]] = [
-        (sure, config.high > config.low),
+        (sure, high > low),
         (borders, True),
         (areas, True),
         (hairs, config.spur_width_ratio > 0),
@@ -129,7 +130,7 @@ def bridge_settings(pixel: PixelSize, config: VectorConfig) -> BridgeSettings:
 
 def road_threshold(config: VectorConfig) -> int:
     """Return the lowest stored probability of a road pixel."""
-    return max(1, math.ceil(config.low * PROBABILITY_MAX - 1e-9))
+    return max(1, math.ceil(config.thresholds[0] * PROBABILITY_MAX - 1e-9))
 
 
 def _prune(

@@ -126,6 +126,18 @@ def test_side_road_with_a_short_gap_is_joined(draw_roads, network_of):
     assert (network.edges.bridged > 0).sum() == 1
 
 
+def test_road_under_a_bridge_goes_on_behind_it(draw_roads, network_of):
+    """From above a bridge is a crossing; its railings and shadow hide a stretch of the road below.
+
+    Which road is on top cannot be seen in road probability, so the two share a node.
+    """
+    over, under = [(10, 100), (190, 100)], [[(100, 10), (100, 91)], [(100, 109), (100, 190)]]
+    network = network_of(draw_roads([over, *under], (200, 200), width=8))
+    assert kinds(network) == {"end": 4, "junction": 1}
+    assert network.nodes.degree.max() == 4
+    assert (network.edges.bridged > 0).sum() == 2
+
+
 @pytest.mark.parametrize(
     ("gap_px", "value", "is_bridged"),
     [(5, 0, True), (20, 60, True), (20, 0, False), (115, 60, False)],

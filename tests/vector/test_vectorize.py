@@ -77,6 +77,18 @@ def test_uniform_scene_has_no_roads(value, make_source):
     assert len(network.edges) == len(network.nodes) == 0
 
 
+@pytest.mark.parametrize("shape", [(300, 300), (300, 90), (70, 70)])
+def test_scene_of_road_all_over_is_an_area(shape, make_source):
+    network = vectorize(make_source(np.full(shape, 254, dtype=np.uint8)), config=CONFIG)
+    assert len(network.edges) == len(network.nodes) == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (3, 2)])
+def test_smallest_scenes_go_through(shape, make_source):
+    network = vectorize(make_source(np.full(shape, 254, dtype=np.uint8)), config=CONFIG)
+    assert network.edges.geometry.is_valid.all()
+
+
 def test_single_pixel_is_no_road(make_source):
     image = np.zeros((50, 50), dtype=np.uint8)
     image[20, 20] = 254
