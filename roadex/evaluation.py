@@ -6,7 +6,7 @@ model file carries is chosen, not guessed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -42,6 +42,35 @@ def evaluate(
         (_count(network, scene, scaling=scaling, gsd_m=gsd_m, tta=tta) for scene in scenes),
         start=LevelCounts.none(),
     )
+
+
+def evaluate_datasets(
+    network: nn.Module,
+    validation: Mapping[str, Sequence[Labelled]],
+    *,
+    scaling: Scaling,
+    gsd_m: float,
+    tta: str = "none",
+) -> dict[str, LevelCounts]:
+    """Count each dataset of ``validation``, a mapping of name to scenes."""
+    return {
+        name: evaluate(network, scenes, scaling=scaling, gsd_m=gsd_m, tta=tta)
+        for name, scenes in validation.items()
+    }
+
+
+def common_figures(counts: Mapping[str, LevelCounts]) -> dict[str, float]:
+    """Mean IoU over the datasets at the threshold that is best for it, and IoU of each at 0.5.
+
+    Returns
+    -------
+    figures
+        ``iou``, ``threshold`` and ``iou_NAME`` for every dataset.
+    """
+    threshold = best_common_threshold(list(counts.values()))
+    ious = [iou_at(count, threshold) for count in counts.values()]
+    figures = {"iou": sum(ious) / len(ious), "threshold": threshold}
+    return figures | {f"iou_{name}": iou_at(count, 0.5) for name, count in counts.items()}
 
 
 def iou_at(counts: LevelCounts, threshold: float) -> float:

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from roadex.config import TrainConfig, read_toml, settings_from_text
 from roadex.datasets import find_labelled_scenes
-from roadex.datasets.labelled import LabelledScene
+from roadex.datasets.labelled import Labelled
 from roadex.datasets.windows import WeightedScenes
 from roadex.errors import ConfigError, OutputError
-from roadex.evaluation import best_common_threshold, evaluate, iou_at
+from roadex.evaluation import common_figures, evaluate_datasets
 from roadex.metrics.thresholds import LevelCounts
 from roadex.models.modelfile import ModelMetadata, load_model, save_model
 from roadex.models.scaling import Scaling
 from roadex.runtime import tune_allocator
-from roadex.train import Progress as TrainingProgress
-from roadex.train import TrainingState, train
-
-Validation = dict[str, list[LabelledScene]]
-"""Name of a dataset to its scenes."""
+from roadex.train import (
+    Group,
+    Monitor,
+    TrainingState,
+    check_data,
+    check_same_settings,
+    read_recipe,
+    run_in_group,
+    train,
+    with_steps,
+)
+from roadex.train.checks import CONFIG_NAME
 
 _LOW_SHARE = 0.6
 """Low hysteresis threshold of a model as a share of its high one."""
@@ -41,108 +46,142 @@ class TrainingJob:
     data: Sequence[str]
     output: Path
     validation: Sequence[str] = ()
+    recipe: str | None = None
     config_path: Path | None = None
     settings: Sequence[str] = ()
     initial: Path | None = None
     run_folder: Path | None = None
     licence: str = ""
+    processes: int = 0
+    tensorboard: bool = False
+    check: bool = False
     overwrite: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Folder of checkpoints and logs."""
+        return self.run_folder or Path("runs") / self.output.stem
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """Settings and scenes of a job."""
+
+    config: TrainConfig
+    sources: Sequence[WeightedScenes]
+    validation: Mapping[str, Sequence[Labelled]]
 
 
 def run_training_job(job: TrainingJob) -> Path:
-    """Train, evaluate, and write the model file; return its path."""
+    """Train, evaluate, and write the model file; return its path.
+
+    With ``job.check`` the data are looked at and nothing else is done.
+
+    Raises
+    ------
+    RoadexError
+        Whatever is wrong with data, settings, checkpoint or output.
+    """
+    if job.check:
+        check(job, Console())
+        return job.output
     if job.output.exists() and not job.overwrite:
         msg = f"{job.output} exists; choose another -o or add --overwrite"
         raise OutputError(msg)
+    run_in_group(partial(_run, job), job.processes)
+    return job.output
+
+
+def check(job: TrainingJob, console: Console) -> None:
+    """Look at the data of a job and print what was found."""
+    _check(job, _gather(job), console)
+
+
+def _run(job: TrainingJob, group: Group) -> None:
+    """Do the job in one process of the group."""
     tune_allocator()
-    config = _read_config(job)
-    sources = [_weighted_scenes(specification) for specification in job.data]
-    validation = {_short_name(name): find_labelled_scenes(name) for name in job.validation}
-    folder = job.run_folder or Path("runs") / job.output.stem
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1))
-    scaling = Scaling()
-    console = Console()
-    for source, specification in zip(sources, job.data, strict=True):
-        console.print(f"{specification}: {len(source.scenes)} labelled scenes")
-    with _progress_bar(console) as bar:
-        task = bar.add_task("training", total=config.steps, loss="", iou="")
-
-        def on_step(progress: TrainingProgress) -> None:
-            bar.update(task, completed=progress.step, loss=f"{progress.loss:.4f}")
-            if progress.step % 20 == 0:
-                _log(
-                    folder / "steps.csv",
-                    {
-                        "step": progress.step,
-                        "loss": progress.loss,
-                        "learning_rate": progress.learning_rate,
-                        "seconds": progress.seconds,
-                    },
-                )
-
-        def evaluate_now(network: torch.nn.Module, _step: int) -> dict[str, float]:
-            return _figures(_count(network, validation, scaling, config, tta="none"))
-
-        def on_evaluation(figures: dict[str, float]) -> None:
-            _log(folder / "evaluations.csv", figures)
-            bar.update(task, iou=f"{figures.get('iou', float('nan')):.4f}")
-
+    console = Console(quiet=not group.is_first)
+    material = _gather(job)
+    config, scaling = material.config, _scaling(material.config)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    check_same_settings(job.folder, config)
+    if group.is_first:
+        _check(job, material, console)
+        (job.folder / CONFIG_NAME).write_text(json.dumps(config.to_dict(), indent=1))
+    monitor = Monitor(
+        job.folder, config, scaling=scaling, validation=material.validation, console=console,
+        tensorboard=job.tensorboard and group.is_first,
+    )  # fmt: skip
+    with monitor:
         state = train(
-            sources,
+            material.sources,
             config,
-            folder=folder,
+            folder=job.folder,
             scaling=scaling,
+            group=group,
             initial=load_model(job.initial).network.state_dict() if job.initial else None,
-            evaluate=evaluate_now if validation else None,
-            on_step=on_step,
-            on_evaluation=on_evaluation,
+            evaluate=monitor.evaluate if material.validation else None,
+            on_start=monitor.on_start if group.is_first else None,
+            on_step=monitor.on_step if group.is_first else None,
+            on_evaluation=monitor.on_evaluation if group.is_first else None,
         )
-    network = state.averaged.module
-    console.print(f"evaluating with test-time augmentation {config.tta}")
-    counts = _count(network, validation, scaling, config, tta=config.tta)
-    path = _write(job, config, state, scaling, counts)
-    console.print(f"wrote {path}")
-    return path
+    if group.is_first:
+        console.print(f"evaluating with test-time augmentation {config.tta}")
+        counts = evaluate_datasets(
+            state.averaged.module, material.validation, scaling=scaling, gsd_m=config.gsd_m,
+            tta=config.tta,
+        )  # fmt: skip
+        console.print(f"wrote {_write(job, config, state, scaling, counts)}")
+    group.share(None)
+
+
+def _gather(job: TrainingJob) -> _Material:
+    sources = [_weighted_scenes(specification) for specification in job.data]
+    short = [_short_name(name) for name in job.validation]
+    names = short if len(set(short)) == len(short) else job.validation
+    validation = {
+        name: find_labelled_scenes(specification)
+        for name, specification in zip(names, job.validation, strict=True)
+    }
+    return _Material(with_steps(_read_config(job), sources), sources, validation)
+
+
+def _check(job: TrainingJob, material: _Material, console: Console) -> None:
+    names = [_split(specification)[0] for specification in job.data]
+    training = {name: source.scenes for name, source in zip(names, material.sources, strict=True)}
+    validation = dict(zip(job.validation, material.validation.values(), strict=True))
+    check_data(training, validation, gsd_m=material.config.gsd_m, console=console)
+
+
+def _scaling(config: TrainConfig) -> Scaling:
+    return Scaling((2 * config.input_range / 255,) * 3, (-config.input_range,) * 3)
 
 
 def _read_config(job: TrainingJob) -> TrainConfig:
-    values = read_toml(job.config_path) if job.config_path is not None else {}
-    return TrainConfig.from_dict(values | settings_from_text(job.settings))
+    """Return recipe, file and single settings, each over the one before."""
+    values: dict[str, Any] = read_recipe(job.recipe) if job.recipe is not None else {}
+    file = read_toml(job.config_path) if job.config_path is not None else {}
+    for layer in (file, settings_from_text(job.settings)):
+        augment = {**values.get("augment", {}), **layer.get("augment", {})}
+        values = {**values, **layer, "augment": augment}
+    return TrainConfig.from_dict(values)
 
 
-def _weighted_scenes(specification: str) -> WeightedScenes:
+def _split(specification: str) -> tuple[str, float]:
+    """Return the dataset and its share."""
     source, separator, weight = specification.rpartition("@")
     if not separator:
-        return WeightedScenes(find_labelled_scenes(specification), 1.0)
+        return specification, 1.0
     try:
-        share = float(weight)
+        return source, float(weight)
     except ValueError as error:
         msg = f"{specification}: {weight!r} after @ is no number"
         raise ConfigError(msg) from error
+
+
+def _weighted_scenes(specification: str) -> WeightedScenes:
+    source, share = _split(specification)
     return WeightedScenes(find_labelled_scenes(source), share)
-
-
-def _count(
-    network: torch.nn.Module,
-    validation: Validation,
-    scaling: Scaling,
-    config: TrainConfig,
-    *,
-    tta: str,
-) -> dict[str, LevelCounts]:
-    return {
-        name: evaluate(network, scenes, scaling=scaling, gsd_m=config.gsd_m, tta=tta)
-        for name, scenes in validation.items()
-    }
-
-
-def _figures(counts: dict[str, LevelCounts]) -> dict[str, float]:
-    """Mean IoU over the datasets at the threshold that is best for it, and IoU of each at 0.5."""
-    threshold = best_common_threshold(list(counts.values()))
-    ious = [iou_at(count, threshold) for count in counts.values()]
-    figures = {"iou": sum(ious) / len(ious), "threshold": threshold}
-    return figures | {f"iou_{name}": iou_at(count, 0.5) for name, count in counts.items()}
 
 
 def _write(
@@ -153,7 +192,7 @@ def _write(
     counts: dict[str, LevelCounts],
 ) -> Path:
     spread = math.exp(config.augment.scale_jitter)
-    figures = _figures(counts) if counts else {}
+    figures = common_figures(counts) if counts else {}
     threshold = figures.get("threshold", 0.5)
     metadata = ModelMetadata(
         name=job.output.stem,
@@ -169,7 +208,9 @@ def _write(
         training={
             "data": [_short_name(item) for item in job.data],
             "licence": job.licence,
+            "recipe": job.recipe or "",
             "settings": _portable(config),
+            "steps": state.step,
             "adaptation": getattr(state.averaged.module, "adaptation", ""),
             "hours": round(state.seconds / 3600, 2),
         },
@@ -188,24 +229,3 @@ def _portable(config: TrainConfig) -> dict[str, Any]:
 def _short_name(specification: str) -> str:
     """Return the last two folders of a dataset's path, and its share."""
     return "/".join(Path(specification).parts[-2:])
-
-
-def _progress_bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TextColumn("loss {task.fields[loss]}"),
-        TextColumn("IoU {task.fields[iou]}"),
-        TimeRemainingColumn(),
-        console=console,
-    )
-
-
-def _log(path: Path, row: dict[str, float]) -> None:
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, row)
-        if is_new:
-            writer.writeheader()
-        writer.writerow(row)
