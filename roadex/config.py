@@ -27,6 +27,9 @@ PROBABILITY_MAX = 254
 NODATA = 255
 """Stored value of pixels without imagery in a probability raster."""
 
+THRESHOLDS_TAG = "ROADEX_THRESHOLDS"
+"""Tag of a probability raster: low and high threshold of its model, ``0.3 0.5``."""
+
 DEFAULT_MODEL = "roadex-light"
 """The model that comes with roadex and is used where none is named."""
 
@@ -104,11 +107,13 @@ class VectorConfig(_Settings):
     Each cleaning step is switched off by setting its length to 0 (hysteresis: ``low == high``).
     """
 
-    low: float = 0.3
-    """Road probability from which a pixel can belong to a road."""
+    low: float | None = None
+    """Road probability from which a pixel can belong to a road; None is what the model says, or
+    0.3 for rasters of other origin."""
 
-    high: float = 0.5
-    """Road probability that a road must reach somewhere, or it is dropped."""
+    high: float | None = None
+    """Road probability that a road must reach somewhere, or it is dropped; None is what the model
+    says, or 0.5."""
 
     max_road_width_m: float = 50.0
     """Regions wider than this are areas (parking lots, water), not roads."""
@@ -160,9 +165,13 @@ class VectorConfig(_Settings):
     """Largest distance between a smoothed and a simplified line, in pixels."""
 
     def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            if getattr(self, name) is not None:
+                _check_kind(f"VectorConfig.{name}", getattr(self, name), like=0.0)
+        low, high = self.thresholds
         _require(
-            0 < self.low <= self.high <= 1,
-            f"thresholds must satisfy 0 < low <= high <= 1, got low {self.low}, high {self.high}",
+            0 < low <= high <= 1,
+            f"thresholds must satisfy 0 < low <= high <= 1, got low {low}, high {high}",
         )
         _require(
             self.max_road_width_m > 0,
@@ -170,7 +179,25 @@ class VectorConfig(_Settings):
         )
         for setting in dataclasses.fields(self):
             value = getattr(self, setting.name)
-            _require(value >= 0, f"{setting.name} must not be negative, got {value}")
+            _require(value is None or value >= 0, f"{setting.name} must not be negative, got {value}")
+
+    @property
+    def thresholds(self) -> tuple[float, float]:
+        """The low and the high threshold, 0.3 and 0.5 where they are not set."""
+        return self._thresholds_or(0.3, 0.5)
+
+    def with_thresholds(self, low: float, high: float) -> Self:
+        """Return the settings with these thresholds where none are set."""
+        low, high = self._thresholds_or(low, high)
+        return dataclasses.replace(self, low=low, high=high)
+
+    def _thresholds_or(self, low: float, high: float) -> tuple[float, float]:
+        """Fill in thresholds; one that is set moves the other where they would be out of order."""
+        if self.high is not None:
+            low, high = min(low, self.high), self.high
+        if self.low is not None:
+            low, high = self.low, high if self.high is not None else max(high, self.low)
+        return low, high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

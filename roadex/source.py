@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from pyproj import CRS
 from rasterio.enums import Resampling
 from rasterio.windows import Window
 
-from roadex.config import NODATA, PROBABILITY_MAX
+from roadex.config import NODATA, PROBABILITY_MAX, THRESHOLDS_TAG
 from roadex.errors import SceneError
 
 READINGS = ("roadex", "fraction", "percent", "byte", "mask", "class")
@@ -78,6 +79,9 @@ class RasterSource:
     band: int = 1
     explanation: str = field(default="", compare=False)
     """Why this reading was chosen."""
+
+    thresholds: tuple[float, float] | None = None
+    """Low and high threshold of the model that made the raster, where it says so."""
 
     stamp: str = ""
     """Time and size of a local file, so that a file written anew is opened anew."""
@@ -148,6 +152,7 @@ class RasterSource:
             nodata=raster.nodatavals[band - 1],
             band=band,
             explanation=reason,
+            thresholds=_thresholds(raster.tags()) if reading == "roadex" else None,
             stamp=_stamp(path),
         )
 
@@ -167,6 +172,13 @@ class RasterSource:
 def _handle(path: str, stamp: str, thread: int) -> Any:  # noqa: ARG001 - they tell handles apart
     """Open a raster once per process and thread: a GDAL handle belongs to one thread."""
     return rasterio.open(path)
+
+
+def _thresholds(tags: Mapping[str, str]) -> tuple[float, float] | None:
+    if THRESHOLDS_TAG not in tags:
+        return None
+    low, high = tags[THRESHOLDS_TAG].split()
+    return float(low), float(high)
 
 
 def _stamp(path: str) -> str:

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from roadex import config
-from roadex.config import RunConfig, TilingConfig, read_toml, settings_from_text
+from roadex.config import RunConfig, TilingConfig, VectorConfig, read_toml, settings_from_text
 from roadex.errors import ConfigError
 
 SETTINGS = [
@@ -68,3 +68,26 @@ def test_text_without_value_is_refused():
 def test_value_of_the_wrong_kind_is_refused(values, message):
     with pytest.raises(ConfigError, match=message):
         RunConfig.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("settings", "thresholds"),
+    [
+        ({}, (0.2, 0.4)),
+        ({"low": 0.3}, (0.3, 0.4)),
+        ({"low": 0.6}, (0.6, 0.6)),
+        ({"high": 0.7}, (0.2, 0.7)),
+        ({"high": 0.1}, (0.1, 0.1)),
+        ({"low": 0.3, "high": 0.35}, (0.3, 0.35)),
+    ],
+)
+def test_thresholds_of_the_model_fill_in_for_those_not_set(settings, thresholds):
+    assert VectorConfig(**settings).with_thresholds(0.2, 0.4).thresholds == thresholds
+
+
+def test_thresholds_are_numbers_in_order():
+    assert VectorConfig().thresholds == (0.3, 0.5)
+    with pytest.raises(ConfigError, match=r"low 0\.6, high 0\.4"):
+        VectorConfig(low=0.6, high=0.4)
+    with pytest.raises(ConfigError, match=r"VectorConfig\.low must be of type float"):
+        VectorConfig.from_dict({"low": "much"})

@@ -17,7 +17,7 @@ from distributed import Client
 from numpy.typing import NDArray
 
 import roadex
-from roadex.config import NODATA, ClusterConfig, RunConfig
+from roadex.config import NODATA, THRESHOLDS_TAG, ClusterConfig, RunConfig
 from roadex.errors import OutputError, RoadexError, RunError
 from roadex.pipeline.cluster import connect
 from roadex.pipeline.model_sharing import SharedModel, share_model
@@ -179,7 +179,11 @@ def stitch(
         plan.grid.shape,
         plan.grid.crs,
         plan.grid.transform,
-        tags={"ROADEX_VERSION": roadex.__version__, "ROADEX_MODEL_SHA256": plan.model_sha256},
+        tags={
+            "ROADEX_VERSION": roadex.__version__,
+            "ROADEX_MODEL_SHA256": plan.model_sha256,
+            THRESHOLDS_TAG: f"{plan.model.threshold_low:g} {plan.model.threshold_high:g}",
+        },
     )
 
     def stored(tile: Tile) -> NDArray[np.uint8]:

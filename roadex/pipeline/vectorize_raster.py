@@ -67,17 +67,20 @@ def vectorize_raster(
         source = RasterSource.open(
             gdal_location(str(raster)), reading=reading, class_value=class_value, band=band
         )
+    settings = config.vector
+    if source.thresholds is not None:
+        settings = settings.with_thresholds(*source.thresholds)
     with watch.stage("vectorize"), connect(config.cluster) as client:
         network = vectorize(
             source,
-            config=config.vector,
+            config=settings,
             tile_size=tile_size,
             map_tiles=mapper(client, config.cluster),
         )
     made_by = {
         "raster": Path(public_name(str(raster))).name,
         "reading": source.explanation,
-        "config": {"vector": config.vector.to_dict()},
+        "config": {"vector": settings.to_dict()},
     }
     with watch.stage("write"):
         path.parent.mkdir(parents=True, exist_ok=True)

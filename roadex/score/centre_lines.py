@@ -54,8 +54,7 @@ def centre_lines(path: str, encoding: Encoding, config: ScoreConfig) -> tuple[Ro
             f"{path} has no CRS, so its lines have no length; write one with `rio edit-info --crs`"
         )
         raise ScoreError(msg)
-    low = min(VectorConfig().low, config.threshold)
-    settings = VectorConfig(low=low, high=config.threshold)
+    settings = VectorConfig(high=config.threshold)
     with open_reader(path, encoding, grid, config.threshold) as (reader, _):
         source = _ReaderSource(reader, grid.shape, grid.transform, grid.crs)
         network = vectorize(source, config=settings)
