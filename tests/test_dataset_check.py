@@ -1,0 +1,115 @@
+"""What is wrong with a dataset is found before training."""
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from PIL import Image
+from rich.console import Console
+
+from roadex.datasets import find_labelled_scenes, find_leftovers
+from roadex.datasets.check import Level, check_dataset, check_overlap
+from roadex.errors import DatasetError
+from roadex.train import check_data
+
+
+@pytest.fixture
+def pairs(tmp_path, make_scene):
+    """Return a folder of two georeferenced pairs with a road 10 pixels wide."""
+    road = np.zeros((1, 96, 128), np.uint8)
+    road[:, 40:50] = 1
+    for name in ("a", "b"):
+        make_scene(f"sat/{name}.tif")
+        make_scene(f"mask/{name}.tif", values=road)
+    return tmp_path
+
+
+def check(folder):
+    name = str(folder)
+    return check_dataset(
+        name, find_labelled_scenes(name), gsd_m=1.0, leftovers=find_leftovers(name)
+    )
+
+
+def texts(report, level):
+    return [f"{f.place}: {f.text}" for f in report.findings if f.level is level]
+
+
+def test_sound_dataset_is_described_and_nothing_found(pairs):
+    report = check(pairs)
+    assert report.findings == []
+    assert (report.n_scenes, report.gsd_m) == (2, (1.0, 1.0))
+    assert report.megapixels == pytest.approx(2 * 96 * 128 / 1e6)
+    assert report.road_share == pytest.approx(10 / 96)
+    assert report.valid_share == 1
+
+
+def test_mask_without_image_is_found(pairs):
+    (pairs / "mask" / "c.tif").write_bytes((pairs / "mask" / "a.tif").read_bytes())
+    assert "c.tif" in texts(check(pairs), Level.WARNING)[0]
+
+
+def test_shifted_mask_is_found(pairs, make_scene):
+    with rasterio.open(pairs / "mask" / "b.tif") as mask:
+        values = mask.read()
+    moved = Affine(1, 0, 500_003, 0, -1, 5_400_000)
+    make_scene("mask/b.tif", values=values, transform=moved)
+    (error,) = texts(check(pairs), Level.ERROR)
+    assert "b: b.tif lies 3.0 pixels beside" in error
+
+
+def test_mask_of_another_size_is_found(pairs, make_scene):
+    make_scene("mask/b.tif", values=np.ones((1, 50, 50), np.uint8))
+    (error,) = texts(check(pairs), Level.ERROR)
+    assert "(50, 50)" in error
+
+
+def test_masks_without_any_road_are_an_error_and_some_a_note(pairs, make_scene):
+    empty = np.zeros((1, 96, 128), np.uint8)
+    make_scene("mask/b.tif", values=empty)
+    assert "1 of 2 scenes" in texts(check(pairs), Level.NOTE)[0]
+    make_scene("mask/a.tif", values=empty)
+    assert "no road was found" in texts(check(pairs), Level.ERROR)[0]
+
+
+def test_labels_where_the_image_is_blank_are_found(pairs, make_scene):
+    values = np.full((3, 96, 128), 90, np.uint8)
+    values[..., 64:] = 255
+    make_scene("sat/a.tif", values=values)
+    (warning,) = texts(check(pairs), Level.WARNING)
+    assert warning.startswith("a: 50% of the road label lies where the image is blank")
+
+
+def test_swapped_mask_is_found(pairs, make_scene):
+    make_scene("mask/a.tif", values=np.ones((1, 96, 128), np.uint8))
+    assert "swapped" in texts(check(pairs), Level.WARNING)[0]
+
+
+def test_unreadable_image_is_an_error(pairs):
+    (pairs / "sat" / "a.tif").write_bytes((pairs / "sat" / "a.tif").read_bytes()[:600])
+    assert texts(check(pairs), Level.ERROR)
+
+
+def test_coarse_imagery_is_found(tmp_path):
+    for part in ("sat", "mask"):
+        (tmp_path / part).mkdir()
+    Image.fromarray(np.full((64, 64, 3), 80, np.uint8)).save(tmp_path / "sat" / "a.png")
+    Image.fromarray(np.eye(64, dtype=np.uint8)).save(tmp_path / "mask" / "a.png")
+    (tmp_path / "gsd_m.txt").write_text("5")
+    assert "pixels of 5 m" in texts(check(tmp_path), Level.WARNING)[0]
+
+
+def test_validation_on_training_data_is_found(pairs):
+    scenes = find_labelled_scenes(str(pairs))
+    assert [finding.place for finding in check_overlap(scenes, scenes[1:])] == ["b"]
+
+
+def test_errors_stop_the_training_and_findings_are_printed(pairs, make_scene):
+    make_scene("mask/b.tif", values=np.ones((1, 50, 50), np.uint8))
+    console = Console(record=True, width=120)
+    data = {str(pairs): find_labelled_scenes(str(pairs))}
+    with pytest.raises(DatasetError, match=r"1 error.* b: b\.tif"):
+        check_data(data, {}, gsd_m=1.0, console=console)
+    printed = console.export_text()
+    assert "error b: b.tif is (50, 50)" in printed
+    assert pairs.name in printed
