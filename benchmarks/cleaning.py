@@ -41,7 +41,6 @@ TRUTH = VectorConfig(
 """How a mask becomes lines: nothing bridged or dropped but hairs, whatever the defaults are."""
 
 SWITCHES = {
-    "hysteresis, all from 0.5": {"low": 0.5, "high": 0.5},
     "easier gaps to dead ends ahead": {"facing_gap_probability": VectorConfig().gap_probability},
     "short gaps closed whatever is in them": {"snap_gap_m": 0.0},
     "thin loops": {"thin_loop_width_ratio": 0.0},
@@ -104,6 +103,8 @@ class Bench:
         yield "all", self.final(settings)
         for name, _ in plan_steps(self.pixel, settings, self.source):
             yield f"without {name}", self.final(settings, without=name)
+        one = dataclasses.replace(settings, low=settings.thresholds[1])
+        yield "with the high threshold only", self.final(one)
         for name, change in SWITCHES.items():
             yield f"without {name}", self.final(dataclasses.replace(settings, **change))
 
@@ -139,6 +140,8 @@ def main() -> None:
     )
     everything = ScoreConfig(apls_sources=1_000_000, topo_starts=1_000_000)  # no sampling noise
     bench = Bench(options.probability, options.truth, everything)
+    if bench.source.thresholds is not None:
+        settings = settings.with_thresholds(*bench.source.thresholds)
     length_km = np.sum(bench.truth.lengths_m) / 1000
     print(f"truth: {length_km:.1f} km, {len(bench.truth.u)} edges; {settings}", flush=True)
     if not options.only_trials:

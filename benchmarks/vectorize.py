@@ -1,12 +1,13 @@
 """Speed and memory of vectorizing, beside scikit-image + sknw, in one run.
 
-    python benchmarks/vectorize.py                      # generated scene of 10 000 x 10 000 px
-    python benchmarks/vectorize.py --side 4000 --no-peer
+    python benchmarks/vectorize.py                      # generated, up to 10 000 x 10 000 px
+    python benchmarks/vectorize.py --sides 2000 4000 --no-peer
 
 A generated network of about 8 % road with uneven probability and gaps is written as a tiled
 GeoTIFF. Each candidate runs in a process of its own, on one thread. CPU seconds count: other load
 on the machine changes wall time, but hardly them. The peer does less: it only thins the whole
 scene in memory and builds a raw pixel graph (no cleaning, no geometry, no attributes, no file).
+``grown_mb`` is the peak memory beyond that after a run on a small scene.
 """
 
 import argparse
@@ -29,11 +30,14 @@ from shapely import LineString
 from roadex.config import VectorConfig
 from roadex.ground import pixel_size
 from roadex.outputs import write_network
+from roadex.probability import GDAL_CACHE_BYTES
 from roadex.source import RasterSource
 from roadex.vectorize import trace_scene, vectorize
 
 BLOCK_PX = 1000
+PEER = "skimage + sknw"
 CONFIG = VectorConfig()
+LOW = CONFIG.thresholds[0]
 
 
 def block(rng: np.random.Generator) -> np.ndarray:
@@ -73,7 +77,7 @@ def write_scene(path: Path, side: int) -> float:
                 part = blocks[rng.integers(4)][:height, :width]
                 raster.write(part, 1, window=Window(col, row, width, height))
         raster.scales = (1 / 254,)
-    return float(np.mean([(b >= CONFIG.low * 254).mean() for b in blocks]))
+    return float(np.mean([(b >= LOW * 254).mean() for b in blocks]))
 
 
 def run_trace(path: str) -> dict[str, float]:
@@ -94,42 +98,58 @@ def run_peer(path: str) -> dict[str, float]:
     from skimage.morphology import skeletonize
 
     with rasterio.open(path) as raster:
-        mask = raster.read(1) >= CONFIG.low * 254
+        mask = raster.read(1) >= LOW * 254
     graph = sknw.build_sknw(skeletonize(mask).astype(np.uint16), multi=True)
     return {"edges": graph.number_of_edges()}
 
 
 def measure(job: str, warm_path: str, path: str) -> dict[str, float]:
     """Compile on a small scene, then time the job on the other."""
-    run = {"trace": run_trace, "vectorize": run_vectorize, "skimage + sknw": run_peer}[job]
-    run(warm_path)
-    before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = run(path)
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    run = JOBS[job]
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES):  # as roadex vectorize does
+        run(warm_path)
+        before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        wall, cpu = time.perf_counter(), time.process_time()
+        result = run(path)
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return result | {"cpu_s": cpu, "wall_s": wall, "before_mb": before_mb, "peak_mb": peak_mb}
+    return result | {
+        "cpu_s": cpu, "wall_s": wall, "peak_mb": peak_mb, "grown_mb": peak_mb - before_mb
+    }  # fmt: skip
+
+
+JOBS = {"trace": run_trace, "vectorize": run_vectorize, PEER: run_peer}
+
+
+def run_side(side: int, jobs: list[str], folder: Path) -> None:
+    """Write a scene and print a line of figures for each job."""
+    path, warm = folder / f"{side}.tif", folder / "warm.tif"
+    write_scene(warm, BLOCK_PX)
+    share = write_scene(path, side)
+    print(json.dumps({"side_px": side, "road_share": round(share, 4)}), flush=True)
+    context = multiprocessing.get_context("spawn")
+    speeds = {}
+    for job in jobs:
+        with context.Pool(1) as pool:
+            row = pool.apply(measure, (job, str(warm), str(path)))
+        speeds[job] = row["mpx_per_cpu_s"] = side**2 / 1e6 / row["cpu_s"]
+        if PEER in speeds:
+            row |= {f"{name} / peer": speed / speeds[PEER] for name, speed in speeds.items()}
+        rounded = {name: round(value, 2) for name, value in row.items()}
+        print(json.dumps({"job": job} | rounded), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--side", type=int, default=10_000)
+    parser.add_argument("--sides", type=int, nargs="+", default=[5_000, 10_000])
     parser.add_argument("--no-peer", action="store_true")
     options = parser.parse_args()
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
+    jobs = [job for job in JOBS if job != PEER or not options.no_peer]
     with tempfile.TemporaryDirectory() as folder:
-        path, warm = Path(folder) / "scene.tif", Path(folder) / "warm.tif"
-        write_scene(warm, BLOCK_PX)
-        share = write_scene(path, options.side)
-        print(json.dumps({"side_px": options.side, "road_share": round(share, 4)}))
-        context = multiprocessing.get_context("spawn")
-        for job in ("trace", "vectorize", "skimage + sknw")[: 2 if options.no_peer else 3]:
-            with context.Pool(1) as pool:
-                row = pool.apply(measure, (job, str(warm), str(path)))
-            row["mpx_per_cpu_s"] = options.side**2 / 1e6 / row["cpu_s"]
-            rounded = {name: round(value, 2) for name, value in row.items()}
-            print(json.dumps({"job": job} | rounded), flush=True)
+        for side in options.sides:
+            run_side(side, jobs, Path(folder))
 
 
 if __name__ == "__main__":
