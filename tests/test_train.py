@@ -18,7 +18,7 @@ from roadex.models.modelfile import load_model
 from roadex.models.scaling import Scaling
 from roadex.probability import encode
 from roadex.train import train
-from roadex.train.schedules import Cosine, DivideBy5, Verdict
+from roadex.train.schedules import Cosine
 from roadex.training_job import TrainingJob, run_training_job
 
 CONFIG = TrainConfig.from_dict(
