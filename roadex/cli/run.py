@@ -11,7 +11,7 @@ from roadex.cli import options as opt
 
 
 @click.command()
-@click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
+@click.argument("scenes", nargs=-1, metavar="SCENE...")
 @click.option(
     "-o",
     "--output",
@@ -20,27 +20,55 @@ from roadex.cli import options as opt
     show_default=True,
     help="Folder for the results.",
 )
+@click.option("--each", is_flag=True, help="Each SCENE has results of its own: no mosaic.")
+@click.option(
+    "--list",
+    "scene_list",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="List of scenes with results of their own: .txt, .csv, .parquet, or STAC items (.json).",
+)
+@click.option("--asset", metavar="KEY", help="Asset to take from STAC items, such as visual.")
 @opt.with_options(
     opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.STORE, opt.CONFIG, opt.SET, opt.OVERWRITE
 )
-def run(scenes: tuple[str, ...], output: Path, overwrite: bool, **options: Any) -> None:
-    """Extract the road network of a scene.
+def run(
+    scenes: tuple[str, ...],
+    output: Path,
+    each: bool,
+    scene_list: Path | None,
+    asset: str | None,
+    overwrite: bool,
+    **options: Any,
+) -> None:
+    """Extract the road network of a scene, or of many.
 
-    SCENE is any raster GDAL opens; several form one mosaic. Into the output folder go roads.gpkg
-    (open it in QGIS: it is styled), probability.tif, preview.png and report.json. A run that was
-    stopped goes on where it was when the same command is given again.
+    SCENE is any raster GDAL opens, also s3:// and https://; several form one mosaic. Into the
+    output folder go roads.gpkg (open it in QGIS: it is styled), probability.tif, preview.png and
+    report.json. A run that was stopped goes on where it was when the same command is given again.
+
+    With --each or --list, every scene has a folder of its own in the output folder, and
+    summary.csv and summary.geojson tell what became of each. One that fails does not stop the
+    others; the exit code is 2 then, and the same command does just what is missing.
 
     \b
     Examples:
       roadex run scene.tif -o out
       roadex run tiles/*.tif -o out --tta none
-      roadex run scene.tif -o out --scheduler tcp://cluster:8786 --model my.safetensors
+      roadex run --each scenes/*.tif -o out
+      roadex run --list scenes.csv -o out --scheduler tcp://cluster:8786 --store s3://bucket/tiles
     """
     from rich.console import Console
 
     from roadex.cli.display import Bars, show_result
     from roadex.pipeline.extract import extract
 
+    if each or scene_list is not None:
+        _run_batch(scenes, scene_list, asset, output, overwrite, options)
+        return
+    if not scenes:
+        msg = "name a SCENE, or give a --list of them"
+        raise click.UsageError(msg)
     console = Console()
     with Bars(Console(stderr=True)) as bars:
         result = extract(
@@ -51,3 +79,32 @@ def run(scenes: tuple[str, ...], output: Path, overwrite: bool, **options: Any) 
             display=bars,
         )
     show_result(result, console)
+
+
+def _run_batch(
+    scenes: tuple[str, ...],
+    scene_list: Path | None,
+    asset: str | None,
+    output: Path,
+    overwrite: bool,
+    options: dict[str, Any],
+) -> None:
+    from rich.console import Console
+
+    from roadex.cli.display import Bars, show_batch
+    from roadex.pipeline.batch import extract_many, raise_if_any_failed
+    from roadex.pipeline.scene_list import name_scenes, read_scene_list
+
+    if bool(scenes) == (scene_list is not None):
+        msg = "give either SCENEs with --each, or a --list"
+        raise click.UsageError(msg)
+    if scene_list is None:
+        listed = name_scenes((None, path) for path in scenes)
+    else:
+        listed = read_scene_list(scene_list, asset=asset)
+    with Bars(Console(stderr=True), keep=False) as bars:
+        outcomes = extract_many(
+            listed, output, config=opt.build_config(options), overwrite=overwrite, display=bars
+        )
+    show_batch(outcomes, output, Console())
+    raise_if_any_failed(outcomes, output)

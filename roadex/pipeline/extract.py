@@ -13,22 +13,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import rasterio
+from distributed import Client
 from pyproj import CRS
 
 from roadex.config import RunConfig
 from roadex.locations import READING
 from roadex.outputs import write_network
 from roadex.pipeline.cluster import connect
-from roadex.pipeline.plan import plan_run
+from roadex.pipeline.plan import RunPlan, plan_run
 from roadex.pipeline.predict_scene import predict_tiles, remove_store, stitch, store_for
 from roadex.pipeline.preview import write_preview
 from roadex.pipeline.report import RunResult, provenance, write_report
 from roadex.pipeline.store_source import StoreSource
 from roadex.pipeline.tasks import mapper
 from roadex.pipeline.watch import Display, MemoryMeter, Silent, Stopwatch
+from roadex.probability import TileStore
 from roadex.vectorize import vectorize
 
 
@@ -69,24 +72,55 @@ def extract(
         does just the missing ones.
     """
     config = config or RunConfig()
+    with rasterio.Env(**READING):
+        work = prepare(scenes, output, config, overwrite=overwrite, display=display)
+        with connect(config.cluster) as client:
+            return carry_out(work, client)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A run that has been found possible and has claimed its folder."""
+
+    plan: RunPlan
+    config: RunConfig
+    result: RunResult
+    store: TileStore
+    watch: Stopwatch
+    began: float
+
+
+def prepare(
+    scenes: str | Path | Sequence[str | Path],
+    output: str | Path,
+    config: RunConfig,
+    *,
+    overwrite: bool = False,
+    display: Display | None = None,
+) -> Work:
+    """Check everything that can be checked beforehand; arguments and errors as :func:`extract`."""
     paths = [scenes] if isinstance(scenes, str | Path) else list(scenes)
     result = RunResult(folder=Path(output))
     watch = Stopwatch(display or Silent())
     began = time.time()
     with watch.stage("plan"):
         plan = plan_run(paths, config)
+        thresholds = plan.model.threshold_low, plan.model.threshold_high
+        config = replace(config, vector=config.vector.with_thresholds(*thresholds))
         store = store_for(result.probability, plan, config.cluster)
         result.claim(overwrite=overwrite or bool(store.keys()))
-    with (
-        MemoryMeter() as memory,
-        rasterio.Env(**READING),
-        connect(config.cluster) as client,
-    ):
-        failures = predict_tiles(client, plan, store, config, watch)
-        stitch(plan, store, failures, result.probability, watch)
+    return Work(plan=plan, config=config, result=result, store=store, watch=watch, began=began)
+
+
+def carry_out(work: Work, client: Client) -> RunResult:
+    """Do a run on the workers of ``client``; result and errors as :func:`extract`."""
+    plan, config, result, watch = work.plan, work.config, work.result, work.watch
+    with MemoryMeter() as memory, rasterio.Env(**READING):
+        failures = predict_tiles(client, plan, work.store, config, watch)
+        stitch(plan, work.store, failures, result.probability, watch)
         with watch.stage("vectorize"):
             network = vectorize(
-                StoreSource.of(plan, store, config.tiling.core_size, failures.reasons),
+                StoreSource.of(plan, work.store, config.tiling.core_size, failures.reasons),
                 config=config.vector,
                 map_tiles=mapper(client, config.cluster),
                 output_crs=CRS.from_wkt(plan.scene.crs.to_wkt()),
@@ -96,7 +130,7 @@ def extract(
             write_network(network, result.network, provenance=made_by, overwrite=True)
             write_preview(plan, result.probability, network, result.preview)
     result.complete(network, plan, watch.seconds, memory.peak_bytes, failures)
-    write_report(result, plan, config, began=began)
+    write_report(result, plan, config, began=work.began)
     failures.raise_if_any(len(plan.tiles))
-    remove_store(result.probability, store, config.cluster)
+    remove_store(result.probability, work.store, config.cluster)
     return result

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from roadex.config import RunConfig
 from roadex.grid import WorkGrid, plan_grid
+from roadex.locations import gdal_location, is_virtual
 from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
 from roadex.scene import Scene, open_scene
 from roadex.tiles import Tile, check_alignment, plan_tiles
@@ -27,6 +28,9 @@ class RunPlan:
     tiles: list[Tile]
     key: str
     """Identity of the probability: the same key means the same tiles with the same values."""
+
+    request: str
+    """Identity of what was asked for, see :func:`request_key`."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -62,7 +66,30 @@ def plan_run(scenes: Sequence[str | Path], config: RunConfig) -> RunPlan:
         model_sha256=sha256,
         tiles=tiles,
         key=_key(scene, grid, sha256, config),
+        request=request_key(scenes, config),
     )
+
+
+def request_key(scenes: Sequence[str | Path], config: RunConfig) -> str:
+    """Return the identity of a run, found without opening its scenes: files, model and settings.
+
+    Files on this machine count with their size and time, so one that was replaced is another.
+    """
+    settings = config.to_dict()
+    parts = {
+        "scenes": [_file_state(gdal_location(str(scene))) for scene in scenes],
+        "model": read_sha256(model_path(config.predict.model)),
+        "settings": {group: settings[group] for group in ("tiling", "predict", "vector", "output")},
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _file_state(location: str) -> list[str | int]:
+    file = Path(location)
+    if is_virtual(location) or not file.exists():
+        return [location]
+    state = file.stat()
+    return [location, state.st_size, state.st_mtime_ns]
 
 
 def _key(scene: Scene, grid: WorkGrid, sha256: str, config: RunConfig) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pyproj import Transformer
 
 from roadex.config import RunConfig
 from roadex.errors import OutputError
@@ -124,6 +125,8 @@ def write_report(result: RunResult, plan: RunPlan, config: RunConfig, *, began: 
         "scene_identity": plan.scene.identity,
         "scene_paths": list(plan.scene.paths),
         "run_key": plan.key,
+        "request": plan.request,
+        "footprint": _footprint(plan),
         "tiles": len(plan.tiles),
         "versions": {name: version(name) for name in _REPORTED_PACKAGES}
         | {"python": platform.python_version()},
@@ -135,3 +138,13 @@ def write_report(result: RunResult, plan: RunPlan, config: RunConfig, *, began: 
     partial = result.report.with_name(f".{result.report.name}.partial")
     partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     partial.replace(result.report)
+
+
+def _footprint(plan: RunPlan) -> dict[str, Any]:
+    """Return the outline of the scene as GeoJSON, in degrees."""
+    height, width = plan.scene.shape
+    corners = [(0, 0), (0, height), (width, height), (width, 0), (0, 0)]
+    x, y = zip(*(plan.scene.transform @ corner for corner in corners), strict=True)
+    to_degrees = Transformer.from_crs(plan.scene.crs.to_wkt(), "EPSG:4326", always_xy=True)
+    ring = [[round(v, 7) for v in point] for point in zip(*to_degrees.transform(x, y), strict=True)]
+    return {"type": "Polygon", "coordinates": [ring]}

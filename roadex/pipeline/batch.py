@@ -1,0 +1,272 @@
+"""Many scenes in one go: results of their own, one cluster, one summary."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distributed import Client
+
+from roadex.config import RunConfig
+from roadex.errors import RoadexError, RunError
+from roadex.locations import public_name
+from roadex.pipeline.cluster import connect
+from roadex.pipeline.extract import carry_out, prepare
+from roadex.pipeline.plan import request_key
+from roadex.pipeline.predict_scene import make_folder
+from roadex.pipeline.report import RunResult
+from roadex.pipeline.scene_list import ListedScene
+from roadex.pipeline.watch import Display, Silent
+
+DONE, DONE_BEFORE, INCOMPLETE, FAILED = "done", "done before", "incomplete", "failed"
+"""What became of a scene. ``incomplete``: its results have holes."""
+
+COLUMNS = (
+    "name", "state", "scene", "road_km", "edges", "megapixels", "seconds", "failed_tiles", "error",
+)  # fmt: skip
+"""Columns of the summary."""
+
+_STAGE = "scenes"
+_WRITE_SECONDS = 10
+
+
+@dataclass(slots=True, kw_only=True)
+class SceneOutcome:
+    """What became of one scene of a batch."""
+
+    scene: ListedScene
+    state: str
+    """One of :data:`DONE`, :data:`DONE_BEFORE`, :data:`INCOMPLETE`, :data:`FAILED`."""
+
+    error: str = ""
+    report: dict[str, Any] = field(default_factory=dict)
+    """What its ``report.json`` says; empty where it failed before there was one."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether all of the scene's results are there."""
+        return self.state in (DONE, DONE_BEFORE)
+
+    def row(self) -> dict[str, Any]:
+        """Return its row of the summary, see :data:`COLUMNS`."""
+        result = self.report.get("result", {})
+        values = {
+            "name": self.scene.name,
+            "state": self.state,
+            "scene": public_name(self.scene.path),
+            "failed_tiles": len(result.get("failed_tiles", ())),
+            "seconds": round(sum(result.get("seconds", {}).values()), 1) or None,
+            "error": self.error,
+        }
+        return {column: values.get(column, result.get(column)) for column in COLUMNS}
+
+
+def extract_many(
+    scenes: Sequence[ListedScene],
+    output: str | Path,
+    *,
+    config: RunConfig | None = None,
+    overwrite: bool = False,
+    display: Display | None = None,
+) -> list[SceneOutcome]:
+    """Extract the road networks of many scenes, each on its own.
+
+    A scene that fails does not stop the others. Scenes whose results are complete, from the same
+    files with the same settings and model, are not done again.
+
+    Parameters
+    ----------
+    scenes
+        What to do, see :func:`roadex.pipeline.scene_list.read_scene_list`.
+    output
+        Folder: results go into a folder per scene in it, ``summary.csv`` and ``summary.geojson``
+        (with footprints) beside those.
+    config, display
+        As in :func:`roadex.extract`.
+    overwrite
+        Do all scenes again, and replace results of other settings.
+
+    Returns
+    -------
+    outcomes
+        One per scene, in their order.
+
+    Raises
+    ------
+    OutputError
+        If ``output`` cannot be written to.
+    RunError
+        If the scheduler does not answer.
+    """
+    config, folder, display = config or RunConfig(), Path(output), display or Silent()
+    make_folder(folder)
+    summary = _Summary(folder, scenes)
+    display.start(_STAGE, len(scenes))
+    todo = []
+    for scene in scenes:
+        report = None if overwrite else _finished(scene, folder, config)
+        if report is None:
+            todo.append(scene)
+        else:
+            summary.add(SceneOutcome(scene=scene, state=DONE_BEFORE, report=report))
+            display.advance(_STAGE)
+    if todo:
+        with connect(config.cluster) as client:
+            _do_all(todo, folder, config, client, overwrite, display, summary)
+    summary.write()
+    display.finish(_STAGE)
+    return summary.in_order()
+
+
+def raise_if_any_failed(outcomes: Sequence[SceneOutcome], output: Path) -> None:
+    """Say which scenes have no complete results.
+
+    Raises
+    ------
+    RunError
+        If there are any.
+    """
+    bad = [outcome for outcome in outcomes if not outcome.is_good]
+    if bad:
+        msg = (
+            f"{len(bad)} of {len(outcomes)} scenes are not complete: "
+            f"{', '.join(outcome.scene.name for outcome in bad[:5])} ({bad[0].error}); see "
+            f"{output / 'summary.csv'}. The same command does just those"
+        )
+        raise RunError(msg)
+
+
+def _do_all(
+    todo: Sequence[ListedScene],
+    folder: Path,
+    config: RunConfig,
+    client: Client,
+    overwrite: bool,
+    display: Display,
+    summary: _Summary,
+) -> None:
+    """Do scenes, a few at a time: the next is predicted while one is being finished."""
+    pool = ThreadPoolExecutor(config.cluster.scenes_in_flight, thread_name_prefix="scene")
+    try:
+        futures = [
+            pool.submit(_do_one, scene, folder, config, client, overwrite, display)
+            for scene in todo
+        ]
+        for future in as_completed(futures):
+            summary.add(future.result())
+            display.advance(_STAGE)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _do_one(
+    scene: ListedScene,
+    folder: Path,
+    config: RunConfig,
+    client: Client,
+    overwrite: bool,
+    display: Display,
+) -> SceneOutcome:
+    """Do one scene; whatever goes wrong with it is part of the outcome."""
+    result = RunResult(folder=folder / scene.name)
+    state, error = DONE, ""
+    try:
+        work = prepare(
+            scene.path, result.folder, config,
+            overwrite=overwrite, display=_Labelled(display, scene.name),
+        )  # fmt: skip
+        carry_out(work, client)
+    except RoadexError as problem:
+        state, error = FAILED, str(problem)
+        if isinstance(problem, RunError) and _report_of(result).get("result", {}).get(
+            "failed_tiles"
+        ):
+            state = INCOMPLETE
+    except Exception as bug:
+        state, error = FAILED, f"{type(bug).__name__}: {bug}"
+        result.folder.mkdir(parents=True, exist_ok=True)
+        note = result.folder / "error.txt"
+        note.write_text(traceback.format_exc(), encoding="utf-8")
+    report = {} if state == FAILED else _report_of(result)
+    return SceneOutcome(scene=scene, state=state, error=error, report=report)
+
+
+def _finished(scene: ListedScene, folder: Path, config: RunConfig) -> dict[str, Any] | None:
+    """Return the report of a scene whose results are complete and still what is asked for."""
+    result = RunResult(folder=folder / scene.name)
+    report = _report_of(result)
+    if not report or report["result"]["failed_tiles"]:
+        return None
+    if not (result.network.exists() and result.probability.exists()):
+        return None
+    return report if report.get("request") == request_key([scene.path], config) else None
+
+
+def _report_of(result: RunResult) -> dict[str, Any]:
+    try:
+        report: dict[str, Any] = json.loads(result.report.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return report
+
+
+class _Labelled:
+    """Passes the progress of one scene on under its name."""
+
+    def __init__(self, display: Display, name: str) -> None:
+        self._display, self._name = display, name
+
+    def start(self, stage: str, total: int) -> None:
+        self._display.start(f"{self._name} {stage}", total)
+
+    def advance(self, stage: str) -> None:
+        self._display.advance(f"{self._name} {stage}")
+
+    def finish(self, stage: str) -> None:
+        self._display.finish(f"{self._name} {stage}")
+
+
+class _Summary:
+    """Outcomes so far, written every few seconds: a batch can take days."""
+
+    def __init__(self, folder: Path, scenes: Sequence[ListedScene]) -> None:
+        self._folder, self._scenes = folder, scenes
+        self._outcomes: dict[str, SceneOutcome] = {}
+        self._written = time.monotonic()
+
+    def add(self, outcome: SceneOutcome) -> None:
+        self._outcomes[outcome.scene.name] = outcome
+        if time.monotonic() - self._written > _WRITE_SECONDS:
+            self.write()
+
+    def in_order(self) -> list[SceneOutcome]:
+        names = [scene.name for scene in self._scenes]
+        return [self._outcomes[name] for name in names if name in self._outcomes]
+
+    def write(self) -> None:
+        outcomes = self.in_order()
+        partial = self._folder / ".summary.partial"
+        with partial.open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, COLUMNS)
+            table.writeheader()
+            table.writerows(outcome.row() for outcome in outcomes)
+        partial.replace(self._folder / "summary.csv")
+        features = [
+            {
+                "type": "Feature",
+                "geometry": outcome.report.get("footprint"),
+                "properties": outcome.row(),
+            }
+            for outcome in outcomes
+        ]
+        content = {"type": "FeatureCollection", "features": features}
+        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        partial.replace(self._folder / "summary.geojson")
+        self._written = time.monotonic()

@@ -1,0 +1,190 @@
+"""Many scenes in one go: each on its own, a failure stops nobody, what is finished is skipped."""
+
+import csv
+import json
+import sys
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+from shapely.geometry import box
+
+from roadex.cli import main
+from roadex.config import RunConfig
+from roadex.errors import RunError, SceneError
+from roadex.pipeline import batch as batch_module
+from roadex.pipeline.batch import extract_many, raise_if_any_failed
+from roadex.pipeline.extract import extract
+from roadex.pipeline.scene_list import name_scenes, read_scene_list
+
+
+@pytest.fixture
+def settings(model, scheduler):
+    return RunConfig.from_dict(
+        {
+            "tiling": {"core_size": 64, "halo": 32},
+            "predict": {"model": str(model), "tta": "none"},
+            "cluster": {"scheduler": scheduler, "retries": 0},
+        }
+    )
+
+
+def rows(folder):
+    with (folder / "summary.csv").open(newline="") as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
+def test_each_scene_gets_the_results_it_gets_alone_and_a_bad_one_stops_nobody(
+    make_scene, settings, tmp_path, monkeypatch
+):
+    paths = [make_scene(f"{name}.tif", shape=(70, 90)) for name in "ab"]
+    (tmp_path / "bad.tif").write_text("not a raster")
+    listed = name_scenes((None, str(path)) for path in [paths[0], tmp_path / "bad.tif", paths[1]])
+    out = tmp_path / "out"
+    outcomes = extract_many(listed, out, config=settings)
+    assert [outcome.state for outcome in outcomes] == ["done", "failed", "done"]
+    assert "not a raster" in rows(out)["bad"]["error"]
+    with pytest.raises(RunError, match=r"1 of 3 scenes.*bad.*summary\.csv"):
+        raise_if_any_failed(outcomes, out)
+    alone = extract(paths[1], tmp_path / "alone", config=settings)
+    for name in ("roads.gpkg", "probability.tif", "preview.png"):
+        assert (out / "b" / name).read_bytes() == (alone.folder / name).read_bytes()
+    footprints = gpd.read_file(out / "summary.geojson").set_index("name")
+    scene = gpd.GeoSeries([box(500_000, 5_400_000 - 70, 500_090, 5_400_000)], crs=32633)
+    away = footprints.geometry["a"].symmetric_difference(scene.to_crs(4326)[0])
+    assert away.area < 1e-3 * scene.to_crs(4326)[0].area
+
+    # Again, after the bad one was mended: only that one is done.
+    make_scene("bad.tif", shape=(70, 90))
+    done = []
+    prepare = batch_module.prepare
+    monkeypatch.setattr(
+        batch_module,
+        "prepare",
+        lambda path, *a, **k: (done.append(path), prepare(path, *a, **k))[1],
+    )
+    outcomes = extract_many(listed, out, config=settings)
+    assert [outcome.state for outcome in outcomes] == ["done before", "done", "done before"]
+    assert done == [str(tmp_path / "bad.tif")]
+    raise_if_any_failed(outcomes, out)
+    assert rows(out)["a"]["road_km"]
+
+    # Results of other settings are neither taken for these nor replaced unasked.
+    other = RunConfig.from_dict(settings.to_dict() | {"vector": {"min_spur_m": 5.0}})
+    assert "--overwrite" in extract_many(listed[:1], out, config=other)[0].error
+
+
+def test_a_bug_in_one_scene_is_told_and_stops_nobody(make_scene, settings, tmp_path, monkeypatch):
+    def broken(work, client):
+        if work.result.folder.name == "a":
+            raise ZeroDivisionError
+        return carry_out(work, client)
+
+    carry_out = batch_module.carry_out
+    monkeypatch.setattr(batch_module, "carry_out", broken)
+    listed = name_scenes(
+        (None, str(make_scene(f"{name}.tif", shape=(64, 64)))) for name in ("a", "b")
+    )
+    outcomes = extract_many(listed, tmp_path / "out", config=settings)
+    assert [outcome.state for outcome in outcomes] == ["failed", "done"]
+    assert "ZeroDivisionError" in (tmp_path / "out" / "a" / "error.txt").read_text()
+
+
+def test_command_line_runs_a_list_and_says_what_failed(
+    make_scene, model, scheduler, tmp_path, monkeypatch, capsys
+):
+    make_scene("a.tif", shape=(64, 64))
+    (tmp_path / "scenes.txt").write_text("# mine\na.tif\nnope.tif\n")
+    arguments = ["run", "--list", "../scenes.txt", "-o", "out", "-m", str(model), "--tta", "none",
+                 "--scheduler", scheduler]  # fmt: skip
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(sys, "argv", ["roadex", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    out, err = capsys.readouterr()
+    assert stop.value.code == 2
+    assert [line for line in err.splitlines() if line.startswith("Error")] == [
+        "Error: 1 of 2 scenes are not complete: nope (scene ../nope.tif does not exist); see "
+        "out/summary.csv. The same command does just those"
+    ]
+    assert "failed" in out
+    assert (tmp_path / "here" / "out" / "a" / "roads.gpkg").exists()
+
+
+def test_names_are_unique_safe_and_do_not_depend_on_the_order():
+    entries = [(None, "x/a.tif"), (None, "y/a.tif"), ("my scene/1", "b.tif"), (None, "x/a.tif")]
+    forward = {s.path: s.name for s in name_scenes(entries)}
+    backward = {s.path: s.name for s in name_scenes(entries[::-1])}
+    assert forward == backward
+    assert len(set(forward.values())) == 3
+    assert forward["b.tif"] == "my_scene_1"
+    assert name_scenes([(None, "https://host/dir/a.tif?token=secret")])[0].name == "a"
+
+
+def stac_item(name, **assets):
+    return {
+        "type": "Feature", "stac_version": "1.0.0", "id": name, "geometry": None, "properties": {},
+        "assets": {key: {"href": href} for key, href in assets.items()},
+    }  # fmt: skip
+
+
+LISTS = {
+    "txt": lambda path: path.write_text("\n# a comment\nx/a.tif\ns3://b/c.tif\n"),
+    "csv": lambda path: path.write_text("scene,year\nx/a.tif,2020\ns3://b/c.tif,2021\n"),
+    "parquet": lambda path: pd.DataFrame({"href": ["x/a.tif", "s3://b/c.tif"]}).to_parquet(path),
+    "json": lambda path: path.write_text(
+        json.dumps(
+            {
+                "type": "FeatureCollection",
+                "features": [
+                    stac_item("a", thumbnail="t.png", visual="x/a.tif"),
+                    stac_item("c", anything="s3://b/c.tif", meta="c.xml"),
+                ],
+            }
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("suffix", LISTS)
+def test_lists_of_all_kinds_name_the_same_scenes(suffix, tmp_path):
+    path = tmp_path / f"scenes.{suffix}"
+    LISTS[suffix](path)
+    listed = read_scene_list(path)
+    assert [(scene.name, scene.path) for scene in listed] == [
+        ("a", str(tmp_path / "x" / "a.tif")),
+        ("c", "s3://b/c.tif"),
+    ]
+
+
+def test_geoparquet_names_scenes_and_folders(tmp_path):
+    frame = gpd.GeoDataFrame(
+        {"name": ["north"], "path": ["s3://b/n.tif"]}, geometry=[box(0, 0, 1, 1)], crs=4326
+    )
+    frame.to_parquet(tmp_path / "scenes.parquet")
+    (scene,) = read_scene_list(tmp_path / "scenes.parquet")
+    assert (scene.name, scene.path) == ("north", "s3://b/n.tif")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "year\n2020\n", "none of the columns scene"),
+        ("a.txt", "# nothing\n", "lists no scene"),
+        ("a.json", "{", "cannot read"),
+        ("a.xlsx", "", "suffix"),
+        ("a.json", json.dumps(stac_item("i", red="r.tif", blue="b.tif")), "--asset"),
+    ],
+)
+def test_a_bad_list_is_an_error_that_says_why(name, content, message, tmp_path):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(SceneError, match=message):
+        read_scene_list(tmp_path / name)
+
+
+def test_asset_of_stac_items_can_be_chosen(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(stac_item("i", red="r.tif", blue="b.tif")))
+    (scene,) = read_scene_list(path, asset="blue")
+    assert scene.path == str(tmp_path / "b.tif")
