@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Loss: TypeAlias = "Callable[[Tensor, Tensor, Tensor], Tensor]"
 
 LOSSES = {
+    "bce": "roadex.losses.bce_dice:bce",
     "bce-dice": "roadex.losses.bce_dice:bce_dice",
     "bce-dice-cldice": "roadex.losses.cldice:bce_dice_cldice",
 }

@@ -33,9 +33,16 @@ def bce_dice(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     """
     logits, target = logits.float(), target.float()
     weight = valid.to(logits.dtype)
+    return bce(logits, target, valid) + dice_loss(torch.sigmoid(logits) * weight, target * weight)
+
+
+def bce(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """Mean binary cross-entropy over valid pixels; arguments as in :func:`bce_dice`."""
+    logits, weight = logits.float(), valid.float()
     n_valid = weight.sum().clamp(min=1)
-    bce = binary_cross_entropy_with_logits(logits, target, weight, reduction="sum") / n_valid
-    return bce + dice_loss(torch.sigmoid(logits) * weight, target * weight)
+    return (
+        binary_cross_entropy_with_logits(logits, target.float(), weight, reduction="sum") / n_valid
+    )
 
 
 def dice_loss(probability: Tensor, target: Tensor) -> Tensor:
