@@ -62,6 +62,7 @@ class Predictor:
         self._network = loaded.network.to(self._device).to(memory_format=torch.channels_last)
         self._scaling = Scaling.of(loaded.metadata)
         self._tta = tta
+        self.n_bands = loaded.metadata.in_channels
         self._part_side: int | None = None
         # Two tiles at a time would take twice the memory of a GPU and not be done any sooner.
         self._turn = nullcontext() if self._device.type == "cpu" else threading.Lock()

@@ -19,11 +19,13 @@ VERBS = {
     "run": "Scenes in, road network out: the main job.",
     "predict": "Scenes in, road probability out.",
     "vectorize": "Road probability or mask in, road network out.",
+    "plan": "Say what a run would do and take: tiles, time, memory, disk.",
     "score": "Compare roads with the truth.",
     "train": "Labelled imagery in, model file out.",
     "models": "List, show, import and export models.",
     "merge": "Join the networks of neighbouring scenes.",
     "demo": "Run everything on a generated scene with known roads.",
+    "doctor": "See whether everything is here that roadex needs.",
 }
 """Verb to its one-line help. The verb lives in ``roadex/cli/VERB.py`` as a command named VERB."""
 

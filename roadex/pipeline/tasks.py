@@ -185,3 +185,10 @@ class _Crew:
         self._threads = {address: workers[address]["nthreads"] for address in members}
         if self._threads:
             self._last_seen = now
+
+
+def count_threads(client: Client) -> tuple[int, int]:
+    """Return how many workers have the resource ``GPU``, and how many threads the others have."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    with_gpu = [worker for worker in workers if worker["resources"].get(_GPU, 0) > 0]
+    return len(with_gpu), sum(w["nthreads"] for w in workers if w not in with_gpu)

@@ -1,0 +1,102 @@
+"""``roadex plan``: say what a run would do and what it would take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from roadex.cli import options as opt
+
+if TYPE_CHECKING:
+    from roadex.pipeline.estimate import Estimate
+
+
+@click.command()
+@click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("out"),
+    show_default=True,
+    help="Folder the results would go to.",
+)
+@click.option("--no-calibration", is_flag=True, help="Do not try the model, so tell no times.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@opt.with_options(opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.STORE, opt.CONFIG, opt.SET)
+def plan(
+    scenes: tuple[str, ...], output: Path, no_calibration: bool, as_json: bool, **options: Any
+) -> None:
+    """Say what a run would do and take: grid, tiles, time, memory, disk. Nothing is written.
+
+    The time comes from a short trial of the model on this machine and is that of a scene with
+    imagery everywhere.
+
+    \b
+    Examples:
+      roadex plan scene.tif
+      roadex plan s3://bucket/scene.tif --scheduler tcp://cluster:8786 --tta none
+    """
+    import json
+
+    from rich.console import Console
+
+    from roadex.pipeline.estimate import estimate_run
+
+    estimate = estimate_run(
+        scenes, output, config=opt.build_config(options), with_calibration=not no_calibration
+    )
+    if as_json:
+        click.echo(json.dumps(estimate.to_dict(), indent=1))
+    else:
+        _show(estimate, Console())
+
+
+def _show(estimate: Estimate, console: Any) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from roadex.cli.display import show_warnings
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in _rows(estimate).items():
+        table.add_row(name, escape(value))
+    show_warnings(estimate.warnings, console)
+    console.print(table, highlight=False)
+
+
+def _rows(estimate: Estimate) -> dict[str, str]:
+    values = estimate.to_dict()
+    scene, grid, workers = values["scene"], values["work_grid"], values["workers"]
+    resampled = "the scene's own pixels" if grid["is_native"] else "resampled"
+    kind = "GPU workers" if workers["gpu"] else "CPU workers"
+    rows = {
+        "scene": f"{_shape(scene)}, {scene['gsd_m']:.3f} m, {scene['dtype']}, {scene['crs']}",
+        "work grid": f"{_shape(grid)}, {grid['gsd_m']:.3f} m, {grid['crs']}, {resampled}",
+        "model": f"{values['model']['name']} ({values['model']['gsd_m']:g} m), "
+        f"test-time augmentation {values['tta']}",
+        "tiles": f"{values['tiles']:,} of {values['tile_size']} px",
+        "workers": f"{workers['inference']} {kind} at {workers['place']}",
+    }
+    if values["seconds"] is not None:
+        stages = ", ".join(f"{name} {_time(s)}" for name, s in values["seconds"].items())
+        rows["time"] = f"about {_time(sum(values['seconds'].values()))}: {stages}"
+    rows["memory"] = f"{values['worker_bytes'] / 1e9:.1f} GB per worker"
+    rows["disk"] = (
+        f"{values['disk_bytes'] / 1e9:.2f} GB at times, {values['output_bytes'] / 1e9:.2f} GB of "
+        f"results; {values['free_disk_bytes'] / 1e9:.1f} GB are free"
+    )
+    return rows
+
+
+def _shape(grid: dict[str, Any]) -> str:
+    height, width = grid["shape"]
+    return f"{height:,} x {width:,} px"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,163 @@
+"""A look at everything roadex needs: versions, GPU, GDAL, Dask, room, store."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+import rasterio
+from rasterio.drivers import raster_driver_extensions
+
+from roadex.config import DEFAULT_MODEL, ClusterConfig
+from roadex.errors import RoadexError
+from roadex.models.modelfile import model_path, read_metadata
+from roadex.objects import ObjectStore
+from roadex.pipeline.cluster import WORKER_BYTES, connect, default_workers
+from roadex.pipeline.gpus import torch_has_cuda, visible_gpus
+
+GOOD, DOUBTFUL, BAD = "ok", "warning", "failed"
+
+PACKAGES = ("roadex", "torch", "rasterio", "geopandas", "shapely", "numba", "dask", "distributed")
+OPTIONAL = ("dask-cuda", "dask-jobqueue", "s3fs")
+DRIVERS = ("GTiff", "COG", "VRT", "PNG", "JP2OpenJPEG")
+
+_ROOM_BYTES = 5 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    state: str
+    """:data:`GOOD`, :data:`DOUBTFUL` or :data:`BAD`."""
+
+    detail: str
+
+
+def examine(config: ClusterConfig, folder: Path) -> Iterator[Check]:
+    """Look at everything, one thing after the other.
+
+    Parameters
+    ----------
+    config
+        Its scheduler, if any, is connected to and its store, if any, is written to.
+    folder
+        Where results would go.
+    """
+    yield Check("python", GOOD, f"{platform.python_version()} on {platform.platform()}")
+    for package in PACKAGES:
+        yield _package(package, needed=True)
+    for package in OPTIONAL:
+        yield _package(package, needed=False)
+    yield from _gdal()
+    yield _guarded("model", _model)
+    yield _gpu()
+    yield _memory()
+    yield _disk(folder)
+    yield _guarded("dask", lambda: _dask(config))
+    if config.store is not None:
+        yield _guarded("store", lambda: _store(str(config.store)))
+
+
+def _guarded(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, GOOD, look())
+    except RoadexError as error:
+        return Check(name, BAD, str(error))
+
+
+def _package(name: str, *, needed: bool) -> Check:
+    try:
+        return Check(name, GOOD, version(name))
+    except PackageNotFoundError:
+        return Check(name, BAD if needed else GOOD, "not installed" + " (optional)" * (not needed))
+
+
+def _gdal() -> Iterator[Check]:
+    with rasterio.Env() as environment:
+        drivers = environment.drivers()
+    missing = [name for name in DRIVERS if name not in drivers]
+    detail = f"{rasterio.__gdal_version__}, {len(drivers)} drivers"
+    if missing:
+        yield Check("gdal", DOUBTFUL, f"{detail}, without {', '.join(missing)}")
+    else:
+        yield Check("gdal", GOOD, f"{detail}, {len(raster_driver_extensions())} kinds of raster")
+
+
+def _model() -> str:
+    metadata = read_metadata(model_path(DEFAULT_MODEL))
+    return f"{metadata.name}, {metadata.gsd_m:g} m"
+
+
+def _gpu() -> Check:
+    gpus = visible_gpus()
+    if not gpus:
+        return Check("gpu", GOOD, "none; inference runs on the CPU")
+    if not torch_has_cuda():
+        return Check("gpu", DOUBTFUL, f"{len(gpus)}, but torch is a build without CUDA")
+    # Whether torch and the driver get on is known only by trying, which takes torch.
+    code = "import torch; print(torch.cuda.is_available() and torch.cuda.get_device_name())"
+    tried = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    name = tried.stdout.strip()
+    if tried.returncode or name == "False":
+        return Check("gpu", BAD, f"{len(gpus)}, but torch cannot use them: is the driver too old?")
+    return Check("gpu", GOOD, f"{len(gpus)} x {name}")
+
+
+def _memory() -> Check:
+    free = psutil.virtual_memory().available
+    detail = (
+        f"{free / 1e9:.1f} GB free, {os.cpu_count()} cores: {default_workers()} workers by default"
+    )
+    return Check("memory", GOOD if free > WORKER_BYTES else DOUBTFUL, detail)
+
+
+def _disk(folder: Path) -> Check:
+    free = shutil.disk_usage(folder).free
+    return Check(
+        "disk", GOOD if free > _ROOM_BYTES else DOUBTFUL, f"{free / 1e9:.1f} GB free at {folder}"
+    )
+
+
+def _dask(config: ClusterConfig) -> str:
+    if not config.is_remote:
+        return "workers start on this machine; no --scheduler was given"
+    with connect(config) as client:
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        versions = sorted(set(client.run(_roadex_version).values()))
+        n_gpu = sum(worker["resources"].get("GPU", 0) > 0 for worker in workers)
+    detail = f"{len(workers)} workers, {n_gpu} with a GPU, roadex {', '.join(versions)}"
+    if not workers or versions != [version("roadex")]:
+        msg = f"{detail}; there must be workers, with roadex {version('roadex')} like here"
+        raise RoadexError(msg)
+    return detail
+
+
+def _roadex_version() -> str:
+    try:
+        return version("roadex")
+    except PackageNotFoundError:
+        return "none"
+
+
+def _store(url: str) -> str:
+    store = ObjectStore(f"{url.rstrip('/')}/roadex-doctor-{uuid.uuid4().hex[:8]}")
+    store.put("probe", b"roadex")
+    found = store.get("probe")
+    store.remove()
+    if found != b"roadex":
+        msg = f"{url} does not return what was written to it"
+        raise RoadexError(msg)
+    return f"{url} can be written, read and cleaned"

@@ -1,0 +1,222 @@
+"""What a run would take: time, memory, disk. Nothing is computed but a short trial of the model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from roadex.config import RunConfig
+from roadex.pipeline.calibration import Calibration, calibrate
+from roadex.pipeline.cluster import WORKER_BYTES, connect, local_workers
+from roadex.pipeline.plan import RunPlan, plan_run
+from roadex.pipeline.tasks import count_threads
+
+N_VIEWS = {"none": 1, "flip": 4, "d4": 8}
+"""Forward passes per tile by test-time augmentation; tta.py is not asked because it loads torch."""
+
+STORED_BYTES = 0.5
+"""Bytes per pixel of the tile store and of the finished raster (measured on 100 Mpx: 0.53 with
+overviews; probability of cities is at the upper end)."""
+
+PLAIN_BYTES = 1.0
+"""Bytes per pixel of the raster before it is compressed; it is there while that is done."""
+
+STITCH_MPX_S = 40.0
+"""Measured: copying into a COG with ZSTD takes a second of one core per 47 Mpx, reading tiles is
+quicker."""
+
+VECTOR_MPX_S = 5.0
+"""Of one worker, on scenes with many roads."""
+
+_PARSING_S = 10.0
+"""Start of workers and, once per machine, compilation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """Who would do the work."""
+
+    n_inference: int
+    """Processes that predict: workers with a GPU where there are any."""
+
+    n_vector: int
+    has_gpu: bool
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A plan and what it would take."""
+
+    plan: RunPlan
+    config: RunConfig
+    workers: Workers
+    calibration: Calibration | None
+    """None where it was not wanted: then no time is known, and memory is a rule of thumb."""
+
+    free_disk_bytes: int
+    free_memory_bytes: int
+
+    @property
+    def seconds(self) -> dict[str, float] | None:
+        """Time of each stage if every tile has imagery, in seconds."""
+        if self.calibration is None:
+            return None
+        megapixels = sum(tile.read.width * tile.read.height for tile in self.plan.tiles) / 1e6
+        views = N_VIEWS[self.config.predict.tta]
+        predict = megapixels * views * self.calibration.seconds_per_mpx / self.workers.n_inference
+        return {
+            "predict": predict + _PARSING_S,
+            "stitch": self.megapixels / STITCH_MPX_S,
+            "vectorize": self.megapixels / VECTOR_MPX_S / self.workers.n_vector,
+        }
+
+    @property
+    def megapixels(self) -> float:
+        """Size of the work grid."""
+        return self.plan.grid.shape[0] * self.plan.grid.shape[1] / 1e6
+
+    @property
+    def worker_bytes(self) -> int:
+        """Memory of a worker that predicts; what a GPU holds is not in it."""
+        if self.calibration is None:
+            return WORKER_BYTES
+        pixels = max(int(tile.read.width * tile.read.height) for tile in self.plan.tiles)
+        on_device = 0.0 if self.workers.has_gpu else self.calibration.bytes_per_pixel
+        image_bytes = 4 * (len(self.plan.scene.bands) + 2)
+        return int(self.calibration.base_bytes + pixels * (on_device + image_bytes))
+
+    @property
+    def output_bytes(self) -> int:
+        """Size of the results, nearly all of it the probability raster."""
+        return int(self.megapixels * 1e6 * STORED_BYTES)
+
+    @property
+    def disk_bytes(self) -> int:
+        """Most space taken at any time beside the results, with the tile store if it is there."""
+        in_store = 0.0 if self.config.cluster.store else STORED_BYTES
+        return int(self.megapixels * 1e6 * (in_store + PLAIN_BYTES + STORED_BYTES))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Everything doubtful: about the scene, and about the room for it."""
+        notes = list(self.plan.warnings)
+        if self.disk_bytes > self.free_disk_bytes:
+            notes.append(
+                f"the run needs {self.disk_bytes / 1e9:.1f} GB of disk at times, "
+                f"{self.free_disk_bytes / 1e9:.1f} GB are free"
+            )
+        needed = self.worker_bytes * self.workers.n_inference
+        if not self.config.cluster.is_remote and needed > self.free_memory_bytes:
+            notes.append(
+                f"{self.workers.n_inference} workers need {needed / 1e9:.1f} GB of memory, "
+                f"{self.free_memory_bytes / 1e9:.1f} GB are free: use fewer --workers or a smaller "
+                "--tile-size"
+            )
+        return tuple(notes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        plan, seconds = self.plan, self.seconds
+        return {
+            "scene": {
+                "paths": list(plan.scene.paths),
+                "shape": list(plan.scene.shape),
+                "crs": plan.scene.crs.to_string(),
+                "gsd_m": plan.scene.gsd_m,
+                "bands": list(plan.scene.bands),
+                "dtype": plan.scene.dtype,
+            },
+            "work_grid": {
+                "shape": list(plan.grid.shape),
+                "crs": plan.grid.crs.to_string(),
+                "gsd_m": plan.grid.gsd_m,
+                "is_native": plan.grid.is_native,
+            },
+            "model": {"name": plan.model.name, "gsd_m": plan.model.gsd_m},
+            "tta": self.config.predict.tta,
+            "tiles": len(plan.tiles),
+            "tile_size": self.config.tiling.core_size,
+            "workers": {
+                "inference": self.workers.n_inference,
+                "vector": self.workers.n_vector,
+                "gpu": self.workers.has_gpu,
+                "place": self.workers.place,
+            },
+            "device": self.calibration.device if self.calibration else None,
+            "seconds": seconds and {stage: round(value, 1) for stage, value in seconds.items()},
+            "worker_bytes": self.worker_bytes,
+            "disk_bytes": self.disk_bytes,
+            "free_disk_bytes": self.free_disk_bytes,
+            "output_bytes": self.output_bytes,
+            "warnings": list(self.warnings),
+        }
+
+
+def estimate_run(
+    scenes: Sequence[str | Path], output: Path, *, config: RunConfig, with_calibration: bool = True
+) -> Estimate:
+    """Plan a run and say what it would take.
+
+    Parameters
+    ----------
+    scenes, config
+        As in :func:`roadex.extract`.
+    output
+        Folder the results would go to; it need not exist.
+    with_calibration
+        Try the model on this machine, which takes some seconds.
+
+    Raises
+    ------
+    SceneError, ModelError, ConfigError, RunError
+        As the run would.
+    """
+    plan = plan_run(scenes, config)
+    workers = _workers(config)
+    environment = dict(os.environ)
+    if not workers.has_gpu:
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    return Estimate(
+        plan=plan,
+        config=config,
+        workers=workers,
+        calibration=calibrate(plan.model_file, environment=environment)
+        if with_calibration
+        else None,
+        free_disk_bytes=shutil.disk_usage(_existing(output)).free,
+        free_memory_bytes=int(psutil.virtual_memory().available),
+    )
+
+
+def _workers(config: RunConfig) -> Workers:
+    if config.cluster.is_remote:
+        with connect(config.cluster) as client:
+            with_gpu, without = count_threads(client)
+        place = config.cluster.scheduler or str(config.cluster.scheduler_file)
+    else:
+        names = list(local_workers(config.cluster))
+        with_gpu = sum(name.startswith("gpu") for name in names)
+        without = len(names) - with_gpu
+        place = "this machine"
+    n_inference = with_gpu or without
+    return Workers(
+        n_inference=max(1, n_inference),
+        n_vector=max(1, without or with_gpu),
+        has_gpu=with_gpu > 0,
+        place=place,
+    )
+
+
+def _existing(path: Path) -> Path:
+    """Return the nearest folder above that exists."""
+    here = path.absolute()
+    while not here.is_dir():
+        here = here.parent
+    return here
