@@ -158,8 +158,8 @@ class VectorConfig(_Settings):
     smoothing: float = 8.0
     """Smoothing passes per pixel of half-width (at least 8, at most 64); 0 keeps pixel stairs."""
 
-    corner_deg: float = 45.0
-    """Sharper bends are corners: smoothing leaves them alone."""
+    corner_deg: float = 75.0
+    """Sharper bends, as of streets at right angles, are corners: smoothing leaves them alone."""
 
     simplify_px: float = 0.5
     """Largest distance between a smoothed and a simplified line, in pixels."""

@@ -91,12 +91,14 @@ def test_crossing_lines_are_found():
     assert find_crossing_lines(lines).tolist() == [0, 2, 3]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_tangle_of_lines_is_drawn_without_crossings(seed, make_source):
-    rng = np.random.default_rng(seed)
-    noise = gaussian_filter(rng.normal(size=(200, 200)), 1.2)
-    image = np.where(noise > 0, 220, 0).astype(np.uint8)
-    network = vectorize(make_source(image), config=VectorConfig(min_component_m=20))
-    assert network.summary["redrawn_to_avoid_crossings"] > 0
-    assert len(find_crossing_lines(network.edges.geometry.values)) == 0
-    assert network.edges.geometry.is_valid.all()
+def test_tangles_of_lines_are_drawn_without_crossings(make_source):
+    n_redrawn = 0
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        noise = gaussian_filter(rng.normal(size=(200, 200)), 1.2)
+        image = np.where(noise > 0, 220, 0).astype(np.uint8)
+        network = vectorize(make_source(image), config=VectorConfig(min_component_m=20))
+        n_redrawn += network.summary["redrawn_to_avoid_crossings"]
+        assert len(find_crossing_lines(network.edges.geometry.values)) == 0
+        assert network.edges.geometry.is_valid.all()
+    assert n_redrawn > 0
