@@ -1,11 +1,14 @@
 """Laws that any network keeps, whatever it was made from."""
 
+import os
+
 import numpy as np
 import pytest
 import shapely
 
 from roadex.config import VectorConfig
 from roadex.geometry import find_crossing_lines
+from roadex.source import RasterSource
 from roadex.vectorize import vectorize
 
 
@@ -57,3 +60,14 @@ def test_networks_of_many_random_masks_keep_the_laws(seed, make_blobs, make_sour
     check_laws(whole)
     tiled = vectorize(make_source(image), config=config, tile_size=int(rng.integers(20, 120)))
     assert tiled.edges.to_wkb().to_csv() == whole.edges.to_wkb().to_csv()
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_network_of_a_real_scene_keeps_the_laws():
+    if "ROADEX_TEST_PROBABILITY" not in os.environ:
+        pytest.skip("ROADEX_TEST_PROBABILITY names no road probability of a real scene")
+    source = RasterSource.open(os.environ["ROADEX_TEST_PROBABILITY"])
+    network = vectorize(source, config=VectorConfig())
+    assert len(network.edges) > 0
+    check_laws(network)
