@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
@@ -21,6 +22,9 @@ from roadex.pipeline.predict_scene import WORK_FOLDER
 
 SIZE, CORE, HALO = 320, 64, 32
 TTA = "flip"
+THRESHOLDS = {"low": 0.5, "high": 0.52}
+"""In the middle of what the network sees in noise, so that there are roads."""
+
 RESULTS = ("probability.tif", "roads.gpkg")
 
 
@@ -42,7 +46,9 @@ class SmallRun:
     def arguments(self) -> list[str]:
         """Return the same settings as arguments of ``roadex run``, but for ``-o``."""
         chosen = ["--model", self.model, "--tta", TTA, "--tile-size", CORE]
-        return [str(a) for a in (self.scene, *chosen, "--set", f"tiling.halo={HALO}")]
+        values = {"tiling.halo": HALO} | {f"vector.{n}": v for n, v in THRESHOLDS.items()}
+        settings = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
+        return [str(a) for a in (self.scene, *chosen, *settings)]
 
     def stored_tiles(self, output: Path) -> int:
         """Count the finished tiles of a run that is not complete."""
@@ -60,6 +66,7 @@ def _config(model: Path, cluster: dict[str, object]) -> RunConfig:
         {
             "tiling": {"core_size": CORE, "halo": HALO},
             "predict": {"model": str(model), "tta": TTA},
+            "vector": THRESHOLDS,
             "cluster": cluster,
         }
     )
@@ -77,6 +84,7 @@ def small_run(model: Path, scheduler: str, tmp_path_factory: pytest.TempPathFact
     ) as raster:
         raster.write(values)
     extract(scene, folder / "whole", config=_config(model, {"scheduler": scheduler}))
+    assert len(gpd.read_file(folder / "whole" / "roads.gpkg", layer="road_edges")) > 50
     results = {name: (folder / "whole" / name).read_bytes() for name in RESULTS}
     return SmallRun(scene, model, results)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dask
 import pytest
+import yaml
 
 from roadex.errors import RunError
 from roadex.pipeline.jobqueue import CLUSTERS, worker_jobs
@@ -120,13 +121,14 @@ def test_jobs_need_a_batch_system(system: str, monkeypatch, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("system", CLUSTERS)
-def test_settings_of_the_workflow_make_a_job(system: str) -> None:
+def test_settings_of_the_workflow_make_a_job(system: str, tmp_path: Path) -> None:
     import dask_jobqueue
 
-    settings = dask.config.collect_yaml([WORKFLOW / "jobqueue.yaml"])
-    with dask.config.set(dask.config.merge(*settings)):
+    defaults = dask.config.get("jobqueue")
+    ours = yaml.safe_load((WORKFLOW / "jobqueue.yaml").read_text())["jobqueue"]
+    with dask.config.set({"jobqueue": dask.config.merge(defaults, ours)}):
         cluster_class = getattr(dask_jobqueue, CLUSTERS[system])
-        job = cluster_class.job_cls("tcp://head:1234", name="worker")
+        job = cluster_class.job_cls("tcp://head:1234", name="worker", log_directory=str(tmp_path))
     script = job.job_script()
     assert "dask_worker tcp://head:1234" in script
     assert "--nworkers 4" in script
