@@ -26,8 +26,8 @@ from roadex.train import (
     Group,
     Monitor,
     TrainingState,
+    changed_settings,
     check_data,
-    check_same_settings,
     read_recipe,
     run_in_group,
     train,
@@ -104,7 +104,8 @@ def _run(job: TrainingJob, group: Group) -> None:
     material = _gather(job)
     config, scaling = material.config, _scaling(material.config)
     job.folder.mkdir(parents=True, exist_ok=True)
-    check_same_settings(job.folder, config)
+    for change in changed_settings(job.folder, config):
+        console.print(f"[yellow]warning[/] the training goes on with other settings: {change}")
     if group.is_first:
         _check(job, material, console)
         (job.folder / CONFIG_NAME).write_text(json.dumps(config.to_dict(), indent=1))

@@ -7,7 +7,7 @@ one of the step and the losses so far, so a checkpoint is little: the step, the 
 average, the optimizer's moments, the state of the schedule.
 """
 
-from roadex.train.checks import check_data, check_same_settings
+from roadex.train.checks import changed_settings, check_data
 from roadex.train.group import Group, run_in_group
 from roadex.train.loop import Progress, train
 from roadex.train.monitor import Monitor
@@ -16,6 +16,6 @@ from roadex.train.schedules import with_steps
 from roadex.train.state import CHECKPOINT_NAME, TrainingState
 
 __all__ = [
-    "CHECKPOINT_NAME", "Group", "Monitor", "Progress", "TrainingState", "check_data",
-    "check_same_settings", "read_recipe", "recipe_names", "run_in_group", "train", "with_steps",
+    "CHECKPOINT_NAME", "Group", "Monitor", "Progress", "TrainingState", "changed_settings",
+    "check_data", "read_recipe", "recipe_names", "run_in_group", "train", "with_steps",
 ]  # fmt: skip

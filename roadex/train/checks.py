@@ -14,7 +14,7 @@ from roadex.config import TrainConfig
 from roadex.datasets import find_leftovers
 from roadex.datasets.check import DatasetReport, Finding, Level, check_dataset, check_overlap
 from roadex.datasets.labelled import Labelled
-from roadex.errors import DatasetError, TrainingError
+from roadex.errors import DatasetError
 from roadex.train.state import CHECKPOINT_NAME
 
 CONFIG_NAME = "config.json"
@@ -60,28 +60,26 @@ def check_data(
         raise DatasetError(msg)
 
 
-def check_same_settings(folder: Path, config: TrainConfig) -> None:
-    """Compare the settings with those of the checkpoint in ``folder``, where there is one.
+def changed_settings(folder: Path, config: TrainConfig) -> tuple[str, ...]:
+    """Compare the settings with those that the checkpoint in ``folder`` was trained with.
 
-    Raises
-    ------
-    TrainingError
-        If the run would go on with others than it began with.
+    Returns
+    -------
+    changes
+        ``name: before -> now`` for every setting that has an effect on the weights; nothing where
+        there is no checkpoint.
     """
     stored = folder / CONFIG_NAME
     if not stored.exists() or not (folder / CHECKPOINT_NAME).exists():
-        return
+        return ()
     # Settings that an earlier version did not know had the effect of today's defaults.
     before = TrainConfig.from_dict(json.loads(stored.read_text())).to_dict()
     now = json.loads(json.dumps(config.to_dict()))
-    changed = [name for name in now if name not in _FREE and now[name] != before[name]]
-    if changed:
-        name = changed[0]
-        msg = (
-            f"the training in {folder} began with {name} = {before[name]!r}, now it is "
-            f"{now[name]!r}: train into another --run-folder, or remove {folder / CHECKPOINT_NAME}"
-        )
-        raise TrainingError(msg)
+    return tuple(
+        f"{name}: {before[name]!r} -> {value!r}"
+        for name, value in now.items()
+        if name not in _FREE and value != before[name]
+    )
 
 
 def _table(reports: Sequence[DatasetReport]) -> Table:
