@@ -185,36 +185,27 @@ def _do_one(
         carry_out(work, client)
     except RoadexError as problem:
         state, error = FAILED, str(problem)
-        if isinstance(problem, RunError) and _report_of(result).get("result", {}).get(
-            "failed_tiles"
-        ):
+        holes = result.read_report().get("result", {}).get("failed_tiles")
+        if isinstance(problem, RunError) and holes:
             state = INCOMPLETE
     except Exception as bug:
         state, error = FAILED, f"{type(bug).__name__}: {bug}"
         result.folder.mkdir(parents=True, exist_ok=True)
         note = result.folder / "error.txt"
         note.write_text(traceback.format_exc(), encoding="utf-8")
-    report = {} if state == FAILED else _report_of(result)
+    report = {} if state == FAILED else result.read_report()
     return SceneOutcome(scene=scene, state=state, error=error, report=report)
 
 
 def _finished(scene: ListedScene, folder: Path, config: RunConfig) -> dict[str, Any] | None:
     """Return the report of a scene whose results are complete and still what is asked for."""
     result = RunResult(folder=folder / scene.name)
-    report = _report_of(result)
+    report = result.read_report()
     if not report or report["result"]["failed_tiles"]:
         return None
     if not (result.network.exists() and result.probability.exists()):
         return None
     return report if report.get("request") == request_key([scene.path], config) else None
-
-
-def _report_of(result: RunResult) -> dict[str, Any]:
-    try:
-        report: dict[str, Any] = json.loads(result.report.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return report
 
 
 class _Labelled:

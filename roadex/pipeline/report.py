@@ -52,16 +52,27 @@ class RunResult:
         """The report."""
         return self.folder / "report.json"
 
+    def read_report(self) -> dict[str, Any]:
+        """Return what the report says; nothing where there is none yet, or a damaged one."""
+        try:
+            content: dict[str, Any] = json.loads(self.report.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return {}
+        return content
+
     def claim(self, *, overwrite: bool) -> None:
         """Make the folder and make sure that results can be written there.
+
+        Results with holes may always be replaced.
 
         Raises
         ------
         OutputError
             If there are results already, or the folder cannot be written to.
         """
+        has_holes = bool(self.read_report().get("result", {}).get("failed_tiles"))
         for path in (self.network, self.probability, self.preview, self.report):
-            if path.exists() and not overwrite:
+            if path.exists() and not (overwrite or has_holes):
                 msg = f"{path} exists; choose another folder with -o or add --overwrite"
                 raise OutputError(msg)
         make_folder(self.folder)

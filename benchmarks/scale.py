@@ -1,0 +1,198 @@
+"""How the pipeline scales where the model costs nothing: memory per process, overhead, tasks/s.
+
+Makes a sparse virtual raster of one generated tile repeated, and runs it with a model that takes
+brightness for probability, so that what is left is reading, tasks, tile store, stitching and
+vectorizing::
+
+    python benchmarks/scale.py --size 40000 --workers 2 -o /tmp/scale
+
+Prints, per stage, wall time and megapixels per second; for prediction also tiles per second and the
+share of the workers' time that was not spent in tasks (what scheduling costs); and the memory of
+the client and of the largest worker in the first and the last quarter of the run (flat is good).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import rasterio
+from distributed import Client, Worker, WorkerPlugin
+
+from roadex.config import RunConfig
+from roadex.datasets.generated import generate_scene, write_scene
+from roadex.locations import READING
+from roadex.pipeline import worker as worker_module
+from roadex.pipeline.cluster import connect
+from roadex.pipeline.extract import carry_out, prepare
+from roadex.pipeline.watch import Silent
+
+TILE = 1024
+
+
+class BrightnessPlugin(WorkerPlugin):
+    """Puts a model on workers that costs nothing: roads are what is bright."""
+
+    name = "brightness"
+
+    def __init__(self, sha256: str, tta: str) -> None:
+        self._which = (sha256, tta)
+
+    def setup(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's interface
+        """Put it where the model of this run is looked for."""
+        worker_module._LOADED[self._which] = Brightness()
+
+
+class Brightness:
+    """Stands in for :class:`roadex.predict.Predictor`."""
+
+    def predict_tile(self, tile, image, valid):
+        """Return brightness as probability."""
+        from roadex.predict import TilePrediction, _core_within
+        from roadex.probability import encode
+
+        core = _core_within(tile)
+        probability = np.clip((image[0] - 120) / 60, 0, 1)
+        return TilePrediction(encode(probability[core], valid[core]), 1)
+
+
+def make_scene(folder: Path, size: int, share: float) -> Path:
+    """Write a virtual raster of ``size`` x ``size`` pixels, ``share`` of it filled with a tile."""
+    rng = np.random.default_rng(0)
+    made = write_scene(generate_scene(shape=(TILE, TILE), seed=1, style="mixed"), folder)
+    tile = made["scene"].absolute()
+    with rasterio.open(tile) as raster:
+        crs, left, top = raster.crs.to_wkt(), raster.transform.c, raster.transform.f
+    n = -(-size // TILE)
+    filled = rng.random((n, n)) < share
+    bands = []
+    for band, colour in enumerate(("Red", "Green", "Blue"), start=1):
+        sources = [
+            f"<SimpleSource><SourceFilename>{tile}</SourceFilename><SourceBand>{band}</SourceBand>"
+            f'<SrcRect xOff="0" yOff="0" xSize="{TILE}" ySize="{TILE}"/><DstRect '
+            f'xOff="{j * TILE}" yOff="{i * TILE}" xSize="{TILE}" ySize="{TILE}"/></SimpleSource>'
+            for i, j in np.argwhere(filled)
+        ]
+        bands.append(
+            f'<VRTRasterBand dataType="Byte" band="{band}"><NoDataValue>0</NoDataValue>'
+            f"<ColorInterp>{colour}</ColorInterp>{''.join(sources)}</VRTRasterBand>"
+        )
+    path = folder / "scene.vrt"
+    path.write_text(
+        f'<VRTDataset rasterXSize="{size}" rasterYSize="{size}"><SRS>{crs}</SRS>'
+        f"<GeoTransform>{left},1,0,{top},0,-1</GeoTransform>{''.join(bands)}</VRTDataset>"
+    )
+    return path
+
+
+class Memory:
+    """Memory of the client and of each worker, sampled once a second."""
+
+    def __init__(self) -> None:
+        self.client: list[int] = []
+        self.workers: list[int] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> dict[str, list[float]]:
+        """Return megabytes at most in the first and in the last quarter."""
+        self._stop.set()
+        self._thread.join()
+        return {
+            name: [max(part) / 1e6 for part in (s[: len(s) // 4 + 1], s[-(len(s) // 4 + 1) :])]
+            for name, s in (("client", self.client), ("largest worker", self.workers))
+        }
+
+    def _watch(self) -> None:
+        me = psutil.Process()
+        while not self._stop.wait(1):
+            children = me.children(recursive=True)
+            self.client.append(me.memory_info().rss)
+            try:
+                self.workers.append(max((c.memory_info().rss for c in children), default=0))
+            except psutil.Error:
+                continue
+
+
+def seconds_in_tasks(client: Client) -> float:
+    """Return how long the workers have been computing tiles, all together."""
+
+    def of_prefix(dask_scheduler):
+        prefix = dask_scheduler.task_prefixes.get("predict_tile")
+        return prefix.all_durations["compute"] if prefix else 0.0
+
+    return client.run_on_scheduler(of_prefix)
+
+
+class TaskTimes(Silent):
+    """A display that notes, at the end of a stage, how long tasks have taken."""
+
+    def __init__(self, client: Client) -> None:
+        self.client, self.seconds, self.cpu = client, {}, {}
+        self._began = 0.0
+
+    def start(self, _stage: str, _total: int) -> None:
+        """Note the client's CPU time."""
+        self._began = time.process_time()
+
+    def finish(self, stage: str) -> None:
+        """Note the client's CPU time, and after prediction the time in tasks."""
+        self.cpu[stage] = time.process_time() - self._began
+        if stage == "predict":
+            self.seconds[stage] = seconds_in_tasks(self.client)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", type=int, default=10_000)
+    parser.add_argument("--share", type=float, default=0.5, help="of the scene with imagery")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--tile-size", type=int, default=1024)
+    parser.add_argument("-o", "--output", type=Path, default=Path("scale"))
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    scene = make_scene(arguments.output, arguments.size, arguments.share)
+    config = RunConfig.from_dict(
+        {
+            "cluster": {"workers": arguments.workers, "gpus": "none"},
+            "predict": {"tta": "none"},
+            "tiling": {"core_size": arguments.tile_size},
+        }
+    )
+    with rasterio.Env(**READING), connect(config.cluster) as client:
+        times = TaskTimes(client)
+        work = prepare(scene, arguments.output / "out", config, overwrite=True, display=times)
+        client.register_plugin(BrightnessPlugin(work.plan.model_sha256, "none"))
+        memory = Memory()
+        result = carry_out(work, client)
+        megabytes = memory.stop()
+    seconds, n_tiles = result.summary["seconds"], len(work.plan.tiles)
+    available = seconds["predict"] * arguments.workers
+    figures = {
+        "megapixels": result.summary["megapixels"],
+        "road_km": result.summary["road_km"],
+        "tiles": n_tiles,
+        "seconds": seconds,
+        "mpx_per_second": {
+            stage: round(result.summary["megapixels"] / value, 1)
+            for stage, value in seconds.items()
+            if stage != "plan"
+        },
+        "tiles_per_second": round(n_tiles / seconds["predict"], 1),
+        "share_not_in_tasks": round(1 - times.seconds["predict"] / available, 4),
+        "client_cpu_ms_per_tile": round(1000 * times.cpu["predict"] / n_tiles, 2),
+        "megabytes_first_and_last_quarter": {
+            name: [round(value) for value in pair] for name, pair in megabytes.items()
+        },
+    }
+    print(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()

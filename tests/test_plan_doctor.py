@@ -1,0 +1,127 @@
+"""What is said before a run: plan and doctor are quick, honest, and change nothing."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from roadex.cli import main
+from roadex.config import ClusterConfig, RunConfig
+from roadex.pipeline.doctor import BAD, examine
+from roadex.pipeline.estimate import N_VIEWS, estimate_run
+
+
+@pytest.fixture
+def roadex(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["roadex", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        return stop.value.code, out, err
+
+    return run
+
+
+def test_plan_says_what_a_run_would_do_and_writes_nothing(roadex, make_scene, model, tmp_path):
+    scene = make_scene(shape=(300, 500))
+    before = set(tmp_path.rglob("*"))
+    code, out, err = roadex(
+        "plan", scene, "-o", tmp_path / "out", "-m", model, "--tile-size", "128", "--json",
+        "--no-calibration", "--workers", "3",
+    )  # fmt: skip
+    assert code == 0, err
+    plan = json.loads(out)
+    assert plan["tiles"] == 3 * 4
+    assert plan["work_grid"]["is_native"]
+    assert plan["workers"]["inference"] == 3
+    assert plan["seconds"] is None
+    assert set(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.slow
+def test_plan_tries_the_model(make_scene, model, tmp_path):
+    config = RunConfig.from_dict({"predict": {"model": str(model)}, "cluster": {"workers": 2}})
+    estimate = estimate_run([make_scene()], tmp_path, config=config)
+    assert estimate.calibration.seconds_per_mpx > 0
+    assert 1e8 < estimate.worker_bytes < 3e9
+    assert estimate.seconds["predict"] > 0
+
+
+def test_views_are_those_of_the_augmentation():
+    from roadex.tta import VIEWS
+
+    assert {name: len(views) for name, views in VIEWS.items()} == N_VIEWS
+
+
+def test_a_full_disk_is_warned_of(make_scene, model, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10})())
+    config = RunConfig.from_dict({"predict": {"model": str(model)}})
+    estimate = estimate_run([make_scene()], tmp_path, config=config, with_calibration=False)
+    assert "0.0 GB are free" in estimate.warnings[-1]
+
+
+@pytest.mark.slow
+def test_a_scene_of_ten_gigapixels_is_planned_in_seconds_and_little_memory(make_scene, tmp_path):
+    """100 000 x 100 000 px, a sparse virtual raster over generated tiles."""
+    tile = make_scene("tile.tif", shape=(1000, 1000), tiled=True)
+    bands = []
+    for band, colour in enumerate(("Red", "Green", "Blue"), start=1):
+        sources = "".join(
+            f"<SimpleSource><SourceFilename>{tile}</SourceFilename><SourceBand>{band}</SourceBand>"
+            '<SrcRect xOff="0" yOff="0" xSize="1000" ySize="1000"/>'
+            f'<DstRect xOff="{col}" yOff="{row}" xSize="1000" ySize="1000"/></SimpleSource>'
+            for row in range(0, 100_000, 1000)
+            for col in range(row % 5000, 100_000, 5000)
+        )
+        bands.append(
+            f'<VRTRasterBand dataType="Byte" band="{band}"><NoDataValue>0</NoDataValue>'
+            f"<ColorInterp>{colour}</ColorInterp>{sources}</VRTRasterBand>"
+        )
+    scene = tmp_path / "scene.vrt"
+    scene.write_text(
+        '<VRTDataset rasterXSize="100000" rasterYSize="100000"><SRS>EPSG:32633</SRS>'
+        f"<GeoTransform>500000,1,0,5400000,0,-1</GeoTransform>{''.join(bands)}</VRTDataset>"
+    )
+    code = (
+        "import resource, sys; sys.argv = ['roadex', 'plan', sys.argv[1], '--no-calibration', "
+        "'--json']\n"
+        "from roadex.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "print(used.ru_maxrss / 1024, used.ru_utime + used.ru_stime, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, scene], capture_output=True, text=True, check=True
+    )
+    megabytes, seconds = map(float, done.stderr.split()[-2:])
+    assert json.loads(done.stdout)["tiles"] == 98 * 98
+    assert megabytes < 500
+    assert seconds < 10
+
+
+def test_doctor_finds_everything_in_order_here(roadex, tmp_path):
+    code, out, err = roadex("doctor", "--store", tmp_path / "store", "--gpus", "none")
+    assert code == 0, err
+    for word in ("torch", "gdal", "memory", "disk", "dask", "can be written, read and cleaned"):
+        assert word in out
+    assert not list((tmp_path / "store").glob("*"))
+
+
+def test_doctor_says_what_is_wrong_and_exits_with_2(roadex, tmp_path, monkeypatch):
+    monkeypatch.setattr("roadex.pipeline.cluster._CONNECT_TIMEOUT_S", 1)
+    (tmp_path / "file").touch()
+    code, out, err = roadex(
+        "doctor", "--store", tmp_path / "file", "--scheduler", "tcp://127.0.0.1:9", "--json"
+    )
+    states = {check["name"]: check["state"] for check in json.loads(out)}
+    assert code == 2
+    assert states["store"] == states["dask"] == BAD
+    assert "not in order: dask, store" in err
+
+
+def test_doctor_counts_the_workers_of_a_cluster(scheduler, tmp_path):
+    checks = {c.name: c for c in examine(ClusterConfig(scheduler=scheduler), tmp_path)}
+    assert "1 workers, 0 with a GPU" in checks["dask"].detail
