@@ -55,7 +55,8 @@ def drop_hidden_edges(graph: RoadGraph, pixel: PixelSize) -> RoadGraph:
     n_steps, is_loop = graph.chains.n_steps, graph.u == graph.v
     n_drawn = np.diff(own_spans(graph, np.arange(graph.n_edges)))[:, 0]
     hidden = n_drawn == 0
-    within_reach = n_steps <= 2 * graph.node_reach[graph.u]
+    # Other edges run straight through the reach of the node, and so through a loop around there.
+    within_reach = n_steps <= 4 * graph.node_reach[graph.u]
     hidden[is_loop] = (within_reach | (n_drawn < 2))[is_loop]
     low, high = np.minimum(graph.u, graph.v), np.maximum(graph.u, graph.v)
     probability = measure_edges(graph, pixel).probability_mean
