@@ -7,7 +7,7 @@ A generated network of about 8 % road with uneven probability and gaps is writte
 GeoTIFF. Each candidate runs in a process of its own, on one thread. CPU seconds count: other load
 on the machine changes wall time, but hardly them. The peer does less: it only thins the whole
 scene in memory and builds a raw pixel graph (no cleaning, no geometry, no attributes, no file).
-``grown_mb`` is the peak memory beyond that after a run on a small scene.
+``grown_mb`` is the peak memory beyond that before the job, a small scene done.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import os
 import resource
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,12 @@ from roadex.config import VectorConfig
 from roadex.ground import pixel_size
 from roadex.outputs import write_network
 from roadex.probability import GDAL_CACHE_BYTES
-from roadex.source import RasterSource
+from roadex.source import ArraySource, RasterSource
 from roadex.vectorize import trace_scene, vectorize
 
 BLOCK_PX = 1000
 PEER = "skimage + sknw"
+Job = Callable[[], dict[str, float]]
 CONFIG = VectorConfig()
 LOW = CONFIG.thresholds[0]
 
@@ -80,45 +82,58 @@ def write_scene(path: Path, side: int) -> float:
     return float(np.mean([(b >= LOW * 254).mean() for b in blocks]))
 
 
-def run_trace(path: str) -> dict[str, float]:
-    source = RasterSource.open(path)
+def trace(path: str) -> Job:
+    """Thin and trace a scene in memory."""
+    raster = RasterSource.open(path)
+    height, width = raster.shape
+    source = ArraySource(raster.read(0, 0, height, width), raster.transform, raster.crs)
     pixel = pixel_size(source.transform, source.crs, source.shape)
-    return {"lines": len(trace_scene(source, pixel, CONFIG))}
+    return lambda: {"lines": len(trace_scene(source, pixel, CONFIG))}
 
 
-def run_vectorize(path: str) -> dict[str, float]:
-    network = vectorize(RasterSource.open(path), config=CONFIG)
-    output = Path(path).with_suffix(".gpkg")
-    write_network(network, output, provenance={}, overwrite=True)
-    return {"edges": len(network.edges), "gpkg_mb": output.stat().st_size / 1e6}
+def whole(path: str) -> Job:
+    """Do all that ``roadex vectorize`` does, from file to file."""
+
+    def run() -> dict[str, float]:
+        network = vectorize(RasterSource.open(path), config=CONFIG)
+        output = Path(path).with_suffix(".gpkg")
+        write_network(network, output, provenance={}, overwrite=True)
+        return {"edges": len(network.edges), "gpkg_mb": output.stat().st_size / 1e6}
+
+    return run
 
 
-def run_peer(path: str) -> dict[str, float]:
+def peer(path: str) -> Job:
+    """Thin a mask in memory with scikit-image and build its graph with sknw."""
     import sknw
     from skimage.morphology import skeletonize
 
     with rasterio.open(path) as raster:
         mask = raster.read(1) >= LOW * 254
-    graph = sknw.build_sknw(skeletonize(mask).astype(np.uint16), multi=True)
-    return {"edges": graph.number_of_edges()}
+
+    def run() -> dict[str, float]:
+        graph = sknw.build_sknw(skeletonize(mask).astype(np.uint16), multi=True)
+        return {"edges": graph.number_of_edges()}
+
+    return run
 
 
-def measure(job: str, warm_path: str, path: str) -> dict[str, float]:
+JOBS = {"thin + trace": trace, "vectorize": whole, PEER: peer}
+
+
+def measure(name: str, warm_path: str, path: str) -> dict[str, float]:
     """Compile on a small scene, then time the job on the other."""
-    run = JOBS[job]
     with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES):  # as roadex vectorize does
-        run(warm_path)
+        JOBS[name](warm_path)()
+        run = JOBS[name](path)
         before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         wall, cpu = time.perf_counter(), time.process_time()
-        result = run(path)
+        result = run()
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return result | {
         "cpu_s": cpu, "wall_s": wall, "peak_mb": peak_mb, "grown_mb": peak_mb - before_mb
     }  # fmt: skip
-
-
-JOBS = {"trace": run_trace, "vectorize": run_vectorize, PEER: run_peer}
 
 
 def run_side(side: int, jobs: list[str], folder: Path) -> None:
