@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -103,10 +104,10 @@ def _near_gpu(gpu: str) -> list[Any]:
     """Return the plugin of dask-cuda, where it is installed, that keeps a worker near its GPU."""
     if find_spec("dask_cuda") is None:
         return []
-    from dask_cuda.plugins import CPUAffinity
-    from dask_cuda.utils import get_cpu_affinity
-
-    return [CPUAffinity(get_cpu_affinity(int(gpu) if gpu.isdecimal() else gpu))]
+    # Found by name: it pins one version of Dask, so it cannot be among what roadex requires.
+    plugins, utils = (import_module(f"dask_cuda.{name}") for name in ("plugins", "utils"))
+    device = int(gpu) if gpu.isdecimal() else gpu
+    return [plugins.CPUAffinity(utils.get_cpu_affinity(device))]
 
 
 @contextmanager
