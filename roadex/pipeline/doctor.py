@@ -132,8 +132,8 @@ def _disk(folder: Path) -> Check:
 
 
 def _dask(config: ClusterConfig) -> str:
-    if not config.is_remote:
-        return "workers start on this machine; no --scheduler was given"
+    if config.scheduler is None and config.scheduler_file is None:
+        return "no --scheduler was given; workers are started by the run"
     with connect(config) as client:
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         versions = sorted(set(client.run(_roadex_version).values()))

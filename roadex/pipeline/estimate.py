@@ -31,11 +31,13 @@ STITCH_MPX_S = 40.0
 """Measured: copying into a COG with ZSTD takes a second of one core per 47 Mpx, reading tiles is
 quicker."""
 
-VECTOR_MPX_S = 5.0
-"""Of one worker, on scenes with many roads."""
+TRACE_MPX_S = 50.0
+"""Of one vector worker, and what follows on one core of the client: see docs/vectorization.md."""
 
-_PARSING_S = 10.0
-"""Start of workers and, once per machine, compilation."""
+NETWORK_MPX_S = 40.0
+
+_START_S = 10.0
+"""Until workers have loaded what they need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +74,10 @@ class Estimate:
         views = N_VIEWS[self.config.predict.tta]
         predict = megapixels * views * self.calibration.seconds_per_mpx / self.workers.n_inference
         return {
-            "predict": predict + _PARSING_S,
+            "predict": predict + _START_S,
             "stitch": self.megapixels / STITCH_MPX_S,
-            "vectorize": self.megapixels / VECTOR_MPX_S / self.workers.n_vector,
+            "vectorize": self.megapixels
+            * (1 / TRACE_MPX_S / self.workers.n_vector + 1 / NETWORK_MPX_S),
         }
 
     @property
@@ -196,7 +199,10 @@ def estimate_run(
 
 
 def _workers(config: RunConfig) -> Workers:
-    if config.cluster.is_remote:
+    if config.cluster.jobqueue is not None:  # jobs are not submitted just to count them
+        with_gpu, without = 0, config.cluster.workers or 1
+        place = config.cluster.jobqueue
+    elif config.cluster.is_remote:
         with connect(config.cluster) as client:
             with_gpu, without = count_threads(client)
         place = config.cluster.scheduler or str(config.cluster.scheduler_file)
