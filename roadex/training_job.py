@@ -132,7 +132,8 @@ def _run(job: TrainingJob, group: Group) -> None:
             state.averaged.module, material.validation, scaling=scaling, gsd_m=config.gsd_m,
             tta=config.tta,
         )  # fmt: skip
-        console.print(f"wrote {_write(job, config, state, scaling, counts)}")
+        path = _write(job, config, state, scaling, counts)
+        console.print(f"wrote {path}", soft_wrap=True)
     group.share(None)
 
 

@@ -48,9 +48,10 @@ def test_line_is_burnt_at_its_width_with_a_band_that_carries_no_label(make_scene
 
 
 def test_lines_without_a_width_get_the_default(make_scene, write_lines):
-    roads = write_lines([ACROSS, shapely.LineString([(20, 0), (20, 96)])], width_m=["4", None])
+    down = [shapely.LineString([(col, 0), (col, 96)]) for col in (20, 80)]
+    roads = write_lines([ACROSS, *down], width_m=["4", None, "wide"])
     chip = only_scene(f"lines:{make_scene()}+{roads}").read()
-    assert chip.road[60].sum() == 7
+    assert chip.road[60].sum() == 7 + 7
     assert chip.road[:, 60].sum() == 4
 
 

@@ -31,7 +31,7 @@ SETTINGS = {
 }
 ARGUMENTS = {"encoder": "tu-mobilenetv3_small_050", "bottleneck": 32, "head_width": 8}
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

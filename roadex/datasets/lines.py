@@ -30,6 +30,7 @@ from typing import Any
 
 import geopandas
 import numpy as np
+import pandas as pd
 import pyogrio
 import rasterio.transform
 import shapely
@@ -216,7 +217,8 @@ def _half_widths_m(
     widths = np.full(len(roads), labels.width_m)
     attribute = labels.width_attribute
     if attribute in frame.columns:
-        stated = frame[attribute].astype("string").astype("Float64").to_numpy(float, na_value=0.0)
+        # Attributes are often text; what is no number (OpenStreetMap: "7 m") gets the default.
+        stated = pd.to_numeric(frame[attribute], errors="coerce").fillna(0).to_numpy(float)
         widths = np.where(stated > 0, stated, widths)
     elif attribute != _DEFAULTS.width_attribute:
         known = ", ".join(name for name in frame.columns if name != "geometry")
