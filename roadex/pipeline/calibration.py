@@ -7,7 +7,6 @@ nothing else was loaded. Run as ``python -m roadex.pipeline.calibration MODEL SI
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -99,6 +98,8 @@ def _measure(model: str, side: int) -> Calibration:
 
 
 def _peak_bytes() -> int:
+    import resource  # not on Windows
+
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -19,7 +19,7 @@ from distributed import Client, Nanny, Scheduler, SpecCluster
 
 from roadex.config import ClusterConfig
 from roadex.errors import RunError
-from roadex.locations import GDAL_CACHE_BYTES
+from roadex.locations import GDAL_CACHE_BYTES, READING
 from roadex.pipeline.gpus import choose_gpus
 from roadex.pipeline.jobqueue import worker_jobs
 from roadex.runtime import ALLOCATOR_ENVIRONMENT
@@ -143,6 +143,7 @@ def _dask_settings() -> dict[str, object]:
         # Dask's own MALLOC_TRIM_THRESHOLD_ slows every forward pass on CPU by 1.4.
         "distributed.nanny.pre-spawn-environ": ALLOCATOR_ENVIRONMENT
         | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        | {name: str(value) for name, value in READING.items()}
         | {"GDAL_CACHEMAX": str(GDAL_CACHE_BYTES // 2**20)},  # GDAL's default is 5 % of all memory
         "distributed.worker.preload": ["roadex.pipeline.preload"],
         "distributed.scheduler.allowed-failures": 3,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class SharedModel:
             if candidate.is_file() and read_sha256(candidate) == self.sha256:
                 return candidate
         msg = (
-            f"this worker ({os.uname().nodename}) has no model with sha256 {self.sha256[:12]}...: "
+            f"this worker ({platform.node()}) has no model with sha256 {self.sha256[:12]}...: "
             f"{self.path} is not there or differs. Install the same roadex on all workers"
         )
         raise ModelError(msg)
