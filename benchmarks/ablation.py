@@ -140,8 +140,8 @@ class Ablation:
             print(f"== {name}", flush=True)
             program = [sys.executable, "-c", "from roadex.cli import main; main()", *command[1:]]
             try:
-                if subprocess.run(program, timeout=left, check=False).returncode:
-                    print(f"   failed: {name}", flush=True)
+                if code := subprocess.run(program, timeout=left, check=False).returncode:
+                    print(f"   failed with exit code {code}: {name}", flush=True)
             except subprocess.TimeoutExpired:
                 print("   out of hours: the same command goes on", flush=True)
         return load_model(path) if path.exists() else None
