@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -50,8 +51,25 @@ def slurm(
             pytest.skip(f"SLURM does not start here: {(folder / 'start.log').read_text()}")
         yield command_environment | {"SLURM_CONF": str(folder / "slurm.conf")}
     finally:
+        _end_jobs(command_environment | {"SLURM_CONF": str(folder / "slurm.conf")})
         for pid_file in folder.glob("*.pid"):
             os.kill(int(pid_file.read_text()), signal.SIGTERM)
+
+
+def _end_jobs(environment: dict[str, str]) -> None:
+    """Cancel what a failed test has left: jobs outlive the daemons."""
+    for _ in range(60):
+        jobs = subprocess.run(
+            ["squeue", "--noheader", "--format=%i"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.split()
+        if not jobs:
+            return
+        subprocess.run(["scancel", "--full", *jobs], env=environment, check=False)
+        time.sleep(0.5)
 
 
 def _free_port() -> int:
