@@ -57,7 +57,7 @@ class Brightness:
         from roadex.probability import encode
 
         core = _core_within(tile)
-        probability = np.clip((image[0] - 120) / 60, 0, 1)
+        probability = np.clip((image.min(axis=0) - 150) / 50, 0, 1)
         return TilePrediction(encode(probability[core], valid[core]), 1)
 
 
@@ -120,12 +120,12 @@ class Memory:
                 continue
 
 
-def seconds_in_tasks(client: Client) -> float:
-    """Return how long the workers have been computing tiles, all together."""
+def seconds_per_task(client: Client) -> float:
+    """Return how long a worker computes a tile on average; Dask weighs the latest most."""
 
     def of_prefix(dask_scheduler):
         prefix = dask_scheduler.task_prefixes.get("predict_tile")
-        return prefix.all_durations["compute"] if prefix else 0.0
+        return prefix.duration_average if prefix else float("nan")
 
     return client.run_on_scheduler(of_prefix)
 
@@ -145,7 +145,7 @@ class TaskTimes(Silent):
         """Note the client's CPU time, and after prediction the time in tasks."""
         self.cpu[stage] = time.process_time() - self._began
         if stage == "predict":
-            self.seconds[stage] = seconds_in_tasks(self.client)
+            self.seconds[stage] = seconds_per_task(self.client)
 
 
 def main() -> None:
@@ -185,7 +185,7 @@ def main() -> None:
             if stage != "plan"
         },
         "tiles_per_second": round(n_tiles / seconds["predict"], 1),
-        "share_not_in_tasks": round(1 - times.seconds["predict"] / available, 4),
+        "share_not_in_tasks": round(1 - times.seconds["predict"] * n_tiles / available, 4),
         "client_cpu_ms_per_tile": round(1000 * times.cpu["predict"] / n_tiles, 2),
         "megabytes_first_and_last_quarter": {
             name: [round(value) for value in pair] for name, pair in megabytes.items()
