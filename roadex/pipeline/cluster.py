@@ -146,6 +146,8 @@ def _dask_settings() -> dict[str, object]:
         | {name: str(value) for name, value in READING.items()}
         | {"GDAL_CACHEMAX": str(GDAL_CACHE_BYTES // 2**20)},  # GDAL's default is 5 % of all memory
         "distributed.worker.preload": ["roadex.pipeline.preload"],
+        # A killed worker is started anew. Dask gives that 15 s, then does away with it for good.
+        "distributed.deploy.lost-worker-timeout": "1h",
         "distributed.scheduler.allowed-failures": 3,
         "distributed.scheduler.worker-saturation": 1.0,
         "distributed.worker.memory.target": False,

@@ -19,6 +19,9 @@ other tiles while one is computed."""
 _LOOK_SECONDS = 1.0
 """How often to see who is there: workers join and leave while tasks run."""
 
+_FETCH_SECONDS = 60.0
+"""How long to wait for the result of a finished task before seeing whether anybody is there."""
+
 _GPU = "GPU"
 
 Item = TypeVar("Item")
@@ -84,7 +87,7 @@ def run_tasks(
                     time.sleep(_LOOK_SECONDS)
                 crew.check()
                 continue
-            yield _outcome(future, running.pop(future))
+            yield _outcome(future, running.pop(future), crew)
     finally:
         for future in running:
             future.release()
@@ -104,17 +107,23 @@ def mapper(
     return map_tasks
 
 
-def _outcome(future: Future[Result], item: Item) -> Outcome[Item, Result]:
+def _outcome(future: Future[Result], item: Item, crew: _Crew) -> Outcome[Item, Result]:
+    """Fetch what a finished task returned; if its worker died meanwhile, it is being done again."""
     if future.status not in ("finished", "error"):
         msg = (
             "the connection to the Dask scheduler was lost. Finished tiles are kept; the same "
             "command goes on from there"
         )
         raise RunError(msg)
-    error = future.exception()
-    outcome = Outcome(item, None if error is not None else future.result(), error)
-    future.release()
-    return outcome
+    while True:
+        try:
+            error = future.exception(timeout=_FETCH_SECONDS)
+            result = None if error is not None else future.result(timeout=_FETCH_SECONDS)
+        except TimeoutError:
+            crew.check()
+        else:
+            future.release()
+            return Outcome(item, result, error)
 
 
 class _Crew:

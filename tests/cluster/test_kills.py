@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import dask
 import numpy as np
 import psutil
 import pytest
-from distributed import LocalCluster
+from distributed import LocalCluster, SpecCluster
 
+from roadex.config import ClusterConfig
+from roadex.pipeline.cluster import connect
 from roadex.pipeline.extract import extract
 
 ROUNDS = 20
@@ -47,22 +48,10 @@ def test_threads_do_not_matter(small_run, n_workers: int, n_threads: int, tmp_pa
 
 
 @pytest.fixture(scope="module")
-def two_processes() -> Iterator[LocalCluster]:
+def two_processes() -> Iterator[SpecCluster]:
     """Return a cluster of two workers that are started anew when they die."""
-    memory = "distributed.worker.memory"
-    settings = {"distributed.scheduler.allowed-failures": 3}
-    settings |= {f"{memory}.{name}": False for name in ("target", "spill", "pause", "terminate")}
-    with (
-        dask.config.set(settings),
-        LocalCluster(
-            n_workers=2,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,
-            dashboard_address="127.0.0.1:0",
-        ) as cluster,
-    ):
-        yield cluster
+    with connect(ClusterConfig(workers=2)) as client:
+        yield client.cluster
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +60,7 @@ def client_process() -> Callable[..., Any]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["roadex.pipeline.extract"])
 
-    def start(run: Any, output: Path, cluster: LocalCluster) -> Any:
+    def start(run: Any, output: Path, cluster: SpecCluster) -> Any:
         config = run.config(scheduler=cluster.scheduler_address)
         process = context.Process(
             target=extract, args=(run.scene, output), kwargs={"config": config}
@@ -86,7 +75,7 @@ def client_process() -> Callable[..., Any]:
 @pytest.mark.timeout(3600)
 def test_kills_at_random_times_do_not_matter(
     small_run,
-    two_processes: LocalCluster,
+    two_processes: SpecCluster,
     client_process: Callable[..., Any],
     wait_until: Callable[..., None],
     tmp_path: Path,
