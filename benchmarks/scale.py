@@ -8,7 +8,7 @@ vectorizing::
 
 Prints, per stage, wall time and megapixels per second; for prediction also tiles per second and the
 share of the workers' time that was not spent in tasks (what scheduling costs); and the memory of
-the client and of the largest worker in the first and the last quarter of the run (flat is good).
+the client and of the largest worker in the first and the last quarter of each stage (flat is good).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import json
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -91,33 +92,43 @@ def make_scene(folder: Path, size: int, share: float) -> Path:
 
 
 class Memory:
-    """Memory of the client and of each worker, sampled once a second."""
+    """Memory of the client and of the largest worker, sampled four times a second, by stage."""
 
     def __init__(self) -> None:
-        self.client: list[int] = []
-        self.workers: list[int] = []
+        self.stage = "start"
+        self._samples: dict[str, list[tuple[int, int]]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
-    def stop(self) -> dict[str, list[float]]:
-        """Return megabytes at most in the first and in the last quarter."""
+    def stop(self) -> dict[str, dict[str, list[int]]]:
+        """Return megabytes at most in the first and in the last quarter of each stage."""
         self._stop.set()
         self._thread.join()
         return {
-            name: [max(part) / 1e6 for part in (s[: len(s) // 4 + 1], s[-(len(s) // 4 + 1) :])]
-            for name, s in (("client", self.client), ("largest worker", self.workers))
+            stage: {
+                name: [round(max(part) / 1e6) for part in _first_and_last_quarter(values)]
+                for name, values in zip(
+                    ("client", "largest worker"), zip(*samples, strict=True), strict=True
+                )
+            }
+            for stage, samples in self._samples.items()
         }
 
     def _watch(self) -> None:
         me = psutil.Process()
-        while not self._stop.wait(1):
-            children = me.children(recursive=True)
-            self.client.append(me.memory_info().rss)
+        while not self._stop.wait(0.25):
             try:
-                self.workers.append(max((c.memory_info().rss for c in children), default=0))
+                workers = [child.memory_info().rss for child in me.children(recursive=True)]
             except psutil.Error:
                 continue
+            sample = me.memory_info().rss, max(workers, default=0)
+            self._samples.setdefault(self.stage, []).append(sample)
+
+
+def _first_and_last_quarter(values: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+    n = len(values) // 4 + 1
+    return values[:n], values[-n:]
 
 
 def seconds_per_task(client: Client) -> float:
@@ -133,12 +144,13 @@ def seconds_per_task(client: Client) -> float:
 class TaskTimes(Silent):
     """A display that notes how long tasks take, and the CPU time of the client."""
 
-    def __init__(self, client: Client) -> None:
-        self.client, self.seconds, self.cpu = client, {}, {}
+    def __init__(self, client: Client, memory: Memory) -> None:
+        self.client, self.memory, self.seconds, self.cpu = client, memory, {}, {}
         self._began, self._n_advanced = 0.0, 0
 
-    def start(self, _stage: str, _total: int) -> None:
+    def start(self, stage: str, _total: int) -> None:
         """Note the client's CPU time."""
+        self.memory.stage = stage
         self._began = time.process_time()
 
     def advance(self, stage: str) -> None:
@@ -170,10 +182,10 @@ def main() -> None:
         }
     )
     with rasterio.Env(**READING), connect(config.cluster) as client:
-        times = TaskTimes(client)
+        memory = Memory()
+        times = TaskTimes(client, memory)
         work = prepare(scene, arguments.output / "out", config, overwrite=True, display=times)
         client.register_plugin(BrightnessPlugin(work.plan.model_sha256, "none"))
-        memory = Memory()
         result = carry_out(work, client)
         megabytes = memory.stop()
     seconds, n_tiles = result.summary["seconds"], len(work.plan.tiles)
@@ -191,9 +203,7 @@ def main() -> None:
         "tiles_per_second": round(n_tiles / seconds["predict"], 1),
         "share_not_in_tasks": round(1 - times.seconds["predict"] * n_tiles / available, 4),
         "client_cpu_ms_per_tile": round(1000 * times.cpu["predict"] / n_tiles, 2),
-        "megabytes_first_and_last_quarter": {
-            name: [round(value) for value in pair] for name, pair in megabytes.items()
-        },
+        "megabytes_first_and_last_quarter": megabytes,
     }
     print(json.dumps(figures, indent=1))
 
