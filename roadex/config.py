@@ -179,7 +179,8 @@ class VectorConfig(_Settings):
         )
         for setting in dataclasses.fields(self):
             value = getattr(self, setting.name)
-            _require(value is None or value >= 0, f"{setting.name} must not be negative, got {value}")
+            is_good = value is None or value >= 0
+            _require(is_good, f"{setting.name} must not be negative, got {value}")
 
     @property
     def thresholds(self) -> tuple[float, float]:

@@ -72,7 +72,8 @@ def test_a_full_store_stops_the_run_and_the_next_one_does_the_rest(
             extract(scene, out, config=settings())
     assert not (out / "roads.gpkg").exists()
     extract(scene, out, config=settings())
-    assert [len(run) for run in todo] == [6, 4]
+    assert len(todo[0]) == 6
+    assert 1 <= len(todo[1]) <= 4  # a tile in the making may have been stored after the error
     whole = extract(scene, tmp_path / "whole", config=settings())
     for name in RESULTS:
         assert (out / name).read_bytes() == (whole.folder / name).read_bytes()
