@@ -1,0 +1,27 @@
+"""What the parts of roadex agree on."""
+
+from __future__ import annotations
+
+TILE_ALIGNMENT = 32
+"""Tile origins and halos are multiples of this many pixels.
+
+The deepest encoder stage has stride 32; D-LinkNet is shift-exact only for multiples of it.
+"""
+
+PROBABILITY_MAX = 254
+"""Stored value of probability 1 in a probability raster (uint8, ``p = value / 254``)."""
+
+NODATA = 255
+"""Stored value of pixels without imagery in a probability raster."""
+
+THRESHOLDS_TAG = "ROADEX_THRESHOLDS"
+"""Tag of a probability raster: low and high threshold of its model, ``0.3 0.5``."""
+
+DEFAULT_MODEL = "roadex-light"
+"""The model that comes with roadex and is used where none is named."""
+
+TTA_NAMES = ("none", "flip", "d4")
+"""Test-time augmentations: one view, 4 flips, or all 8 flips and quarter turns."""
+
+BATCH_SYSTEMS = ("slurm", "pbs", "lsf")
+"""Batch systems that can run workers as jobs."""
