@@ -33,8 +33,10 @@ def open_small_loops(
     at the end of a road is one edge).
 
     Of each loop the edge with the lowest mean probability goes, among equals the longest. Edges
-    with the same face on both sides are no boundary and stay. Neighbouring loops are opened one
-    after the other, because the boundary of what is left has changed.
+    with the same face on both sides are no boundary and stay. Loops that would be opened into each
+    other are so one after the other, because the boundary of what is left has changed; loops that
+    are opened into the same large face are opened at once, which never takes a network apart: what
+    is cut joins faces to a large one like leaves to a star, and never encloses anything.
     """
     while True:
         face = find_faces(graph)
@@ -111,7 +113,7 @@ def _weakest_sides(
     min_length_m: float,
     min_width_ratio: float,
 ) -> NDArray[np.bool_]:
-    """Choose one edge of each small face, no two of them in touching faces."""
+    """Choose one edge of each small face, no two of them of the same small face."""
     measures = measure_edges(graph, pixel)
     removed = np.zeros(graph.n_edges, dtype=np.bool_)
     n_faces = int(face.max()) + 1 if len(face) else 0
@@ -131,9 +133,10 @@ def _weakest_sides(
     touched: set[int] = set()
     for side in sorted(sides, key=lambda key: (boundary_m[key], key)):
         edge = sides[side][0]
-        if touched.isdisjoint(face[edge].tolist()):
+        opened = [other for other in face[edge].tolist() if is_small[other]]
+        if touched.isdisjoint(opened):
             removed[edge] = True
-            touched.update(face[edge].tolist())
+            touched.update(opened)
     return removed
 
 

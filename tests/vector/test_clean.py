@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from roadex.clean.loops import face_areas, find_faces
+from roadex.clean import loops
+from roadex.clean.loops import face_areas, find_faces, open_small_loops
 from roadex.config import VectorConfig
-from roadex.graph import build_graph, dissolve, group
+from roadex.graph import build_graph, dissolve, group, select_edges
 from roadex.ground import PixelSize
 from roadex.vectorize import trace_scene, vectorize
 
@@ -220,3 +221,36 @@ def test_faces_obey_euler(draw_roads, make_source):
         n_faces = len(np.unique(find_faces(graph)))
         # Each component is drawn by itself here, with an outer face of its own.
         assert graph.n_nodes - graph.n_edges + n_faces == 2 * n_components
+
+
+def test_holes_of_one_road_are_closed_together(draw_roads, make_source, monkeypatch):
+    image = draw_roads([[(5, 30), (795, 30)]], (60, 800), width=15)
+    for col in range(20, 780, 20):
+        image[28:33, col : col + 6] = 0
+    graph = dissolve(build_graph(trace_scene(make_source(image), METRE, VectorConfig()), 60))
+    assert len(np.unique(find_faces(graph))) > 30
+    rounds = []
+    monkeypatch.setattr(loops, "find_faces", lambda g: rounds.append(g) or find_faces(g))
+    opened = open_small_loops(graph, METRE, min_length_m=60)
+    assert len(np.unique(find_faces(opened))) == 1
+    assert len(rounds) < 5  # each costs as much as the whole scene is large
+
+
+def test_opening_loops_leaves_connected_what_was(make_blobs, make_source):
+    n_opened = 0
+    for seed in range(30):
+        source = make_source(make_blobs(seed))
+        graph = dissolve(build_graph(trace_scene(source, METRE, VectorConfig()), source.shape[0]))
+        is_ring = (graph.u == graph.v) & (graph.degree[graph.u] == 2)
+        graph = select_edges(graph, ~is_ring)  # a small ring by itself goes as a whole
+        opened = open_small_loops(graph, METRE, min_length_m=40)
+        faces, before = find_faces(opened), len(set(group(graph.n_nodes, graph.u, graph.v)))
+        used = np.unique(np.r_[opened.u, opened.v])
+        label = group(opened.n_nodes, opened.u, opened.v)[used]
+        assert len(set(label)) == before
+        n_opened += opened.n_edges < graph.n_edges
+        separates = np.repeat(faces[:, 0] != faces[:, 1], 2)
+        length = np.repeat(loops.measure_edges(opened, METRE).length_m, 2)
+        around = np.bincount(faces.ravel(), length)
+        assert (around[faces.ravel()[separates]] >= 40).all()
+    assert n_opened > 5
