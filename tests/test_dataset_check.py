@@ -5,10 +5,13 @@ import pytest
 import rasterio
 from affine import Affine
 from PIL import Image
+from rasterio.windows import Window
 from rich.console import Console
 
 from roadex.datasets import find_labelled_scenes, find_leftovers
-from roadex.datasets.check import Level, check_dataset, check_overlap
+from roadex.datasets.alignment import AlignmentSearch
+from roadex.datasets.check import SUSPECT_GAIN, Level, check_dataset, check_overlap
+from roadex.datasets.generated import generate_scene
 from roadex.errors import DatasetError
 from roadex.train import check_data
 
@@ -113,3 +116,29 @@ def test_errors_stop_the_training_and_findings_are_printed(pairs, make_scene):
     printed = console.export_text()
     assert "error b: b.tif is (50, 50)" in printed
     assert pairs.name in printed
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(0, 0), (6, -4), (0, 9)])
+def test_labels_beside_the_roads_of_the_image_are_found(rows, cols, tmp_path, make_scene):
+    for seed in range(6):
+        scene = generate_scene(shape=(300, 300), seed=seed, style="mixed")
+        make_scene(f"sat/{seed}.tif", values=scene.image)
+        moved = np.roll(scene.road_mask, (rows, cols), (0, 1)).astype(np.uint8)
+        make_scene(f"mask/{seed}.tif", values=moved[None])
+    found = [text for text in texts(check(tmp_path), Level.WARNING) if "shifted" in text]
+    expected = [f"{rows} rows up", f"{-cols} columns to the right"] if cols < 0 else []
+    assert bool(found) == bool(rows or cols)
+    assert all(part in found[0] for part in expected)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("shift", [0, 5])
+def test_real_labels_are_found_shifted_only_if_they_are(shift, real_data):
+    search = AlignmentSearch()
+    for scene in find_labelled_scenes(f"massachusetts:{real_data}/massachusetts/val")[:6]:
+        for col in (200, 700, 1200):
+            chip = scene.read(Window(col, 600, 256, 256))
+            search.add(chip._replace(road=np.roll(chip.road, (shift, -shift), (0, 1))))
+    best = search.best()
+    assert (best.rows, best.cols) == pytest.approx((-shift, shift), abs=1)
+    assert (best.gain > SUSPECT_GAIN) == bool(shift)
