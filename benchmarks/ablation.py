@@ -55,6 +55,9 @@ VARIANTS: dict[str, list[str]] = {
 }
 """Row to the settings that differ from the base."""
 
+UNSEEN_VARIANTS = ("base: D-LinkNet over MobileNetV2", "augmentation off")
+"""Rows that are also trained without each of the regions."""
+
 TTA_ROWS = ("none", "flip", "d4")
 ROW_TTA = "none"
 """Test-time augmentation of all other rows."""
@@ -105,11 +108,12 @@ class Ablation:
                     scores = self._score(f"TTA {tta}", model, tta, self.regions)
                     yield Row(f"base, TTA {tta}", command, scores)
         for region in self.regions if len(self.regions) > 1 else ():
-            name = f"without {region.name}"
             seen = [other for other in self.regions if other is not region]
-            command = self._command(name, seen, [])
-            if self._is_wanted(name) and (model := self._train(name, command)) is not None:
-                yield Row(name, command, self._score(name, model, ROW_TTA, seen))
+            for how in UNSEEN_VARIANTS:
+                name = f"without {region.name}, {how}"
+                command = self._command(name, seen, VARIANTS[how])
+                if self._is_wanted(name) and (model := self._train(name, command)) is not None:
+                    yield Row(name, command, self._score(name, model, ROW_TTA, seen))
 
     def _is_wanted(self, name: str) -> bool:
         return not self.options.row or any(part in name for part in self.options.row)
