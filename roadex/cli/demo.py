@@ -19,14 +19,7 @@ _DEFAULTS = DemoConfig()
 
 
 @click.command()
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("demo"),
-    show_default=True,
-    help="Folder for the results.",
-)
+@opt.output("demo", help="Folder for the results.")
 @click.option(
     "--seed",
     type=int,

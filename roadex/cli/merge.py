@@ -12,14 +12,7 @@ from roadex.cli import options as opt
 
 @click.command()
 @click.argument("networks", nargs=-1, required=True, metavar="NETWORK NETWORK...")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("merged.gpkg"),
-    show_default=True,
-    help="Network to write; the suffix is the format.",
-)
+@opt.output("merged.gpkg", help="Network to write; the suffix is the format.")
 @opt.with_options(opt.CONFIG, opt.SET, opt.OVERWRITE)
 def merge(networks: tuple[str, ...], output: Path, overwrite: bool, **options: Any) -> None:
     """Join the networks of neighbouring or overlapping scenes into one.

@@ -10,6 +10,7 @@ import click
 
 from roadex.config import (
     BATCH_SYSTEMS,
+    TTA_NAMES,
     PredictConfig,
     RunConfig,
     TilingConfig,
@@ -49,7 +50,7 @@ PREDICT: tuple[Decorator, ...] = (
     ),
     click.option(
         "--tta",
-        type=click.Choice(["none", "flip", "d4"]),
+        type=click.Choice(TTA_NAMES),
         help=f"Average over no, 4 or 8 flips and turns.  [default: {PredictConfig().tta}]",
     ),
     click.option("--bands", metavar="1,2,3", help="Bands of the scene in the model's order."),
@@ -106,6 +107,18 @@ _PLACES = {
     "store": "cluster.store",
 }
 """Option to the setting it stands for."""
+
+
+def output(default: str, *, help: str) -> Decorator:  # noqa: A002 - as click calls it
+    """Return the option ``-o`` of a verb that writes to ``default`` if not told otherwise."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        default=Path(default),
+        show_default=True,
+        help=help,
+    )
 
 
 def with_options(*decorators: Decorator | tuple[Decorator, ...]) -> Decorator:

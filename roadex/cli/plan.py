@@ -15,14 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("out"),
-    show_default=True,
-    help="Folder the results would go to.",
-)
+@opt.output("out", help="Folder the results would go to.")
 @click.option("--no-calibration", is_flag=True, help="Do not try the model, so tell no times.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @opt.with_options(opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.STORE, opt.CONFIG, opt.SET)

@@ -12,14 +12,7 @@ from roadex.cli import options as opt
 
 @click.command()
 @click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("probability.tif"),
-    show_default=True,
-    help="Raster to write, or the folder for the masks of a dataset.",
-)
+@opt.output("probability.tif", help="Raster to write, or the folder for the masks of a dataset.")
 @click.option(
     "--dataset",
     type=click.Choice(["deepglobe"]),

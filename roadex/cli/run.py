@@ -12,14 +12,7 @@ from roadex.cli import options as opt
 
 @click.command()
 @click.argument("scenes", nargs=-1, metavar="SCENE...")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("out"),
-    show_default=True,
-    help="Folder for the results.",
-)
+@opt.output("out", help="Folder for the results.")
 @click.option("--each", is_flag=True, help="Each SCENE has results of its own: no mosaic.")
 @click.option(
     "--list",

@@ -12,14 +12,7 @@ from roadex.cli import options as opt
 
 @click.command()
 @click.argument("raster", metavar="RASTER")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("roads.gpkg"),
-    show_default=True,
-    help="Network to write; the suffix is the format.",
-)
+@opt.output("roads.gpkg", help="Network to write; the suffix is the format.")
 @click.option(
     "--reading",
     type=click.Choice(["auto", "roadex", "fraction", "percent", "byte", "mask", "class"]),
