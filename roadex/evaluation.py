@@ -23,6 +23,9 @@ from roadex.tta import predict_with_tta
 THRESHOLD_RANGE = (0.1, 0.95)
 """Thresholds that a model may carry."""
 
+_LOW_SHARE = 0.6
+"""Low hysteresis threshold of a model as a share of its high one."""
+
 
 def evaluate(
     network: nn.Module,
@@ -71,6 +74,12 @@ def common_figures(counts: Mapping[str, LevelCounts]) -> dict[str, float]:
     ious = [iou_at(count, threshold) for count in counts.values()]
     figures = {"iou": sum(ious) / len(ious), "threshold": threshold}
     return figures | {f"iou_{name}": iou_at(count, 0.5) for name, count in counts.items()}
+
+
+def thresholds_of(figures: Mapping[str, float]) -> tuple[float, float]:
+    """Return the low and the high hysteresis threshold of a model with these common figures."""
+    high = figures.get("threshold", 0.5)
+    return round(_LOW_SHARE * high, 3), round(high, 3)
 
 
 def iou_at(counts: LevelCounts, threshold: float) -> float:

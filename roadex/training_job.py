@@ -17,7 +17,7 @@ from roadex.datasets import find_labelled_scenes
 from roadex.datasets.labelled import Labelled
 from roadex.datasets.windows import WeightedScenes
 from roadex.errors import ConfigError, OutputError
-from roadex.evaluation import common_figures, evaluate_datasets
+from roadex.evaluation import common_figures, evaluate_datasets, thresholds_of
 from roadex.metrics.thresholds import LevelCounts
 from roadex.models.modelfile import ModelMetadata, load_model, save_model
 from roadex.models.scaling import Scaling
@@ -34,9 +34,6 @@ from roadex.train import (
     with_steps,
 )
 from roadex.train.checks import CONFIG_NAME
-
-_LOW_SHARE = 0.6
-"""Low hysteresis threshold of a model as a share of its high one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +192,7 @@ def _write(
 ) -> Path:
     spread = math.exp(config.augment.scale_jitter)
     figures = common_figures(counts) if counts else {}
-    threshold = figures.get("threshold", 0.5)
+    low, high = thresholds_of(figures)
     metadata = ModelMetadata(
         name=job.output.stem,
         network=config.network,
@@ -204,8 +201,8 @@ def _write(
         offset=scaling.offset,
         gsd_m=config.gsd_m,
         gsd_range_m=(config.gsd_m / spread, config.gsd_m * spread),
-        threshold_low=round(_LOW_SHARE * threshold, 3),
-        threshold_high=round(threshold, 3),
+        threshold_low=low,
+        threshold_high=high,
         tta=config.tta,
         training={
             "data": [_short_name(item) for item in job.data],

@@ -1,4 +1,4 @@
-"""``roadex models``: list, show, import and export models."""
+"""``roadex models``: list, show, import, average and export models."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from roadex.cli.options import OVERWRITE
+from roadex.config import TTA_NAMES
 from roadex.errors import ModelError, OutputError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ EXPORTS = (".onnx", ".pt2")
 
 @click.group()
 def models() -> None:
-    """List, show, import and export models.
+    """List, show, import, average and export models.
 
     A network is an architecture; a model is a network with weights and a description of itself.
 
@@ -117,6 +118,55 @@ def import_(
     click.echo(
         f"{output}: {metadata.network}, {metadata.channel_order}, {metadata.gsd_m:g} m/pixel"
     )
+
+
+@models.command()
+@click.argument("names", nargs=-1, required=True, metavar="MODEL...")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file to write."
+)
+@click.option(
+    "--validation",
+    multiple=True,
+    required=True,
+    help="Dataset to choose thresholds on; repeatable.",
+)
+@click.option(
+    "--share",
+    "shares",
+    type=click.FloatRange(0, min_open=True),
+    multiple=True,
+    help="Share of each MODEL, in order.",
+)
+@click.option("--tta", type=click.Choice(TTA_NAMES), help="[default: that of the first model]")
+@OVERWRITE
+def average(
+    names: tuple[str, ...],
+    output: Path,
+    validation: tuple[str, ...],
+    shares: tuple[float, ...],
+    tta: str | None,
+    overwrite: bool,
+) -> None:
+    """Average the weights of models that were trained from one another.
+
+    \b
+    Example:
+      roadex models average first.safetensors second.safetensors -o both.safetensors \\
+          --validation my/data
+    """
+    if shares and len(shares) != len(names):
+        msg = f"{len(names)} models need as many --share, or none"
+        raise click.UsageError(msg)
+    _refuse_existing(output, overwrite)
+    from roadex.averaging_job import average_models
+
+    figures = average_models(
+        names, output, shares=shares or (1.0,) * len(names), validation=validation, tta=tta
+    )
+    for name, value in figures.items():
+        click.echo(f"{name} {value:.3f}")
+    click.echo(f"wrote {output}")
 
 
 @models.command()
