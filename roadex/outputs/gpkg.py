@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -98,6 +99,8 @@ CREATE TABLE gpkg_data_column_constraints (
  CONSTRAINT gdcc_ntv UNIQUE (constraint_name, constraint_type, value));
 """
 
+_GDAL_DATE: Final = threading.Lock()
+
 _EXTENSION: Final = "http://www.geopackage.org/spec120/#extension_"
 
 
@@ -148,12 +151,16 @@ def _created(provenance: Mapping[str, Any]) -> str:
 
 @contextmanager
 def _gdal_date(created: str) -> Iterator[None]:
-    """Let GDAL write this time instead of the clock's."""
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": created})
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+    """Let GDAL write this time instead of the clock's.
+
+    That is a setting of the whole process, so one thread at a time has its turn.
+    """
+    with _GDAL_DATE:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": created})
+        try:
+            yield
+        finally:
+            pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
 
 
 def _indexes(network: Network) -> str:

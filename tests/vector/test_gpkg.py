@@ -1,5 +1,6 @@
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import geopandas as gpd
@@ -77,6 +78,16 @@ def test_equal_networks_give_equal_files(network, tmp_path):
     one = write_network(network, tmp_path / "one.gpkg", provenance=PROVENANCE)
     other = write_network(network, tmp_path / "other.gpkg", provenance=PROVENANCE)
     assert one.read_bytes() == other.read_bytes()
+
+
+def test_files_written_side_by_side_are_equal_too(network, tmp_path):
+    def write(i):
+        path = tmp_path / f"{i}.gpkg"
+        write_network(network, path, provenance=PROVENANCE)
+        return path.read_bytes()
+
+    with ThreadPoolExecutor(3) as pool:
+        assert len(set(pool.map(write, range(24)))) == 1
 
 
 def test_empty_layers_know_their_geometry(empty_network, tmp_path):
