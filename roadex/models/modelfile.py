@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from roadex import __version__
+from roadex.config import TTA_NAMES
 from roadex.errors import ModelError
 from roadex.models import create_network
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 PACKAGED_MODELS = Path(__file__).parent / "weights"
 """Folder of the models that come with roadex."""
-
-TTA_NAMES = ("none", "flip", "d4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
