@@ -3,7 +3,8 @@
     python benchmarks/ablation.py --folder runs/ablation --steps 2000 --hours 10 \
         --region massachusetts ma/train@0.6,ma/crops@0.2 ma/val \
         --region dubai dubai/tile_1@0.1,dubai/tile_2@0.1 dubai/tile_8 \
-        --encoder-weights mobilenet_v2.safetensors --gsd 0.7 --gsd 1.4
+        --encoder-weights mobilenet_v2.safetensors --generated lines:generated@0.2 \
+        --gsd 0.7 --gsd 1.4
 
 A region is a name, datasets to train on (with their shares), and datasets to validate on, both
 separated by commas. All rows train on all regions but the rows ``without NAME``, which show how a
@@ -12,24 +13,33 @@ model does where it has never been: their threshold is chosen on the other regio
 Every row is a ``roadex train`` command, printed below the table. What is done is kept in the
 folder: the same command goes on where an earlier one stopped, was killed, or ran out of hours.
 Columns are the road IoU on each region's validation data at the threshold with the best mean, and
-that mean; with ``--gsd`` also the mean with images brought to another pixel size.
+that mean; with ``--gsd`` also the mean with images brought to another pixel size, for the rows it
+is about. With ``--jobs`` several rows are trained side by side, each with its share of the cores.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+
+import torch
 
 from roadex.datasets import find_labelled_scenes
 from roadex.datasets.labelled import Labelled
 from roadex.evaluation import best_common_threshold, evaluate, iou_at
-from roadex.models.modelfile import Model, load_model
+from roadex.models.modelfile import load_model
 from roadex.models.scaling import Scaling
+from roadex.models.statistics import with_statistics_of
 
 LIGHT = 'arguments={{encoder="mobilenet_v2", head_width=16{}}}'
 
@@ -37,12 +47,16 @@ COLOUR_OFF = [
     f"augment.{name}_probability=0.0"
     for name in ("colour", "grey", "blur", "noise", "jpeg", "shadow")
 ]
+SCRATCH = "encoder_weights="
+BASE = "base: D-LinkNet over MobileNetV2"
+GENERATED = "with generated scenes"
 
 VARIANTS: dict[str, list[str]] = {
-    "base: D-LinkNet over MobileNetV2": [],
+    BASE: [],
+    "base, another seed": ["seed=1"],
     "LinkNet centre": [LIGHT.format(", dilations=[]")],
-    "encoder from scratch": ["encoder_weights="],
-    "D-LinkNet34 from scratch": ["encoder_weights=", "network=dlinknet34", "arguments={}"],
+    "encoder from scratch": [SCRATCH],
+    "D-LinkNet34 from scratch": [SCRATCH, "network=dlinknet34", "arguments={}"],
     "loss: BCE": ["loss=bce"],
     "loss: BCE + dice + clDice": ["loss=bce-dice-cldice"],
     "augmentation off": [*COLOUR_OFF, "augment.scale_jitter=0.0"],
@@ -52,15 +66,18 @@ VARIANTS: dict[str, list[str]] = {
     "GSD jitter off": ["augment.scale_jitter=0.0"],
     "width jitter 1 px": ["augment.width_jitter_px=1"],
     "last weights, not averaged": ["ema_decay=0.0"],
+    GENERATED: [],
 }
 """Row to the settings that differ from the base."""
 
-UNSEEN_VARIANTS = ("base: D-LinkNet over MobileNetV2", "augmentation off")
+UNSEEN_VARIANTS = (BASE, "augmentation off", GENERATED)
 """Rows that are also trained without each of the regions."""
 
-TTA_ROWS = ("none", "flip", "d4")
+GSD_VARIANTS = (BASE, "GSD jitter off")
+"""Rows that are also tried on other pixel sizes."""
+
 ROW_TTA = "none"
-"""Test-time augmentation of all other rows."""
+"""Test-time augmentation of all rows but those that are about it."""
 
 
 @dataclass(frozen=True)
@@ -71,124 +88,142 @@ class Region:
     train: list[str]
     validation: list[str]
 
+    def scenes(self) -> list[Labelled]:
+        """Return the scenes to validate on."""
+        return [scene for name in self.validation for scene in find_labelled_scenes(name)]
 
-@dataclass
-class Row:
-    """A line of the table."""
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """A row of the table: one way to use a model that was trained."""
+
+    name: str
+    tta: str = ROW_TTA
+    gsd_m: tuple[float, ...] = ()
+    """Further pixel sizes to try."""
+
+    adapt: bool = False
+    """Whether batch normalisation takes its statistics from the images of the region."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """A training and the rows that come of it."""
 
     name: str
     command: list[str]
-    iou: dict[str, float] = field(default_factory=dict)
+    seen: list[str]
+    """Regions trained on, which choose the threshold."""
+
+    looks: list[Look]
 
 
-class Ablation:
-    """The trainings of a table, and their scores."""
+def plan(options: argparse.Namespace, regions: Sequence[Region]) -> Iterator[Training]:
+    """Yield all trainings, in the order of the table."""
+    for name in VARIANTS:
+        looks = [Look(name=name, gsd_m=tuple(options.gsd) if name in GSD_VARIANTS else ())]
+        if name == BASE:
+            looks += [Look(name=f"base, TTA {tta}", tta=tta) for tta in options.tta]
+        yield _training(name, name, regions, looks, options)
+    for region in regions if len(regions) > 1 else ():
+        seen = [other for other in regions if other is not region]
+        for variant in UNSEEN_VARIANTS:
+            name = f"without {region.name}, {variant}"
+            looks = [Look(name=name), Look(name=f"{name}, own statistics", adapt=True)]
+            yield _training(name, variant, seen, looks, options)
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.folder: Path = options.folder
-        self.options = options
-        self.regions = [Region(n, t.split(","), v.split(",")) for n, t, v in options.region]
-        self.scenes: dict[str, list[Labelled]] = {
-            region.name: [s for name in region.validation for s in find_labelled_scenes(name)]
-            for region in self.regions
-        }
-        self.end = time.monotonic() + options.hours * 3600
 
-    def rows(self) -> Iterator[Row]:
-        """Yield the rows, each as soon as it is trained and scored."""
-        for name, settings in VARIANTS.items():
-            if not self._is_wanted(name):
-                continue
-            command = self._command(name, self.regions, settings)
-            if (model := self._train(name, command)) is None:
-                continue
-            yield Row(name, command, self._score(name, model, ROW_TTA, self.regions))
-            if not settings:
-                for tta in TTA_ROWS:
-                    scores = self._score(f"TTA {tta}", model, tta, self.regions)
-                    yield Row(f"base, TTA {tta}", command, scores)
-        for region in self.regions if len(self.regions) > 1 else ():
-            seen = [other for other in self.regions if other is not region]
-            for how in UNSEEN_VARIANTS:
-                name = f"without {region.name}, {how}"
-                command = self._command(name, seen, VARIANTS[how])
-                if self._is_wanted(name) and (model := self._train(name, command)) is not None:
-                    yield Row(name, command, self._score(name, model, ROW_TTA, seen))
+def _training(
+    name: str, variant: str, seen: Sequence[Region], looks: list[Look], options: argparse.Namespace
+) -> Training:
+    path = options.folder / _slug(name)
+    settings = [LIGHT.format(""), f"steps={options.steps}", f"tta={ROW_TTA}", *options.set]
+    if options.encoder_weights and SCRATCH not in VARIANTS[variant]:
+        settings.append(f"encoder_weights={options.encoder_weights}")
+    settings += [setting for setting in VARIANTS[variant] if setting != SCRATCH]
+    data = [dataset for region in seen for dataset in region.train]
+    if variant == GENERATED:
+        data += options.generated
+    command = [
+        "roadex", "train", *data, "--recipe=roadex", f"--output={path}.safetensors",
+        f"--run-folder={path}", *(f"--set={setting}" for setting in settings),
+    ]  # fmt: skip
+    return Training(name=name, command=command, seen=[r.name for r in seen], looks=looks)
 
-    def _is_wanted(self, name: str) -> bool:
-        return not self.options.row or any(part in name for part in self.options.row)
 
-    def _command(self, name: str, regions: Sequence[Region], settings: Sequence[str]) -> list[str]:
-        path = self.folder / _slug(name)
-        base = [LIGHT.format(""), f"steps={self.options.steps}", f"tta={ROW_TTA}"]
-        base.append(f"evaluate_every={self.options.steps}")
-        if self.options.encoder_weights:
-            base.append(f"encoder_weights={self.options.encoder_weights}")
-        chosen = [s for s in (*base, *self.options.set, *settings) if s != "encoder_weights="]
-        if "encoder_weights=" in settings:
-            chosen = [s for s in chosen if not s.startswith("encoder_weights=")]
-        return [
-            "roadex", "train", *(name for region in regions for name in region.train),
-            *(f"--validation={name}" for region in regions for name in region.validation),
-            "--recipe=roadex", f"--output={path.with_suffix('.safetensors')}",
-            f"--run-folder={path}", *(f"--set={setting}" for setting in chosen),
-        ]  # fmt: skip
+def run(
+    training: Training, regions: Sequence[Region], folder: Path, end: float
+) -> list[tuple[Look, dict[str, float]]]:
+    """Train, unless that is done, and score; return IoU by column for every row there is."""
+    path = folder / f"{_slug(training.name)}.safetensors"
+    if not path.exists():
+        left = end - time.time()
+        if left <= 0:
+            return []
+        print(f"== {training.name}", flush=True)
+        program = [sys.executable, "-c", "from roadex.cli import main; main()"]
+        try:
+            done = subprocess.run(
+                [*program, *training.command[1:]], timeout=left, check=False,
+                stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            print("   out of hours: the same command goes on", flush=True)
+            return []
+        if done.returncode:
+            print(f"   failed with exit code {done.returncode}: {training.name}", flush=True)
+            return []
+    return [(look, score(look, training, path, regions)) for look in training.looks]
 
-    def _train(self, name: str, command: Sequence[str]) -> Model | None:
-        """Return the trained model, or None where the hours are used up or training failed."""
-        path = (self.folder / _slug(name)).with_suffix(".safetensors")
-        if not path.exists():
-            left = self.end - time.monotonic()
-            if left <= 0:
-                return None
-            print(f"== {name}", flush=True)
-            program = [sys.executable, "-c", "from roadex.cli import main; main()", *command[1:]]
-            try:
-                if code := subprocess.run(program, timeout=left, check=False).returncode:
-                    print(f"   failed with exit code {code}: {name}", flush=True)
-            except subprocess.TimeoutExpired:
-                print("   out of hours: the same command goes on", flush=True)
-        return load_model(path) if path.exists() else None
 
-    def _score(
-        self, name: str, model: Model, tta: str, tuned_on: Sequence[Region]
-    ) -> dict[str, float]:
-        """Return IoU by column, from the folder where it has been computed before."""
-        kept = self.folder / f"{_slug(name)}.json"
-        if kept.exists():
-            known: dict[str, float] = json.loads(kept.read_text())
-            return known
-        names = [region.name for region in tuned_on]
-        own = model.metadata.gsd_m
-        scores, threshold = self._ious(model, tta, own, names)
-        for gsd_m in self.options.gsd:
-            at_gsd, _ = self._ious(model, tta, gsd_m, names, threshold)
+def score(
+    look: Look, training: Training, path: Path, regions: Sequence[Region]
+) -> dict[str, float]:
+    """Return IoU by column, from the folder where it has been computed before."""
+    kept = path.with_name(f"{_slug(look.name)}.json")
+    if not kept.exists():
+        own = load_model(path).metadata.gsd_m
+        scores, threshold = _ious(look, training, path, regions, own)
+        for gsd_m in look.gsd_m:
+            at_gsd, _ = _ious(look, training, path, regions, gsd_m, threshold)
             scores[f"{gsd_m:g} m"] = at_gsd["mean"]
         kept.write_text(json.dumps(scores))
-        return scores
-
-    def _ious(
-        self, model: Model, tta: str, gsd_m: float, names: Sequence[str], threshold: float = 0.0
-    ) -> tuple[dict[str, float], float]:
-        scaling = Scaling.of(model.metadata)
-        counts = {
-            name: evaluate(model.network, scenes, scaling=scaling, gsd_m=gsd_m, tta=tta)
-            for name, scenes in self.scenes.items()
-        }
-        threshold = threshold or best_common_threshold([counts[name] for name in names])
-        ious = {name: iou_at(count, threshold) for name, count in counts.items()}
-        return {**ious, "mean": sum(ious.values()) / len(ious)}, threshold
+        print(f"{look.name}: {scores}", flush=True)
+    known: dict[str, float] = json.loads(kept.read_text())
+    return known
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def _ious(
+    look: Look,
+    training: Training,
+    path: Path,
+    regions: Sequence[Region],
+    gsd_m: float,
+    threshold: float = 0.0,
+) -> tuple[dict[str, float], float]:
+    model = load_model(path)
+    scaling = Scaling.of(model.metadata)
+    counts = {}
+    for region in regions:
+        scenes, network = region.scenes(), model.network
+        if look.adapt:
+            images = (torch.from_numpy(scene.read().image).float() for scene in scenes)
+            network = with_statistics_of(network, map(scaling.apply, images))
+        counts[region.name] = evaluate(network, scenes, scaling=scaling, gsd_m=gsd_m, tta=look.tta)
+    threshold = threshold or best_common_threshold([counts[name] for name in training.seen])
+    ious = {name: iou_at(count, threshold) for name, count in counts.items()}
+    return {**ious, "mean": sum(ious.values()) / len(ious)}, threshold
+
+
+def markdown(rows: Sequence[tuple[Look, dict[str, float]]], commands: Sequence[list[str]]) -> str:
     """Return the table and the commands behind it."""
-    columns = list(dict.fromkeys(column for row in rows for column in row.iou))
+    columns = list(dict.fromkeys(column for _, scores in rows for column in scores))
     lines = [
         f"| | {' | '.join(columns)} |",
         f"|---|{'--:|' * len(columns)}",
-        *(f"| {row.name} | {_cells(row.iou, columns)} |" for row in rows),
+        *(f"| {look.name} | {_cells(scores, columns)} |" for look, scores in rows),
         "",
-        *dict.fromkeys(f"    {shlex.join(row.command)}" for row in rows),
+        *(f"    {shlex.join(command)}" for command in commands),
     ]
     return "\n".join(lines)
 
@@ -201,7 +236,12 @@ def _slug(name: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in name.lower())
 
 
-def main() -> None:
+def _limit_threads(n: int) -> None:
+    os.environ["OMP_NUM_THREADS"] = str(n)  # of the trainings started from here
+    torch.set_num_threads(n)
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True, help="models, logs and scores")
     parser.add_argument(
@@ -210,15 +250,40 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--steps", type=int, default=2000, help="of every training")
     parser.add_argument("--hours", type=float, default=1e6, help="to spend in this call")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
+    parser.add_argument("--threads", type=int, help="of each; default an equal part of the cores")
     parser.add_argument("--encoder-weights", help="of rows that do not start from scratch")
+    parser.add_argument(
+        "--generated", action="append", default=[], help=f"more datasets of rows {GENERATED!r}"
+    )
     parser.add_argument("--set", action="append", default=[], help="setting of all rows")
     parser.add_argument(
-        "--row", action="append", default=[], help="only rows with this in the name"
+        "--row", action="append", default=[], help="only trainings with this in the name"
     )
     parser.add_argument("--gsd", type=float, action="append", default=[], help="another pixel size")
-    options = parser.parse_args()
+    parser.add_argument("--tta", action="append", default=[], help="flip or d4: a row with it")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = _options()
     options.folder.mkdir(parents=True, exist_ok=True)
-    print(markdown(list(Ablation(options).rows())))
+    regions = [Region(n, t.split(","), v.split(",")) for n, t, v in options.region]
+    wanted = [
+        training
+        for training in plan(options, regions)
+        if not options.row or any(part in training.name for part in options.row)
+    ]
+    end = time.time() + options.hours * 3600
+    n_threads = options.threads or max(1, (os.cpu_count() or 1) // options.jobs)
+    with ProcessPoolExecutor(
+        options.jobs, get_context("spawn"), initializer=_limit_threads, initargs=(n_threads,)
+    ) as pool:
+        futures = [pool.submit(run, t, regions, options.folder, end) for t in wanted]
+        results = [future.result() for future in futures]
+    rows = [row for result in results for row in result]
+    commands = [t.command for t, result in zip(wanted, results, strict=True) if result]
+    print(markdown(rows, commands))
 
 
 if __name__ == "__main__":

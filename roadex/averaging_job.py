@@ -7,12 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from roadex.datasets import find_labelled_scenes
 from roadex.evaluation import common_figures, evaluate_datasets, thresholds_of
 from roadex.models.averaging import average_networks
-from roadex.models.folding import fold_batch_norm
 from roadex.models.modelfile import Model, load_model, save_model
 from roadex.models.scaling import Scaling
 from roadex.runtime import tune_allocator
@@ -59,8 +56,7 @@ def average_models(
     network, how = average_networks(models, shares), tta or first.tta
     scenes = {"/".join(Path(name).parts[-2:]): find_labelled_scenes(name) for name in validation}
     scaling = Scaling.of(first)
-    quick = fold_batch_norm(network).to(memory_format=torch.channels_last)
-    counts = evaluate_datasets(quick, scenes, scaling=scaling, gsd_m=first.gsd_m, tta=how)
+    counts = evaluate_datasets(network, scenes, scaling=scaling, gsd_m=first.gsd_m, tta=how)
     figures = common_figures(counts)
     low, high = thresholds_of(figures)
     metadata = replace(

@@ -16,6 +16,8 @@ from roadex.config import PROBABILITY_MAX
 from roadex.datasets.labelled import Labelled
 from roadex.datasets.sampling import resample
 from roadex.metrics.thresholds import LevelCounts
+from roadex.models.base import RoadNetwork
+from roadex.models.folding import ready_for_inference
 from roadex.models.scaling import Scaling
 from roadex.probability import encode
 from roadex.tta import predict_with_tta
@@ -28,7 +30,7 @@ _LOW_SHARE = 0.6
 
 
 def evaluate(
-    network: nn.Module,
+    network: RoadNetwork,
     scenes: Sequence[Labelled],
     *,
     scaling: Scaling,
@@ -40,15 +42,15 @@ def evaluate(
     Meant for scenes of a few megapixels, as datasets consist of; a large scene is a case for
     ``roadex run`` and ``roadex score``.
     """
-    network.eval()
+    quick = ready_for_inference(network.eval())
     return sum(
-        (_count(network, scene, scaling=scaling, gsd_m=gsd_m, tta=tta) for scene in scenes),
+        (_count(quick, scene, scaling=scaling, gsd_m=gsd_m, tta=tta) for scene in scenes),
         start=LevelCounts.none(),
     )
 
 
 def evaluate_datasets(
-    network: nn.Module,
+    network: RoadNetwork,
     validation: Mapping[str, Sequence[Labelled]],
     *,
     scaling: Scaling,

@@ -13,7 +13,7 @@ from rasterio.windows import Window
 
 from roadex.config import NODATA, TILE_ALIGNMENT, TilingConfig
 from roadex.errors import ModelError
-from roadex.models.folding import fold_batch_norm
+from roadex.models.folding import ready_for_inference
 from roadex.models.modelfile import Model, load_model
 from roadex.models.scaling import Scaling
 from roadex.probability import encode
@@ -60,8 +60,7 @@ class Predictor:
     def __init__(self, model: str, *, tta: str, device: str | None = None) -> None:
         loaded: Model = load_model(model)
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        network = fold_batch_norm(loaded.network)
-        self._network = network.to(self._device).to(memory_format=torch.channels_last)
+        self._network = ready_for_inference(loaded.network).to(self._device)
         self._scaling = Scaling.of(loaded.metadata)
         self._tta = tta
         self.n_bands = loaded.metadata.in_channels

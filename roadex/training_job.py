@@ -126,7 +126,7 @@ def _run(job: TrainingJob, group: Group) -> None:
     if group.is_first:
         console.print(f"evaluating with test-time augmentation {config.tta}")
         counts = evaluate_datasets(
-            state.averaged.module, material.validation, scaling=scaling, gsd_m=config.gsd_m,
+            state.averaged_network, material.validation, scaling=scaling, gsd_m=config.gsd_m,
             tta=config.tta,
         )  # fmt: skip
         path = _write(job, config, state, scaling, counts)
@@ -210,13 +210,13 @@ def _write(
             "recipe": job.recipe or "",
             "settings": _portable(config),
             "steps": state.step,
-            "adaptation": getattr(state.averaged.module, "adaptation", ""),
+            "adaptation": getattr(state.averaged_network, "adaptation", ""),
             "hours": round(state.seconds / 3600, 2),
         },
         validation={name: round(value, 4) for name, value in figures.items()},
     )
     job.output.parent.mkdir(parents=True, exist_ok=True)
-    return save_model(state.averaged.module, metadata, job.output)
+    return save_model(state.averaged_network, metadata, job.output)
 
 
 def _portable(config: TrainConfig) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def test_training_finds_stripes(sources, roads, tmp_path):
     )  # fmt: skip
     state = train(sources, config, folder=tmp_path, scaling=Scaling())
     counts = evaluate(
-        state.averaged.module, find_labelled_scenes(str(roads)), scaling=Scaling(), gsd_m=1.0
+        state.averaged_network, find_labelled_scenes(str(roads)), scaling=Scaling(), gsd_m=1.0
     )
     assert iou_at(counts, 0.5) > 0.8
 

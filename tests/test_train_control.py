@@ -102,7 +102,7 @@ def test_training_returns_to_the_best_weights_and_stops_with_them(sources, tmp_p
     assert state.step == 5
     assert not torch.equal(weights[1], weights[0])
     assert torch.equal(weights[2], weights[0])
-    assert torch.equal(state.averaged.module.segmentation_head.conv3.weight, weights[0])
+    assert torch.equal(state.averaged_network.segmentation_head.conv3.weight, weights[0])
     train(sources, config, folder=tmp_path, scaling=Scaling(), on_step=pytest.fail)
 
 
@@ -116,7 +116,7 @@ def test_training_stops_without_progress_and_keeps_the_best_weights(sources, tmp
 
     state = train(sources, config, folder=tmp_path, scaling=Scaling(), evaluate=evaluate)
     assert state.step == 4
-    for name, value in state.averaged.module.state_dict().items():
+    for name, value in state.averaged_network.state_dict().items():
         assert torch.equal(value, seen[2][name])
 
 

@@ -133,7 +133,8 @@ class TrainConfig(Settings):
     """Gradients are scaled down to this norm where theirs is larger."""
 
     ema_decay: float = 0.998
-    """Decay per step of the averaged weights, which are the ones evaluated and kept."""
+    """Decay per step of the averaged weights, which are the ones evaluated and kept; less in the
+    first steps, see :func:`roadex.train.averages.ramped_average`."""
 
     precision: str = "float32"
     """``float32`` or ``bfloat16`` (autocast; worth it on GPUs and CPUs with AVX512-BF16 or AMX)."""

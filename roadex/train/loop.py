@@ -11,14 +11,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from roadex.config import TrainConfig
 from roadex.datasets.sampling import Sample
 from roadex.datasets.windows import WeightedScenes
 from roadex.losses import Loss, loss_by_name
 from roadex.models import create_network
+from roadex.models.base import RoadNetwork
 from roadex.models.scaling import Scaling
+from roadex.train.averages import ramped_average
 from roadex.train.batches import load_batches
 from roadex.train.group import Group, without_averaging
 from roadex.train.guard import check_finite, follow_loss
@@ -51,7 +53,7 @@ def train(
     scaling: Scaling,
     group: Group | None = None,
     initial: dict[str, Tensor] | None = None,
-    evaluate: Callable[[nn.Module, int], Figures] | None = None,
+    evaluate: Callable[[RoadNetwork, int], Figures] | None = None,
     on_start: Callable[[TrainingState], None] | None = None,
     on_step: Callable[[Progress], None] | None = None,
     on_evaluation: Callable[[Figures], None] | None = None,
@@ -81,7 +83,7 @@ def train(
     Returns
     -------
     state
-        With the averaged network in ``state.averaged.module``; its best weights, where the
+        With the averaged network in ``state.averaged_network``; its best weights, where the
         settings set those aside.
 
     Raises
@@ -136,7 +138,7 @@ def _start(
         network.load_state_dict(initial)
     network = network.to(device).to(memory_format=torch.channels_last)
     averaged = AveragedModel(
-        network, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True
+        network, multi_avg_fn=ramped_average(config.ema_decay), use_buffers=True
     )
     optimizer = make_optimizer(network, config)
     return TrainingState(network, averaged, optimizer, make_schedule(config, sources))
@@ -190,7 +192,7 @@ def _evaluate(
     state: TrainingState,
     config: TrainConfig,
     group: Group,
-    evaluate: Callable[[nn.Module, int], Figures] | None,
+    evaluate: Callable[[RoadNetwork, int], Figures] | None,
     on_evaluation: Callable[[Figures], None] | None,
 ) -> None:
     """Evaluate when it is time; stop where evaluations have not become better for long enough."""
@@ -199,7 +201,7 @@ def _evaluate(
         return
     figures: Figures = {"step": state.step, "loss": state.smooth_loss or 0.0}
     if group.is_first:
-        figures |= evaluate(state.averaged.module, state.step)
+        figures |= evaluate(state.averaged_network, state.step)
     figures = group.share(figures)
     state.history.append(figures)
     if on_evaluation is not None:
@@ -208,7 +210,7 @@ def _evaluate(
         ious = [past.get("iou", 0.0) for past in state.history]
         best = ious.index(max(ious))
         if best == len(ious) - 1:
-            state.best_averaged = copy_weights(state.averaged.module)
+            state.best_averaged = copy_weights(state.averaged_network)
         elif len(ious) - 1 - best >= config.patience:
             state.is_stopped = True
 

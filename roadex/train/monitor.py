@@ -11,11 +11,11 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
-from torch import nn
 
 from roadex.config import TrainConfig
 from roadex.datasets.labelled import Labelled
 from roadex.evaluation import common_figures, evaluate_datasets
+from roadex.models.base import RoadNetwork
 from roadex.models.scaling import Scaling
 from roadex.train.logs import CsvLog, TensorBoardLog
 from roadex.train.loop import Figures, Progress
@@ -117,7 +117,7 @@ class Monitor:
         if self._tensorboard is not None:
             self._tensorboard.write(row)
 
-    def evaluate(self, network: nn.Module, step: int) -> Figures:
+    def evaluate(self, network: RoadNetwork, step: int) -> Figures:
         """Score the validation data without test-time augmentation, and draw some of it."""
         scenes = list(chain.from_iterable(self._validation.values()))
         write_validation_sheet(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from roadex.errors import TrainingError
+from roadex.models.base import RoadNetwork
 from roadex.train.schedules import Schedule
 
 CHECKPOINT_NAME = "checkpoint.pt"
@@ -45,6 +46,11 @@ class TrainingState:
 
     best_averaged: Weights | None = None
     """Averaged weights at the best evaluation, where training stops early."""
+
+    @property
+    def averaged_network(self) -> RoadNetwork:
+        """The network with the averaged weights."""
+        return cast("RoadNetwork", self.averaged.module)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; the old one stays whole until the new one is."""
@@ -98,7 +104,7 @@ class TrainingState:
         """Put the best weights into the averaged network, where any were set aside."""
         best = self.best_averaged or self.best_network
         if best is not None:
-            self.averaged.module.load_state_dict(best)
+            self.averaged_network.load_state_dict(best)
 
 
 def copy_weights(network: nn.Module) -> Weights:
