@@ -33,6 +33,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
+from rasterio.windows import Window
 
 from roadex.datasets import find_labelled_scenes
 from roadex.datasets.labelled import Labelled
@@ -78,6 +79,10 @@ GSD_VARIANTS = (BASE, "GSD jitter off")
 
 ROW_TTA = "none"
 """Test-time augmentation of all rows but those that are about it."""
+
+
+MIDDLE_PX = 512
+"""Side of the part of an image that gives statistics."""
 
 
 @dataclass(frozen=True)
@@ -206,13 +211,21 @@ def _ious(
     counts = {}
     for region in regions:
         scenes, network = region.scenes(), model.network
-        if look.adapt:
-            images = (torch.from_numpy(scene.read().image).float() for scene in scenes)
-            network = with_statistics_of(network, map(scaling.apply, images))
+        if look.adapt and region.name not in training.seen:
+            network = with_statistics_of(network, map(scaling.apply, _middles(scenes)))
         counts[region.name] = evaluate(network, scenes, scaling=scaling, gsd_m=gsd_m, tta=look.tta)
     threshold = threshold or best_common_threshold([counts[name] for name in training.seen])
     ious = {name: iou_at(count, threshold) for name, count in counts.items()}
     return {**ious, "mean": sum(ious.values()) / len(ious)}, threshold
+
+
+def _middles(scenes: Sequence[Labelled]) -> Iterator[torch.Tensor]:
+    """Yield the middle of every image, as large as a chip of a long training."""
+    for scene in scenes:
+        height, width = scene.shape()
+        rows, cols = (min(n, MIDDLE_PX) for n in (height, width))
+        window = Window((width - cols) // 2, (height - rows) // 2, cols, rows)
+        yield torch.from_numpy(scene.read(window).image).float()
 
 
 def markdown(rows: Sequence[tuple[Look, dict[str, float]]], commands: Sequence[list[str]]) -> str:
