@@ -22,7 +22,7 @@ VERBS = {
     "plan": "Say what a run would do and take: tiles, time, memory, disk.",
     "score": "Compare roads with the truth.",
     "train": "Labelled imagery in, model file out.",
-    "models": "List, show, import and export models.",
+    "models": "List, show, import, average, tune and export models.",
     "merge": "Join the networks of neighbouring scenes.",
     "demo": "Run everything on a generated scene with known roads.",
     "doctor": "See whether everything is here that roadex needs.",

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from roadex.cli.model_tables import model_rows, network_counts, network_rows, print_table
 from roadex.cli.options import OVERWRITE
 from roadex.config import TTA_NAMES
-from roadex.errors import ModelError, OutputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from roadex.errors import OutputError
 
 EXPORTS = (".onnx", ".pt2")
 
@@ -50,7 +47,7 @@ def list_(counts: bool, markdown: bool) -> None:
         click.echo(f"{markdown_networks()}\n\n{markdown_encoders()}")
         return
     described = ((name, read_metadata(name)) for name in packaged_models())
-    _print_table(
+    print_table(
         ("model", "network", "m/pixel", "bands", "licence"),
         (
             (name, m.network, f"{m.gsd_m:g}", m.channel_order, str(m.training.get("licence", "")))
@@ -58,10 +55,10 @@ def list_(counts: bool, markdown: bool) -> None:
         ),
     )
     columns = ("parameters", "GMAC at 1024 px") if counts else ()
-    _print_table(
+    print_table(
         ("network", *columns, "what it is"),
         (
-            (name, *(_counts(name) if counts else ()), entry.summary)
+            (name, *(network_counts(name) if counts else ()), entry.summary)
             for name, entry in REGISTRY.items()
         ),
     )
@@ -84,7 +81,7 @@ def show(name: str) -> None:
     from roadex.models import REGISTRY, SMP_PREFIX
 
     is_network = name in REGISTRY or name.startswith(SMP_PREFIX)
-    _print_table((), _network_rows(name) if is_network else _model_rows(name))
+    print_table((), network_rows(name) if is_network else model_rows(name))
 
 
 @models.command("import")
@@ -207,7 +204,7 @@ def tune(
     from roadex.model_jobs import tune_model
 
     tried = tune_model(name, output, validation=validation, gsds_m=gsds_m, tta=tta)
-    _print_table(
+    print_table(
         ("m/pixel", *next(iter(tried.values()))),
         ((f"{g:g}", *(f"{v:.3f}" for v in figures.values())) for g, figures in tried.items()),
     )
@@ -253,70 +250,3 @@ def _refuse_existing(output: Path, overwrite: bool) -> None:
     if output.exists() and not overwrite:
         msg = f"{output} exists already; replace it with --overwrite"
         raise OutputError(msg)
-
-
-def _counts(name: str) -> tuple[str, str]:
-    from roadex.models.counts import count_network
-
-    count = count_network(name)
-    return f"{count.parameters:,}", f"{count.multiply_adds / 1e9:.1f}"
-
-
-def _network_rows(name: str) -> list[tuple[str, str]]:
-    from roadex.models import network_arguments, network_entry
-
-    entry = network_entry(name)
-    parameters, gmac = _counts(name)
-    return [
-        ("network", name),
-        ("what", entry.summary),
-        ("definition", entry.source),
-        ("published", entry.published or "nothing found"),
-        ("parameters", parameters),
-        ("GMAC at 1024 px", gmac),
-        *((f"  {option}", repr(value)) for option, value in network_arguments(name).items()),
-    ]
-
-
-def _model_rows(name: str) -> list[tuple[str, str]]:
-    from roadex.models.modelfile import model_path, read_metadata, read_sha256
-
-    try:
-        path = model_path(name)
-    except ModelError as error:
-        msg = f"{error}; nor is it a network"
-        raise ModelError(msg) from error
-    metadata = read_metadata(path)
-    low, high = metadata.gsd_range_m
-    rows = [
-        ("model", metadata.name),
-        ("file", f"{path} ({path.stat().st_size / 1e6:.1f} MB)"),
-        ("sha256", read_sha256(path)),
-        ("network", metadata.network),
-        *((f"  {option}", repr(value)) for option, value in metadata.arguments.items()),
-        ("bands", ", ".join(metadata.bands)),
-        ("input", f"x * {_short(metadata.scale)} + {_short(metadata.offset)}, x in 0-255"),
-        ("m/pixel", f"{metadata.gsd_m:g}, trained on {low:g} to {high:g}"),
-        ("thresholds", f"{metadata.threshold_low:g} low, {metadata.threshold_high:g} high"),
-        ("tta", metadata.tta),
-    ]
-    for title, facts in (("training", metadata.training), ("validation", metadata.validation)):
-        rows.append((title, "" if facts else "not said"))
-        rows.extend((f"  {fact}", str(value)) for fact, value in facts.items())
-    rows.append(("written by", f"roadex {metadata.roadex_version}"))
-    return rows
-
-
-def _short(values: tuple[float, ...]) -> str:
-    texts = [f"{value:.6g}" for value in values]
-    return texts[0] if len(set(texts)) == 1 else f"({', '.join(texts)})"
-
-
-def _print_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*header, show_header=bool(header), box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table, highlight=False, markup=False)

@@ -39,8 +39,8 @@ def fold_batch_norm(network: RoadNetwork) -> RoadNetwork:
 def ready_for_inference(network: RoadNetwork) -> RoadNetwork:
     """Return the network in the form that runs fastest: folded, weights with channels last.
 
-    More than twice as fast as the network as it was trained, on a CPU. A network on a GPU is not
-    folded. Its weights are its own, but for batch normalisation that could not be folded.
+    More than twice as fast as the network as it was trained, on a CPU. Where nothing can be folded,
+    as on a GPU, it is ``network`` itself, its weights laid out anew.
     """
     on_cpu = all(parameter.device.type == "cpu" for parameter in network.parameters())
     quick = fold_batch_norm(network) if on_cpu else network

@@ -1,0 +1,81 @@
+"""The tables that ``roadex models`` prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from roadex.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def network_counts(name: str) -> tuple[str, str]:
+    """Return parameters and giga multiply-adds at 1024 px of a network."""
+    from roadex.models.counts import count_network
+
+    count = count_network(name)
+    return f"{count.parameters:,}", f"{count.multiply_adds / 1e9:.1f}"
+
+
+def network_rows(name: str) -> list[tuple[str, str]]:
+    """Return what there is to say of a network: titles and values."""
+    from roadex.models import network_arguments, network_entry
+
+    entry = network_entry(name)
+    parameters, gmac = network_counts(name)
+    return [
+        ("network", name),
+        ("what", entry.summary),
+        ("definition", entry.source),
+        ("published", entry.published or "nothing found"),
+        ("parameters", parameters),
+        ("GMAC at 1024 px", gmac),
+        *((f"  {option}", repr(value)) for option, value in network_arguments(name).items()),
+    ]
+
+
+def model_rows(name: str) -> list[tuple[str, str]]:
+    """Return what there is to say of a model, by its name or file: titles and values."""
+    from roadex.models.modelfile import model_path, read_metadata, read_sha256
+
+    try:
+        path = model_path(name)
+    except ModelError as error:
+        msg = f"{error}; nor is it a network"
+        raise ModelError(msg) from error
+    metadata = read_metadata(path)
+    low, high = metadata.gsd_range_m
+    rows = [
+        ("model", metadata.name),
+        ("file", f"{path} ({path.stat().st_size / 1e6:.1f} MB)"),
+        ("sha256", read_sha256(path)),
+        ("network", metadata.network),
+        *((f"  {option}", repr(value)) for option, value in metadata.arguments.items()),
+        ("bands", ", ".join(metadata.bands)),
+        ("input", f"x * {_short(metadata.scale)} + {_short(metadata.offset)}, x in 0-255"),
+        ("m/pixel", f"{metadata.gsd_m:g}, trained on {low:g} to {high:g}"),
+        ("thresholds", f"{metadata.threshold_low:g} low, {metadata.threshold_high:g} high"),
+        ("tta", metadata.tta),
+    ]
+    for title, facts in (("training", metadata.training), ("validation", metadata.validation)):
+        rows.append((title, "" if facts else "not said"))
+        rows.extend((f"  {fact}", str(value)) for fact, value in facts.items())
+    rows.append(("written by", f"roadex {metadata.roadex_version}"))
+    return rows
+
+
+def _short(values: tuple[float, ...]) -> str:
+    texts = [f"{value:.6g}" for value in values]
+    return texts[0] if len(set(texts)) == 1 else f"({', '.join(texts)})"
+
+
+def print_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Print a table on standard output; an empty header is none."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header, show_header=bool(header), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table, highlight=False, markup=False)
