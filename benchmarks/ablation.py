@@ -13,14 +13,17 @@ model does where it has never been: their threshold is chosen on the other regio
 Every row is a ``roadex train`` command, printed below the table. What is done is kept in the
 folder: the same command goes on where an earlier one stopped, was killed, or ran out of hours.
 Columns are the road IoU on each region's validation data at the threshold with the best mean, and
-that mean; with ``--gsd`` also the mean with images brought to another pixel size, for the rows it
-is about. With ``--jobs`` several rows are trained side by side, each with its share of the cores.
+that mean; for the rows about regions also clDice, which takes a road as found however wide it is
+drawn (labels of one region are lines of one width, those of another the whole surface); with
+``--gsd`` the mean with images brought to another pixel size, for the rows it is about.
+With ``--jobs`` several rows are trained side by side, each with its share of the cores.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shlex
 import subprocess
@@ -32,15 +35,24 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from roadex.config import PROBABILITY_MAX, ScoreConfig
 from roadex.datasets import find_labelled_scenes
-from roadex.datasets.labelled import Labelled
-from roadex.evaluation import best_common_threshold, evaluate, iou_at
+from roadex.datasets.labelled import Chip, Labelled
+from roadex.evaluation import best_common_threshold, iou_at, predict_scenes
+from roadex.metrics import cldice
+from roadex.metrics.thresholds import LevelCounts
+from roadex.metrics.windows import whole_window
 from roadex.models.modelfile import load_model
 from roadex.models.scaling import Scaling
 from roadex.models.statistics import with_statistics_of
+
+Found = Sequence[tuple[NDArray[np.uint8], Chip]]
+Ious = tuple[dict[str, float], float]
 
 LIGHT = 'arguments={{encoder="mobilenet_v2", head_width=16{}}}'
 
@@ -107,6 +119,9 @@ class Look:
     gsd_m: tuple[float, ...] = ()
     """Further pixel sizes to try."""
 
+    cldice: bool = False
+    """Whether clDice is wanted too."""
+
     adapt: bool = False
     """Whether batch normalisation takes its statistics from the images of the region."""
 
@@ -126,7 +141,8 @@ class Training:
 def plan(options: argparse.Namespace, regions: Sequence[Region]) -> Iterator[Training]:
     """Yield all trainings, in the order of the table."""
     for name in VARIANTS:
-        looks = [Look(name=name, gsd_m=tuple(options.gsd) if name in GSD_VARIANTS else ())]
+        gsd_m = tuple(options.gsd) if name in GSD_VARIANTS else ()
+        looks = [Look(name=name, gsd_m=gsd_m, cldice=name in UNSEEN_VARIANTS)]
         if name == BASE:
             looks += [Look(name=f"base, TTA {tta}", tta=tta) for tta in options.tta]
         yield _training(name, name, regions, looks, options)
@@ -134,7 +150,10 @@ def plan(options: argparse.Namespace, regions: Sequence[Region]) -> Iterator[Tra
         seen = [other for other in regions if other is not region]
         for variant in UNSEEN_VARIANTS:
             name = f"without {region.name}, {variant}"
-            looks = [Look(name=name), Look(name=f"{name}, own statistics", adapt=True)]
+            looks = [
+                Look(name=name, cldice=True),
+                Look(name=f"{name}, own statistics", cldice=True, adapt=True),
+            ]
             yield _training(name, variant, seen, looks, options)
 
 
@@ -188,35 +207,51 @@ def score(
     kept = path.with_name(f"{_slug(look.name)}.json")
     if not kept.exists():
         own = load_model(path).metadata.gsd_m
-        scores, threshold = _ious(look, training, path, regions, own)
+        found = {r.name: _predict(look, training, path, r, own) for r in regions}
+        scores, threshold = _ious(found, training.seen)
+        if look.cldice:
+            scores |= {f"{name} clDice": _cldice(f, threshold) for name, f in found.items()}
         for gsd_m in look.gsd_m:
-            at_gsd, _ = _ious(look, training, path, regions, gsd_m, threshold)
-            scores[f"{gsd_m:g} m"] = at_gsd["mean"]
+            found = {r.name: _predict(look, training, path, r, gsd_m) for r in regions}
+            scores[f"{gsd_m:g} m"] = _ious(found, training.seen, threshold)[0]["mean"]
         kept.write_text(json.dumps(scores))
         print(f"{look.name}: {scores}", flush=True)
     known: dict[str, float] = json.loads(kept.read_text())
     return known
 
 
-def _ious(
-    look: Look,
-    training: Training,
-    path: Path,
-    regions: Sequence[Region],
-    gsd_m: float,
-    threshold: float = 0.0,
-) -> tuple[dict[str, float], float]:
-    model = load_model(path)
-    scaling = Scaling.of(model.metadata)
-    counts = {}
-    for region in regions:
-        scenes, network = region.scenes(), model.network
-        if look.adapt and region.name not in training.seen:
-            network = with_statistics_of(network, map(scaling.apply, _middles(scenes)))
-        counts[region.name] = evaluate(network, scenes, scaling=scaling, gsd_m=gsd_m, tta=look.tta)
-    threshold = threshold or best_common_threshold([counts[name] for name in training.seen])
+def _predict(
+    look: Look, training: Training, path: Path, region: Region, gsd_m: float
+) -> list[tuple[NDArray[np.uint8], Chip]]:
+    model, scenes = load_model(path), region.scenes()
+    scaling, network = Scaling.of(model.metadata), model.network
+    if look.adapt and region.name not in training.seen:
+        network = with_statistics_of(network, map(scaling.apply, _middles(scenes)))
+    found = predict_scenes(network, scenes, scaling=scaling, gsd_m=gsd_m, tta=look.tta)
+    return list(found)
+
+
+def _ious(found: Mapping[str, Found], seen: Sequence[str], threshold: float = 0.0) -> Ious:
+    """Return IoU by region and on average, and the threshold where none was given."""
+    counts = {
+        name: sum((LevelCounts.of(p, c.road, c.valid) for p, c in pairs), LevelCounts.none())
+        for name, pairs in found.items()
+    }
+    threshold = threshold or best_common_threshold([counts[name] for name in seen])
     ious = {name: iou_at(count, threshold) for name, count in counts.items()}
     return {**ious, "mean": sum(ious.values()) / len(ious)}, threshold
+
+
+def _cldice(found: Found, threshold: float) -> float:
+    """Return clDice: whether roads are found, however wide they are drawn."""
+    level = math.ceil(threshold * PROBABILITY_MAX - 1e-9)
+    windows = (
+        whole_window((stored >= level) & chip.valid, chip.road & chip.valid)
+        for stored, chip in found
+    )
+    config = ScoreConfig()
+    total = sum((cldice.count(window, config) for window in windows), cldice.ClDiceCounts())
+    return total.scores()["cldice"]
 
 
 def _middles(scenes: Sequence[Labelled]) -> Iterator[torch.Tensor]:

@@ -6,14 +6,14 @@ model file carries is chosen, not guessed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
 
 from roadex.config import PROBABILITY_MAX
-from roadex.datasets.labelled import Labelled
+from roadex.datasets.labelled import Chip, Labelled
 from roadex.datasets.sampling import resample
 from roadex.metrics.thresholds import LevelCounts
 from roadex.models.base import RoadNetwork
@@ -42,11 +42,35 @@ def evaluate(
     Meant for scenes of a few megapixels, as datasets consist of; a large scene is a case for
     ``roadex run`` and ``roadex score``.
     """
-    quick = ready_for_inference(network.eval())
+    found = predict_scenes(network, scenes, scaling=scaling, gsd_m=gsd_m, tta=tta)
     return sum(
-        (_count(quick, scene, scaling=scaling, gsd_m=gsd_m, tta=tta) for scene in scenes),
+        (LevelCounts.of(stored, chip.road, chip.valid) for stored, chip in found),
         start=LevelCounts.none(),
     )
+
+
+@torch.inference_mode()
+def predict_scenes(
+    network: RoadNetwork,
+    scenes: Iterable[Labelled],
+    *,
+    scaling: Scaling,
+    gsd_m: float,
+    tta: str = "none",
+) -> Iterator[tuple[NDArray[np.uint8], Chip]]:
+    """Yield the stored probability of every scene, on the grid of its labels, and the scene."""
+    quick = ready_for_inference(network.eval())
+    device = next(quick.parameters()).device
+    for scene in scenes:
+        chip = scene.read()
+        shape, factor = chip.road.shape, scene.gsd_m / gsd_m
+        image = torch.from_numpy(chip.image).float()
+        if factor != 1:
+            image = resample(image, [max(1, round(n * factor)) for n in shape])
+        probability = predict_with_tta(quick, scaling.apply(image.to(device)), tta)
+        if probability.shape != shape:
+            probability = resample(probability[None], shape)[0].clamp(0, 1)
+        yield encode(probability.cpu().numpy()), chip
 
 
 def evaluate_datasets(
@@ -99,20 +123,3 @@ def best_common_threshold(counts: Sequence[LevelCounts]) -> float:
     mean_iou = np.mean([count.curve().iou for count in counts], axis=0)
     first, last = (round(bound * PROBABILITY_MAX) for bound in THRESHOLD_RANGE)
     return (first + int(mean_iou[first : last + 1].argmax())) / PROBABILITY_MAX
-
-
-@torch.inference_mode()
-def _count(
-    network: nn.Module, scene: Labelled, *, scaling: Scaling, gsd_m: float, tta: str
-) -> LevelCounts:
-    chip = scene.read()
-    shape = chip.road.shape
-    image = torch.from_numpy(chip.image).float()
-    factor = scene.gsd_m / gsd_m
-    if factor != 1:
-        image = resample(image, [max(1, round(n * factor)) for n in shape])
-    device = next(network.parameters()).device
-    probability = predict_with_tta(network, scaling.apply(image.to(device)), tta)
-    if probability.shape != shape:
-        probability = resample(probability[None], shape)[0].clamp(0, 1)
-    return LevelCounts.of(encode(probability.cpu().numpy()), chip.road, chip.valid)
