@@ -19,7 +19,9 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.enums import Resampling
 from rasterio.merge import merge
+from rasterio.vrt import WarpedVRT
 from scipy import ndimage
 
 from roadex.config import NODATA, PROBABILITY_MAX
@@ -32,20 +34,21 @@ MOST_PX = 3
 
 
 def read(probability: Path, masks: list[Path]) -> tuple[NDArray[np.float32], Mask]:
-    """Return probability and truth on the grid of the probability raster."""
+    """Return probability and truth on the grid of the masks."""
     with ExitStack() as stack:
         tiles = [stack.enter_context(rasterio.open(path)) for path in masks]
         truth, transform = merge(tiles)
-    with rasterio.open(probability) as raster:
-        stored = raster.read(1)
-        if raster.transform != transform or stored.shape != truth.shape[1:]:
-            msg = f"{probability} is not on the grid of the masks: bring it there first"
-            raise SystemExit(msg)
+        raster = stack.enter_context(rasterio.open(probability))
+        height, width = truth.shape[1:]
+        grid = {"crs": tiles[0].crs, "transform": transform, "height": height, "width": width}
+        vrt = stack.enter_context(WarpedVRT(raster, resampling=Resampling.bilinear, **grid))
+        stored = vrt.read(1)
     found = np.where(stored == NODATA, 0, stored).astype(np.float32) / PROBABILITY_MAX
     return found, truth[0] > 0
 
 
 def iou(found: Mask, truth: Mask) -> float:
+    """Return the intersection over union of two masks."""
     return int((found & truth).sum()) / max(1, int((found | truth).sum()))
 
 
