@@ -12,11 +12,15 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from click.testing import CliRunner
 from rasterio.features import rasterize
 from scipy import ndimage
 
+from roadex.cli.generate import generate
+from roadex.datasets import find_labelled_scenes
 from roadex.datasets.generated import STYLES, GeneratedScene, generate_scene, write_scene
 from roadex.datasets.generated.streets import TURNING_RADIUS_M
+from roadex.errors import OutputError
 
 # Mean and standard deviation over 41 crops of MassGIS imagery at 1 m (Massachusetts Roads, Mnih
 # 2013) of the mean of labelled road pixels and of pixels more than 8 m away from road.
@@ -198,3 +202,23 @@ def test_a_square_kilometre_takes_seconds() -> None:
     make_scene(size=1024)
     # About 1.2 s on one core of a 2023 server; the limit allows for a slow and busy one.
     assert time.process_time() - began < 5.0
+
+
+def test_scenes_to_train_on_are_found_with_their_pixel_size_roads_and_styles(tmp_path):
+    folder = tmp_path / "generated"
+    options = ["--scenes", "6", "--size", "96", "--gsd", "0.5", "--seed", "40"]
+    done = CliRunner().invoke(generate, [str(folder), *options], catch_exceptions=False)
+    assert f"pairs:{folder}" in done.output
+    found = find_labelled_scenes(f"pairs:{folder}")
+    assert {scene.name.partition("-")[0] for scene in found} == set(STYLES)
+    assert sorted(int(scene.name.partition("-")[2]) for scene in found) == list(range(40, 46))
+    for scene in found:
+        style, _, seed = scene.name.partition("-")
+        made = generate_scene(shape=(96, 96), gsd_m=0.5, seed=int(seed), style=style)
+        chip = scene.read()
+        assert scene.gsd_m == pytest.approx(0.5)
+        assert np.array_equal(chip.image, made.image)
+        assert np.array_equal(chip.road, made.road_mask)
+        assert (folder / "roads" / f"{scene.name}.gpkg").exists()
+    with pytest.raises(OutputError, match="not empty"):
+        CliRunner().invoke(generate, [str(folder), *options], catch_exceptions=False)

@@ -23,6 +23,7 @@ VERBS = {
     "score": "Compare roads with the truth.",
     "train": "Labelled imagery in, model file out.",
     "models": "List, show, import, average, tune and export models.",
+    "generate": "Write generated scenes with known roads, to train on.",
     "merge": "Join the networks of neighbouring scenes.",
     "demo": "Run everything on a generated scene with known roads.",
     "doctor": "See whether everything is here that roadex needs.",

@@ -15,7 +15,13 @@ from roadex.config.constants import (
     TTA_NAMES,
 )
 from roadex.config.run import RunConfig
-from roadex.config.running import ClusterConfig, DemoConfig, PredictConfig, TilingConfig
+from roadex.config.running import (
+    ClusterConfig,
+    DemoConfig,
+    GenerateConfig,
+    PredictConfig,
+    TilingConfig,
+)
 from roadex.config.scoring import ScoreConfig
 from roadex.config.training import AugmentConfig, LineLabelConfig, TrainConfig
 from roadex.config.vector import MergeConfig, OutputConfig, VectorConfig
@@ -31,6 +37,7 @@ __all__ = [
     "AugmentConfig",
     "ClusterConfig",
     "DemoConfig",
+    "GenerateConfig",
     "LineLabelConfig",
     "MergeConfig",
     "OutputConfig",

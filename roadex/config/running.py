@@ -123,3 +123,23 @@ class DemoConfig(Settings):
     def __post_init__(self) -> None:
         require(self.seed >= 0, f"the seed must not be negative, got {self.seed}")
         require(256 <= self.size <= 8192, f"the size must be 256 to 8192 pixels, got {self.size}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateConfig(Settings):
+    """What scenes ``roadex generate`` makes."""
+
+    scenes: int = 40
+    size: int = 1024
+    """Rows and columns of each scene in pixels."""
+
+    gsd_m: float = 1.0
+    seed: int = 1000
+    """Of the first scene; the next ones count up. Far from that of the demonstration, whose
+    scene no model should have been trained on."""
+
+    def __post_init__(self) -> None:
+        require(self.scenes > 0, f"scenes must be positive, got {self.scenes}")
+        require(self.seed >= 0, f"the seed must not be negative, got {self.seed}")
+        require(64 <= self.size <= 8192, f"the size must be 64 to 8192 pixels, got {self.size}")
+        require(0.2 <= self.gsd_m <= 3, f"gsd_m must be 0.2 to 3 metres, got {self.gsd_m}")

@@ -1,7 +1,14 @@
 """Generated aerial scenes with known roads, for the demonstration, for tests and for training."""
 
-from roadex.datasets.generated.files import write_scene
+from roadex.datasets.generated.files import write_pairs, write_scene
 from roadex.datasets.generated.scene import GeneratedRoad, GeneratedScene, generate_scene
 from roadex.datasets.generated.styles import STYLES
 
-__all__ = ["STYLES", "GeneratedRoad", "GeneratedScene", "generate_scene", "write_scene"]
+__all__ = [
+    "STYLES",
+    "GeneratedRoad",
+    "GeneratedScene",
+    "generate_scene",
+    "write_pairs",
+    "write_scene",
+]

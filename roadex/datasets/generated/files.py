@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import geopandas as gpd
@@ -33,14 +34,38 @@ def write_scene(scene: GeneratedScene, folder: str | Path) -> dict[str, Path]:
         ``width_m`` and ``road_class``), ``mask`` (1 = road).
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {"scene": folder / "scene.tif", "mask": folder / "mask.tif"}
+    paths = {
+        "scene": folder / "scene.tif", "mask": folder / "mask.tif", "roads": folder / "roads.gpkg"
+    }  # fmt: skip
+    _write(scene, paths)
+    return paths
+
+
+def write_pairs(scenes: Iterable[GeneratedScene], folder: str | Path) -> Iterator[Path]:
+    """Write scenes as a dataset to train on, of layout ``pairs``, and yield the images.
+
+    Each is ``sat/STYLE-SEED.tif`` with ``mask/`` (1 = road, at its true width) and ``roads/`` of
+    the same name. Files that are there already are replaced.
+    """
+    folder = Path(folder)
+    for scene in scenes:
+        name = f"{scene.style}-{scene.seed}"
+        paths = {
+            "scene": folder / "sat" / f"{name}.tif",
+            "mask": folder / "mask" / f"{name}.tif",
+            "roads": folder / "roads" / f"{name}.gpkg",
+        }
+        _write(scene, paths)
+        yield paths["scene"]
+
+
+def _write(scene: GeneratedScene, paths: Mapping[str, Path]) -> None:
+    for path in paths.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
     _write_raster(paths["scene"], scene, scene.image, photometric="RGB")
     _write_raster(paths["mask"], scene, scene.road_mask[None].astype(np.uint8))
-    paths["roads"] = folder / "roads.gpkg"
     paths["roads"].unlink(missing_ok=True)
     road_lines(scene).to_file(paths["roads"], layer="road_edges", engine="pyogrio")
-    return paths
 
 
 def road_lines(scene: GeneratedScene) -> gpd.GeoDataFrame:
