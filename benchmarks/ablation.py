@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import shlex
 import subprocess
@@ -35,24 +34,12 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from rasterio.windows import Window
+from ablation_scores import score_model
 
-from roadex.config import PROBABILITY_MAX, ScoreConfig
 from roadex.datasets import find_labelled_scenes
-from roadex.datasets.labelled import Chip, Labelled
-from roadex.evaluation import best_common_threshold, iou_at, predict_scenes
-from roadex.metrics import cldice
-from roadex.metrics.thresholds import LevelCounts
-from roadex.metrics.windows import whole_window
+from roadex.datasets.labelled import Labelled
 from roadex.models.modelfile import load_model
-from roadex.models.scaling import Scaling
-from roadex.models.statistics import with_statistics_of
-
-Found = Sequence[tuple[NDArray[np.uint8], Chip]]
-Ious = tuple[dict[str, float], float]
 
 LIGHT = 'arguments={{encoder="mobilenet_v2", head_width=16{}}}'
 
@@ -91,10 +78,6 @@ GSD_VARIANTS = (BASE, "GSD jitter off")
 
 ROW_TTA = "none"
 """Test-time augmentation of all rows but those that are about it."""
-
-
-MIDDLE_PX = 512
-"""Side of the part of an image that gives statistics."""
 
 
 @dataclass(frozen=True)
@@ -203,64 +186,18 @@ def run(
 def score(
     look: Look, training: Training, path: Path, regions: Sequence[Region]
 ) -> dict[str, float]:
-    """Return IoU by column, from the folder where it has been computed before."""
+    """Return figures by column, from the folder where they have been computed before."""
     kept = path.with_name(f"{_slug(look.name)}.json")
     if not kept.exists():
-        own = load_model(path).metadata.gsd_m
-        found = {r.name: _predict(look, training, path, r, own) for r in regions}
-        scores, threshold = _ious(found, training.seen)
-        if look.cldice:
-            scores |= {f"{name} clDice": _cldice(f, threshold) for name, f in found.items()}
-        for gsd_m in look.gsd_m:
-            found = {r.name: _predict(look, training, path, r, gsd_m) for r in regions}
-            scores[f"{gsd_m:g} m"] = _ious(found, training.seen, threshold)[0]["mean"]
+        scenes = {region.name: region.scenes() for region in regions}
+        scores = score_model(
+            load_model(path), scenes, seen=training.seen, tta=look.tta, gsds_m=look.gsd_m,
+            with_cldice=look.cldice, adapt=look.adapt,
+        )  # fmt: skip
         kept.write_text(json.dumps(scores))
         print(f"{look.name}: {scores}", flush=True)
     known: dict[str, float] = json.loads(kept.read_text())
     return known
-
-
-def _predict(
-    look: Look, training: Training, path: Path, region: Region, gsd_m: float
-) -> list[tuple[NDArray[np.uint8], Chip]]:
-    model, scenes = load_model(path), region.scenes()
-    scaling, network = Scaling.of(model.metadata), model.network
-    if look.adapt and region.name not in training.seen:
-        network = with_statistics_of(network, map(scaling.apply, _middles(scenes)))
-    found = predict_scenes(network, scenes, scaling=scaling, gsd_m=gsd_m, tta=look.tta)
-    return list(found)
-
-
-def _ious(found: Mapping[str, Found], seen: Sequence[str], threshold: float = 0.0) -> Ious:
-    """Return IoU by region and on average, and the threshold where none was given."""
-    counts = {
-        name: sum((LevelCounts.of(p, c.road, c.valid) for p, c in pairs), LevelCounts.none())
-        for name, pairs in found.items()
-    }
-    threshold = threshold or best_common_threshold([counts[name] for name in seen])
-    ious = {name: iou_at(count, threshold) for name, count in counts.items()}
-    return {**ious, "mean": sum(ious.values()) / len(ious)}, threshold
-
-
-def _cldice(found: Found, threshold: float) -> float:
-    """Return clDice: whether roads are found, however wide they are drawn."""
-    level = math.ceil(threshold * PROBABILITY_MAX - 1e-9)
-    windows = (
-        whole_window((stored >= level) & chip.valid, chip.road & chip.valid)
-        for stored, chip in found
-    )
-    config = ScoreConfig()
-    total = sum((cldice.count(window, config) for window in windows), cldice.ClDiceCounts())
-    return total.scores()["cldice"]
-
-
-def _middles(scenes: Sequence[Labelled]) -> Iterator[torch.Tensor]:
-    """Yield the middle of every image, as large as a chip of a long training."""
-    for scene in scenes:
-        height, width = scene.shape()
-        rows, cols = (min(n, MIDDLE_PX) for n in (height, width))
-        window = Window((width - cols) // 2, (height - rows) // 2, cols, rows)
-        yield torch.from_numpy(scene.read(window).image).float()
 
 
 def markdown(rows: Sequence[tuple[Look, dict[str, float]]], commands: Sequence[list[str]]) -> str:
