@@ -198,7 +198,7 @@ def tune(
     \b
     Example:
       roadex models tune roadex-light -o here.safetensors --validation my/data \\
-          --gsd 0.8 --gsd 1.0 --gsd 1.2
+          --gsd 0.65 --gsd 0.8 --gsd 1.0
     """
     _refuse_existing(output, overwrite)
     from roadex.model_jobs import tune_model

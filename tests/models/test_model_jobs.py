@@ -89,7 +89,9 @@ def test_tuned_model_has_the_best_pixel_size_its_threshold_and_the_same_weights(
     files = write_scene(scene, tmp_path / "scene")
     place, output = f"lines:{files['scene']}+{files['roads']}", tmp_path / "here.safetensors"
     path = "roadex-light"
-    tried = tune_model(path, output, validation=[place], gsds_m=[0.8, 1.0, 1.2], tta="none")
+    low, high = load_model(path).metadata.gsd_range_m
+    gsds_m = [low, (low + high) / 2, high]
+    tried = tune_model(path, output, validation=[place], gsds_m=gsds_m, tta="none")
     assert len({figures["iou"] for figures in tried.values()}) == 3
     tuned, before = load_model(output), load_model(path)
     best = max(tried, key=lambda gsd_m: tried[gsd_m]["iou"])
