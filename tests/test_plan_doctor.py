@@ -88,7 +88,7 @@ def test_a_scene_of_ten_gigapixels_is_planned_in_seconds_and_little_memory(make_
     )
     code = (
         "import resource, sys; sys.argv = ['roadex', 'plan', sys.argv[1], '--no-calibration', "
-        "'--json']\n"
+        "'--native-gsd', '--json']\n"
         "from roadex.cli import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert stop.code == 0\n"
