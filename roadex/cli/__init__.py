@@ -24,6 +24,7 @@ VERBS = {
     "train": "Labelled imagery in, model file out.",
     "models": "List, show, import, average, tune and export models.",
     "generate": "Write generated scenes with known roads, to train on.",
+    "align": "Move labels to the roads of the imagery, to train on.",
     "merge": "Join the networks of neighbouring scenes.",
     "demo": "Run everything on a generated scene with known roads.",
     "doctor": "See whether everything is here that roadex needs.",

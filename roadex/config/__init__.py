@@ -16,6 +16,7 @@ from roadex.config.constants import (
 )
 from roadex.config.run import RunConfig
 from roadex.config.running import (
+    AlignConfig,
     ClusterConfig,
     DemoConfig,
     GenerateConfig,
@@ -34,6 +35,7 @@ __all__ = [
     "THRESHOLDS_TAG",
     "TILE_ALIGNMENT",
     "TTA_NAMES",
+    "AlignConfig",
     "AugmentConfig",
     "ClusterConfig",
     "DemoConfig",

@@ -143,3 +143,22 @@ class GenerateConfig(Settings):
         require(self.seed >= 0, f"the seed must not be negative, got {self.seed}")
         require(64 <= self.size <= 8192, f"the size must be 64 to 8192 pixels, got {self.size}")
         require(0.2 <= self.gsd_m <= 3, f"gsd_m must be 0.2 to 3 metres, got {self.gsd_m}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignConfig(Settings):
+    """How ``roadex align`` moves labels."""
+
+    model: str = DEFAULT_MODEL
+    """Name of a packaged model or path of a model file."""
+
+    tta: str = "none"
+    """Test-time augmentation: ``none``, ``flip`` or ``d4``. A place is looked at as a whole, so
+    that more views change little."""
+
+    most_m: float = 3.0
+    """Longest move down, up, left or right, in metres."""
+
+    def __post_init__(self) -> None:
+        require(self.tta in TTA_NAMES, f"tta must be one of {TTA_NAMES}, got {self.tta!r}")
+        require(0 < self.most_m <= 20, f"most_m must be at most 20 metres, got {self.most_m}")

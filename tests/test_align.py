@@ -1,0 +1,133 @@
+"""Labels moved to the roads of the imagery: roads that are known, labels that lie beside them."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+import rasterio
+from click.testing import CliRunner
+from scipy import ndimage
+
+from roadex.cli.align import align
+from roadex.datasets import find_labelled_scenes
+from roadex.datasets.generated import generate_scene, write_pairs, write_scene
+from roadex.datasets.local_shifts import find_local_shifts, move_labels
+from roadex.errors import ConfigError, DatasetError, OutputError
+
+
+def iou(a, b):
+    return (a & b).sum() / (a | b).sum()
+
+
+def streets(side=600, width=7):
+    """A grid of streets and a diagonal, as truth and as the probability a network would give."""
+    truth = np.zeros((side, side), dtype=bool)
+    for at in range(40, side, 130):
+        truth[at : at + width] = truth[:, at : at + width] = True
+    rows, cols = np.indices(truth.shape)
+    truth |= abs(rows + cols - side) < width / 2 * np.sqrt(2)
+    return truth, ndimage.gaussian_filter(truth.astype(np.float32), 1.5)
+
+
+@pytest.mark.parametrize(("down", "right"), [(0, 2), (-2, 1), (3, -3)])
+def test_labels_beside_their_roads_come_back(down, right):
+    truth, probability = streets()
+    labels = np.roll(truth, (down, right), (0, 1))
+    shifts = find_local_shifts(probability, labels, gsd_m=1.0, most_m=4.0)
+    assert shifts.shape == (2, *truth.shape)
+    assert shifts[:, labels].mean(axis=1) == pytest.approx([-down, -right], abs=0.5)
+    assert iou(labels, truth) < 0.75
+    assert iou(move_labels(labels, shifts), truth) > 0.92
+
+
+def test_neighbourhoods_move_by_themselves():
+    truth, probability = streets(side=800)
+    labels = np.hstack([np.roll(truth[:, :400], 2, 1), np.roll(truth[:, 400:], -2, 1)])
+    shifts = find_local_shifts(probability, labels, gsd_m=1.0, most_m=3.0)
+    assert shifts[1, :, :250].mean() == pytest.approx(-2, abs=0.4)
+    assert shifts[1, :, 550:].mean() == pytest.approx(2, abs=0.4)
+    assert iou(move_labels(labels, shifts), truth) > iou(labels, truth) + 0.2
+
+
+def test_moves_are_in_metres_and_end_where_they_may():
+    truth, probability = streets(width=12)
+    labels = np.roll(truth, 4, 1)
+    at_half_a_metre = find_local_shifts(probability, labels, gsd_m=0.5, most_m=3.0)
+    assert at_half_a_metre[1].mean() == pytest.approx(-4, abs=0.4)
+    at_most_one = find_local_shifts(probability, labels, gsd_m=0.5, most_m=1.0)
+    assert -2 <= at_most_one[1].min() < -1.5
+
+
+def test_labels_stay_where_nothing_is_seen():
+    truth, probability = streets()
+    for seen in (np.zeros_like(probability), np.full_like(probability, 0.3)):
+        shifts = find_local_shifts(seen, truth, gsd_m=1.0, most_m=3.0)
+        assert abs(shifts[:, 50:-50, 50:-50]).max() < 0.3
+        assert np.array_equal(move_labels(truth, shifts)[50:-50, 50:-50], truth[50:-50, 50:-50])
+    nothing = np.zeros_like(truth)
+    shifts = find_local_shifts(probability, nothing, gsd_m=1.0, most_m=3.0)
+    assert not move_labels(nothing, shifts).any()
+
+
+@pytest.fixture
+def shifted(tmp_path):
+    """Generated scenes whose masks lie 2 px to the right of the roads, and the right masks."""
+    scenes = [generate_scene(shape=(384, 384), gsd_m=1.0, seed=s, style="suburban") for s in (3, 4)]
+    folder = tmp_path / "shifted"
+    for _ in write_pairs(scenes, folder):
+        pass
+    for path in (folder / "mask").iterdir():
+        with rasterio.open(path, "r+") as raster:
+            raster.write(np.roll(raster.read(), 2, axis=2))
+    return folder, {f"suburban-{scene.seed}": scene.road_mask for scene in scenes}
+
+
+def run(*arguments):
+    return CliRunner().invoke(align, [str(a) for a in arguments], catch_exceptions=False).output
+
+
+def test_the_command_writes_a_dataset_with_labels_on_the_roads(shifted, tmp_path):
+    source, truth = shifted
+    out = tmp_path / "aligned"
+    assert "2 scenes, labels moved by" in run(source, out)
+    found = {scene.name: scene for scene in find_labelled_scenes(f"pairs:{out}")}
+    assert found.keys() == truth.keys()
+    for before in find_labelled_scenes(f"pairs:{source}"):
+        old, new = before.read(), found[before.name].read()
+        assert found[before.name].gsd_m == before.gsd_m
+        assert np.array_equal(new.image, old.image)
+        assert iou(new.road, truth[before.name]) > iou(old.road, truth[before.name]) + 0.1
+    with (out / "moves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["scene"] for row in rows] == sorted(truth)
+    for row in rows:
+        assert float(row["right_m"]) == pytest.approx(-2, abs=0.8)
+        assert float(row["iou_after"]) > float(row["iou_before"])
+
+
+def test_what_was_stopped_goes_on_and_other_settings_do_not_mix(shifted, tmp_path, model):
+    source, _ = shifted
+    out = tmp_path / "aligned"
+    run(source, out, "--model", model)
+    kept, lost = sorted((out / "mask").iterdir())
+    before = kept.stat().st_mtime_ns
+    lost.unlink()
+    assert "1 scene," in run(source, out, "--model", model)
+    assert kept.stat().st_mtime_ns == before
+    assert lost.exists()
+    with pytest.raises(OutputError, match="not empty"):
+        run(source, out, "--model", model, "--most", "2")
+    assert "2 scenes," in run(source, out, "--model", model, "--most", "2", "--overwrite")
+    assert len((out / "moves.csv").read_text().splitlines()) == 3
+
+
+def test_misuse_is_refused(tmp_path):
+    files = write_scene(generate_scene(shape=(64, 64), seed=0), tmp_path / "scene")
+    with pytest.raises(DatasetError, match="has lines"):
+        run(f"lines:{files['scene']}+{files['roads']}", tmp_path / "out")
+    with pytest.raises(DatasetError, match="does not exist"):
+        run(tmp_path / "nothing", tmp_path / "out")
+    with pytest.raises(ConfigError, match="most_m"):
+        run(tmp_path, tmp_path / "out", "--most", "-1")
