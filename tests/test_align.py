@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from click.testing import CliRunner
 from scipy import ndimage
 
+from roadex.align.lines import _windows
 from roadex.cli.align import align
 from roadex.datasets import find_labelled_scenes
 from roadex.datasets.generated import generate_scene, write_pairs, write_scene
+from roadex.datasets.generated.files import road_lines
 from roadex.datasets.local_shifts import find_local_shifts, move_labels
 from roadex.errors import ConfigError, DatasetError, OutputError
 
@@ -123,10 +127,48 @@ def test_what_was_stopped_goes_on_and_other_settings_do_not_mix(shifted, tmp_pat
     assert len((out / "moves.csv").read_text().splitlines()) == 3
 
 
+def test_road_lines_become_lines_on_the_roads(tmp_path):
+    scene = generate_scene(shape=(512, 512), gsd_m=1.0, seed=3, style="suburban")
+    files = write_scene(scene, tmp_path / "scene")
+    roads = road_lines(scene)
+    beside = roads.set_geometry(roads.translate(2, 1))
+    beside.to_crs(4326).to_file(tmp_path / "osm.gpkg")
+    out = tmp_path / "aligned"
+    image = files["scene"].rename(tmp_path / "scene" / "aerial.0.5m.tif")
+    given = f"lines:{image}+{tmp_path / 'osm.gpkg'}"
+    assert "lines.toml" in run(given, out)
+    [old], [found] = (
+        find_labelled_scenes(given),
+        find_labelled_scenes(f"lines:{out / 'lines.toml'}"),
+    )
+    moved = geopandas.read_file(out / "aerial.0.5m.gpkg").to_crs(roads.crs)
+    assert sorted(moved["width_m"]) == pytest.approx(sorted(roads["width_m"]))
+    before, after = (distance_m(lines, roads) for lines in (beside, moved))
+    assert before > 1
+    assert after < 0.6 * before
+    chip, chip_before = found.read(), old.read()
+    assert np.array_equal(chip.image, chip_before.image)
+    assert iou(chip.road, scene.road_mask) > iou(chip_before.road, scene.road_mask) + 0.1
+
+
+def distance_m(lines, truth):
+    """Mean distance of lines to the true ones, every metre."""
+    whole = truth.union_all()
+    points = lines.geometry.segmentize(1).get_coordinates()
+    return shapely.distance(shapely.points(points.to_numpy()), whole).mean()
+
+
+def test_large_scenes_are_looked_at_in_windows_that_own_each_place_once():
+    owned = np.zeros((4100, 2300), dtype=int)
+    for window, core in _windows(owned.shape):
+        rows, cols = window.toslices()
+        owned[rows, cols][core] += 1
+        assert window.height <= 2400
+        assert window.width <= 2400
+    assert (owned == 1).all()
+
+
 def test_misuse_is_refused(tmp_path):
-    files = write_scene(generate_scene(shape=(64, 64), seed=0), tmp_path / "scene")
-    with pytest.raises(DatasetError, match="has lines"):
-        run(f"lines:{files['scene']}+{files['roads']}", tmp_path / "out")
     with pytest.raises(DatasetError, match="does not exist"):
         run(tmp_path / "nothing", tmp_path / "out")
     with pytest.raises(ConfigError, match="most_m"):

@@ -38,20 +38,21 @@ def align(dataset: str, folder: Path, model: str, tta: str, most_m: float, overw
     """Move labels to where a model sees the roads, and write them as a dataset.
 
     Labels drawn from a map lie metres beside the roads of an image, in one street to the left, in
-    the next to the right. DATASET is one with masks, as 'roadex train' takes it; its images are
-    linked. FOLDER also gets moves.csv with what became of each scene. What was stopped goes on
-    when the same command is given again.
+    the next to the right. DATASET is one that 'roadex train' takes: masks become masks, lines
+    become lines. FOLDER also gets moves.csv with what became of each scene. What was stopped goes
+    on when the same command is given again.
 
     \b
     Examples:
       roadex align roads/train aligned
-      roadex train pairs:aligned --initial roadex-light -o mine.safetensors
+      roadex align lines:scene.tif+osm.gpkg aligned
+      roadex train lines:aligned/lines.toml --initial roadex-light -o mine.safetensors
     """
     config = AlignConfig(model=model, tta=tta, most_m=most_m)
     from rich.console import Console
     from rich.progress import track
 
-    from roadex.label_jobs import MOVES_NAME, LabelAlignment
+    from roadex.align import MOVES_NAME, LabelAlignment
 
     alignment = LabelAlignment.begin(dataset, folder, config, overwrite=overwrite)
     moved = list(
@@ -66,4 +67,4 @@ def align(dataset: str, folder: Path, model: str, tta: str, most_m: float, overw
     distance_m = sum(scene.road_pixels * scene.distance_m for scene in moved) / n_road
     scenes = "1 scene" if len(moved) == 1 else f"{len(moved)} scenes"
     click.echo(f"{scenes}, labels moved by {distance_m:.1f} m on average")
-    click.echo(f"wrote {folder} ({MOVES_NAME}: each scene); train on pairs:{folder}")
+    click.echo(f"wrote {folder} ({MOVES_NAME}: each scene); train on {alignment.specification}")
