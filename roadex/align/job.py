@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Final
 
-from roadex.align.lines import align_lines, lines_dataset, lines_path
+from roadex.align.lines import align_lines, count_windows, lines_dataset, lines_path
 from roadex.align.look import Moved
 from roadex.align.masks import align_mask, mask_path
 from roadex.config import AlignConfig
@@ -93,14 +93,23 @@ class LabelAlignment:
             config,
         )
 
-    def run(self) -> Iterator[Moved]:
+    @property
+    def n_windows(self) -> int:
+        """How many windows there are to look at; a scene with a mask is one."""
+        return sum(
+            count_windows(scene) if isinstance(scene, LineScene) else 1 for scene in self.scenes
+        )
+
+    def run(self, on_window: Callable[[], object] = lambda: None) -> Iterator[Moved]:
         """Write scene after scene, and yield what became of each."""
         tune_allocator()
         for scene in self.scenes:
+            what = (self.folder, self.model, self.config)
             if isinstance(scene, LineScene):
-                moved = align_lines(scene, self.folder, self.model, self.config)
+                moved = align_lines(scene, *what, on_window=on_window)
             else:
-                moved = align_mask(_with_mask(scene), self.folder, self.model, self.config)
+                moved = align_mask(_with_mask(scene), *what)
+                on_window()
             _note(moved, self.folder)
             yield moved
 

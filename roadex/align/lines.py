@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from glob import escape
 from pathlib import Path
@@ -43,7 +43,19 @@ def lines_path(folder: Path, scene: LineScene) -> Path:
     return folder / f"{scene.name}.gpkg"
 
 
-def align_lines(scene: LineScene, folder: Path, model: Model, config: AlignConfig) -> Moved:
+def count_windows(scene: LineScene) -> int:
+    """Return in how many windows a scene is looked at."""
+    return sum(1 for _ in _windows(scene.shape()))
+
+
+def align_lines(
+    scene: LineScene,
+    folder: Path,
+    model: Model,
+    config: AlignConfig,
+    *,
+    on_window: Callable[[], object],
+) -> Moved:
     """Write the moved lines of a scene, with ``width_m``, in the CRS of its work grid."""
     tally = Tally()
     field = np.zeros((2, *(-(-n // _STEP_PX) for n in scene.shape())), dtype=np.float32)
@@ -56,6 +68,7 @@ def align_lines(scene: LineScene, folder: Path, model: Model, config: AlignConfi
         kept = look.shifts[:, *core][:, ::_STEP_PX, ::_STEP_PX]
         rows, cols = row // _STEP_PX, col // _STEP_PX
         field[:, rows : rows + kept.shape[1], cols : cols + kept.shape[2]] = kept
+        on_window()
     path = lines_path(folder, scene)
     partial = path.with_name(f".{path.name}.partial.gpkg")
     partial.unlink(missing_ok=True)
