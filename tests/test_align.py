@@ -168,6 +168,15 @@ def test_large_scenes_are_looked_at_in_windows_that_own_each_place_once():
     assert (owned == 1).all()
 
 
+def test_a_dataset_is_never_written_over(shifted):
+    source, _ = shifted
+    before = {path: path.read_bytes() for path in source.rglob("*.tif")}
+    for folder in (source, source.parent):
+        with pytest.raises(OutputError, match="the dataset is not in"):
+            run(source, folder, "--overwrite")
+    assert before == {path: path.read_bytes() for path in source.rglob("*.tif")}
+
+
 def test_misuse_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="does not exist"):
         run(tmp_path / "nothing", tmp_path / "out")

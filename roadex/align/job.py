@@ -69,13 +69,14 @@ class LabelAlignment:
         DatasetError
             If the dataset cannot be read, or two of its scenes have one name.
         OutputError
-            If something else is in the folder.
+            If something else is in the folder, or files of the dataset are.
         """
         scenes = find_labelled_scenes(dataset)
         model = load_model(config.model)
         made_of = {
             "dataset": dataset, "model": model.sha256, "tta": config.tta, "most_m": config.most_m
         }  # fmt: skip
+        _keep_apart(folder, scenes)
         targets = [_target(folder, scene) for scene in scenes]
         if len(set(targets)) < len(targets):
             msg = f"scenes of {dataset} have the same name; align them one by one"
@@ -84,7 +85,7 @@ class LabelAlignment:
             _begin_anew(folder, targets, made_of, overwrite)
         with_lines = [scene for scene in scenes if isinstance(scene, LineScene)]
         if with_lines:
-            (folder / LINES_NAME).write_text(lines_dataset(with_lines, folder))
+            (folder / LINES_NAME).write_text(lines_dataset(with_lines, folder), encoding="utf-8")
         return cls(
             tuple(s for s, done in zip(scenes, targets, strict=True) if not done.exists()),
             folder,
@@ -119,6 +120,15 @@ def _with_mask(scene: Labelled) -> LabelledScene:
         msg = f"{scene.name} has neither a mask nor lines to move"
         raise DatasetError(msg)
     return scene
+
+
+def _keep_apart(folder: Path, scenes: Sequence[Labelled]) -> None:
+    """Refuse to write where the files of the dataset are: they would be replaced."""
+    inside = folder.resolve()
+    for path in (path for scene in scenes for path in scene.files()):
+        if inside in path.resolve().parents:
+            msg = f"{path} lies in {folder}; choose a folder the dataset is not in"
+            raise OutputError(msg)
 
 
 def _target(folder: Path, scene: Labelled) -> Path:

@@ -100,7 +100,9 @@ def _entry(scene: LineScene, folder: Path) -> str:
     if scene.areas is not None:
         values["valid"] = beside(scene.sources[-1])
     # What JSON has of strings, numbers and lists reads the same as TOML.
-    return "[[scene]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in values.items())
+    return "[[scene]]\n" + "".join(
+        f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in values.items()
+    )
 
 
 def _windows(shape: tuple[int, int]) -> Iterator[tuple[Window, tuple[slice, slice]]]:

@@ -153,8 +153,8 @@ class AlignConfig(Settings):
     """Name of a packaged model or path of a model file."""
 
     tta: str = "none"
-    """Test-time augmentation: ``none``, ``flip`` or ``d4``. A place is looked at as a whole, so
-    that more views change little."""
+    """Test-time augmentation: ``none``, ``flip`` or ``d4``; labels of a neighbourhood move
+    together, so that single pixels matter little."""
 
     most_m: float = 3.0
     """Longest move down, up, left or right, in metres."""

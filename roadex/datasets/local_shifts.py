@@ -1,12 +1,11 @@
 """Road labels moved, place by place, to where a model sees the roads.
 
 Labels drawn from map centrelines or from other imagery lie beside the roads they mean, here to the
-left and a street farther to the right. A network that learns from them learns blurred edges. Such
-shifts are a known kind of label noise, and labels moved to where a network trained on them sees the
-roads are better labels [1]_. Here every small move of the labels is tried everywhere: its gain is
-the probability under the moved labels, averaged over a neighbourhood large enough to hold roads of
-more than one direction, less a cost that grows with the square of the distance. Places without
-roads, or where no move gains anything, stay as they are.
+left and a street farther to the right. Such shifts are a known kind of label noise, and a training
+that allows for them gives a better network [1]_. Here every small move of the labels is tried
+everywhere: its gain is the probability under the moved labels, averaged over a neighbourhood large
+enough to hold roads of more than one direction, less a cost that grows with the square of the
+distance. Places without roads, or where no move gains anything, stay as they are.
 
 References
 ----------
