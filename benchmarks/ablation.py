@@ -37,9 +37,9 @@ from pathlib import Path
 import torch
 from ablation_scores import score_model
 
-from roadex.datasets import find_labelled_scenes
-from roadex.datasets.labelled import Labelled
 from roadex.models.modelfile import load_model
+from roadex.training.datasets import find_labelled_scenes
+from roadex.training.datasets.labelled import Labelled
 
 LIGHT = 'arguments={{encoder="mobilenet_v2", head_width=16{}}}'
 

@@ -19,14 +19,14 @@ from rasterio.windows import Window
 from torch import Tensor, nn
 
 from roadex.config import PROBABILITY_MAX, ScoreConfig
-from roadex.datasets.labelled import Chip, Labelled
-from roadex.evaluation import best_common_threshold, iou_at, predict_scenes
-from roadex.metrics import cldice
-from roadex.metrics.thresholds import LevelCounts
-from roadex.metrics.windows import whole_window
-from roadex.models.base import RoadNetwork
+from roadex.models.base import SegmentationNetwork
 from roadex.models.modelfile import Model
 from roadex.models.scaling import Scaling
+from roadex.scoring.metrics import cldice
+from roadex.scoring.metrics.thresholds import LevelCounts
+from roadex.scoring.metrics.windows import whole_window
+from roadex.training.datasets.labelled import Chip, Labelled
+from roadex.training.evaluation import best_common_threshold, iou_at, predict_scenes
 
 Found = Sequence[tuple[NDArray[np.uint8], Chip]]
 Ious = tuple[dict[str, float], float]
@@ -122,7 +122,9 @@ def _middles(scenes: Sequence[Labelled]) -> Iterator[torch.Tensor]:
 
 
 @torch.inference_mode()
-def with_statistics_of(network: RoadNetwork, images: Iterable[Tensor]) -> RoadNetwork:
+def with_statistics_of(
+    network: SegmentationNetwork, images: Iterable[Tensor]
+) -> SegmentationNetwork:
     """Return a copy whose batch normalisation has the statistics of some images [1]_.
 
     No label is needed, so a model can be fitted to the look of a place it was not trained on.
@@ -158,5 +160,5 @@ def with_statistics_of(network: RoadNetwork, images: Iterable[Tensor]) -> RoadNe
     return adapted.eval()
 
 
-def _norms_of(network: RoadNetwork) -> list[nn.BatchNorm2d]:
+def _norms_of(network: SegmentationNetwork) -> list[nn.BatchNorm2d]:
     return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]

@@ -16,16 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
-from roadex.clean.steps import plan_steps
 from roadex.config import ScoreConfig, VectorConfig
-from roadex.graph import RoadGraph, build_graph, in_fixed_order
-from roadex.ground import pixel_size
-from roadex.metrics import load_metric
-from roadex.metrics.lines import LineNetwork
-from roadex.network import build_network
-from roadex.score.vectors import read_lines
-from roadex.source import RasterSource
-from roadex.vectorize import trace_scene, vectorize
+from roadex.imagery.geodesy import pixel_size
+from roadex.network.cleaning.steps import plan_steps
+from roadex.network.graph import RoadGraph, build_graph, in_fixed_order
+from roadex.network.line_reader import read_lines
+from roadex.network.road_network import build_network
+from roadex.network.vectorize import trace_scene, vectorize
+from roadex.probability.source import RasterSource
+from roadex.scoring.metrics import load_metric
+from roadex.scoring.metrics.lines import LineNetwork
 
 METRICS = {
     "apls": ("apls",),

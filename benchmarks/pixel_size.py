@@ -4,7 +4,7 @@
 
 Scenes and masks are tiles of one area. ``--window`` takes only a part of it: row, column, height
 and width in pixels of the original. Finer images are made by cubic convolution, coarser ones by
-averages; ``roadex.extract`` brings all of them back to the pixel size of the model, as ``roadex
+averages; ``roadex.run`` brings all of them back to the pixel size of the model, as ``roadex
 run`` does.
 """
 
@@ -20,7 +20,7 @@ from rasterio.warp import reproject
 
 import roadex
 from roadex.config import RunConfig, ScoreConfig
-from roadex.score import score
+from roadex.scoring import score
 
 
 def write_mosaic(tiles: list[Path], window: list[int] | None, path: Path) -> None:
@@ -78,7 +78,7 @@ def main() -> None:
     for gsd_m in options.gsd:
         image = options.output / f"scene-{gsd_m:g}.tif"
         write_resampled(scene, gsd_m, image)
-        result = roadex.extract(image, options.output / f"{gsd_m:g}", config=config, overwrite=True)
+        result = roadex.run(image, options.output / f"{gsd_m:g}", config=config, overwrite=True)
         at = ScoreConfig(threshold=options.threshold)
         report = score(result.probability, truth, at, metrics=["iou"])
         lines = score(result.network, truth, metrics=["completeness"])

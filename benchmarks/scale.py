@@ -28,12 +28,12 @@ from distributed import Worker, WorkerPlugin
 from scipy import ndimage
 
 from roadex.config import RunConfig
-from roadex.datasets.generated import generate_scene, write_scene
-from roadex.locations import READING
+from roadex.imagery.locations import READING
 from roadex.pipeline import worker as worker_module
 from roadex.pipeline.cluster import connect
-from roadex.pipeline.extract import carry_out, prepare
-from roadex.pipeline.watch import Silent
+from roadex.pipeline.run import carry_out, prepare
+from roadex.progress import Silent
+from roadex.synthetic import generate_scene, write_scene
 
 TILE = 1024
 DARK, BRIGHT, NOISE = 90, 150, 15
@@ -56,16 +56,15 @@ class BrightnessPlugin(WorkerPlugin):
 
 
 class Brightness:
-    """Stands in for :class:`roadex.predict.Predictor`."""
+    """Stands in for :class:`roadex.inference.engine.Predictor`."""
 
     def predict_tile(self, tile, image, valid):
         """Return brightness as probability."""
-        from roadex.predict import TilePrediction, _core_within
-        from roadex.probability import encode
+        from roadex.inference.engine import TilePrediction, _core_within
 
         core = _core_within(tile)
         probability = np.clip((image[0] - DARK) / BRIGHT, 0, 1)
-        return TilePrediction(encode(probability[core], valid[core]), 1)
+        return TilePrediction(probability[core], valid[core], 1)
 
 
 def make_scene(folder: Path, size: int, share: float) -> Path:

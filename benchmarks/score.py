@@ -27,9 +27,9 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 
 from roadex.config import ScoreConfig
-from roadex.metrics import LINE_METRICS, load_metric
-from roadex.metrics.lines import LineNetwork
-from roadex.score import score
+from roadex.scoring import score
+from roadex.scoring.metrics import LINE_METRICS, load_metric
+from roadex.scoring.metrics.lines import LineNetwork
 
 SIZE_PX = 10_000
 BLOCK_M = 120.0

@@ -4,7 +4,7 @@
     (anything      (metric,       (D-LinkNet      (thinning,    (clean,      (QGIS opens it
      GDAL reads)    model GSD)     + TTA, COG)     traced)       attributed)  styled)
 
-Public names: :func:`extract` does all of it.
+Public names: :func:`run` does all of it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from roadex.pipeline.extract import extract as extract
+    from roadex.pipeline.run import run as run
 
 __version__ = version("roadex")
-__all__ = ["__version__", "extract"]
+__all__ = ["__version__", "run"]
 
-_LAZY = {"extract": "roadex.pipeline.extract"}
+_LAZY = {"run": "roadex.pipeline.run"}
 
 
 def __getattr__(name: str) -> Any:

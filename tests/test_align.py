@@ -12,13 +12,13 @@ import shapely
 from click.testing import CliRunner
 from scipy import ndimage
 
-from roadex.align.lines import _windows
 from roadex.cli.align import align
-from roadex.datasets import find_labelled_scenes
-from roadex.datasets.generated import generate_scene, write_pairs, write_scene
-from roadex.datasets.generated.files import road_lines
-from roadex.datasets.local_shifts import find_local_shifts, move_labels
 from roadex.errors import ConfigError, DatasetError, OutputError
+from roadex.synthetic import generate_scene, write_pairs, write_scene
+from roadex.synthetic.files import road_lines
+from roadex.training.align.lines import _windows
+from roadex.training.align.shifts import find_local_shifts, move_labels
+from roadex.training.datasets import find_labelled_scenes
 
 
 def iou(a, b):

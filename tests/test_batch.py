@@ -12,10 +12,10 @@ from shapely.geometry import box
 from roadex.cli import main
 from roadex.config import RunConfig
 from roadex.errors import RunError, SceneError
+from roadex.imagery.scene_list import name_scenes, read_scene_list
 from roadex.pipeline import batch as batch_module
 from roadex.pipeline.batch import extract_many, raise_if_any_failed
-from roadex.pipeline.extract import extract
-from roadex.pipeline.scene_list import name_scenes, read_scene_list
+from roadex.pipeline.run import run
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_each_scene_gets_the_results_it_gets_alone_and_a_bad_one_stops_nobody(
     assert "not a raster" in rows(out)["bad"]["error"]
     with pytest.raises(RunError, match=r"1 of 3 scenes.*bad.*summary\.csv"):
         raise_if_any_failed(outcomes, out)
-    alone = extract(paths[1], tmp_path / "alone", config=settings)
+    alone = run(paths[1], tmp_path / "alone", config=settings)
     for name in ("roads.gpkg", "probability.tif", "preview.png"):
         assert (out / "b" / name).read_bytes() == (alone.folder / name).read_bytes()
     footprints = gpd.read_file(out / "summary.geojson").set_index("name")

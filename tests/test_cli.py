@@ -49,7 +49,7 @@ def test_help_imports_nothing_heavy_and_names_every_verb():
 
 
 def test_starting_a_run_imports_no_torch_in_the_client():
-    code = "import sys, roadex.pipeline.extract; print('torch' in sys.modules)"
+    code = "import sys, roadex.pipeline.run; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -8,12 +8,12 @@ from PIL import Image
 from rasterio.windows import Window
 from rich.console import Console
 
-from roadex.datasets import find_labelled_scenes, find_leftovers
-from roadex.datasets.alignment import AlignmentSearch
-from roadex.datasets.check import SUSPECT_GAIN, Level, check_dataset, check_overlap
-from roadex.datasets.generated import generate_scene
 from roadex.errors import DatasetError
-from roadex.train import check_data
+from roadex.synthetic import generate_scene
+from roadex.training.datasets import find_labelled_scenes, find_leftovers
+from roadex.training.datasets.dataset_check import SUSPECT_GAIN, Level, check_dataset, check_overlap
+from roadex.training.datasets.shift_check import AlignmentSearch
+from roadex.training.preflight import check_data
 
 
 @pytest.fixture

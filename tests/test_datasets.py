@@ -7,12 +7,12 @@ from PIL import Image
 from rasterio.windows import Window
 
 from roadex.config import AugmentConfig, RunConfig, TrainConfig
-from roadex.datasets import find_labelled_scenes
-from roadex.datasets.augment import augment_colour
-from roadex.datasets.sampling import ChipDataset
-from roadex.datasets.windows import WeightedScenes
 from roadex.errors import DatasetError
 from roadex.pipeline.predict_images import predict_deepglobe
+from roadex.training.augment import augment_colour
+from roadex.training.datasets import find_labelled_scenes
+from roadex.training.datasets.chip_windows import WeightedScenes
+from roadex.training.datasets.chips import ChipDataset
 
 QUIET = AugmentConfig(
     scale_jitter=0, colour_probability=0, grey_probability=0, blur_probability=0,

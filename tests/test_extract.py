@@ -11,11 +11,11 @@ from affine import Affine
 
 from roadex.config import NODATA, RunConfig
 from roadex.errors import OutputError, RunError, SceneError
-from roadex.pipeline import predict_scene as predict_scene_module
-from roadex.pipeline.extract import extract
-from roadex.pipeline.predict_scene import WORK_FOLDER, predict_scene
-from roadex.pipeline.vectorize_raster import vectorize_raster
-from roadex.probability import TileStore
+from roadex.pipeline import predict as predict_scene_module
+from roadex.pipeline.predict import WORK_FOLDER, predict_scene
+from roadex.pipeline.run import run
+from roadex.pipeline.vectorize import vectorize_raster
+from roadex.probability.tile_store import TileStore
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def scene(make_scene):
 
 
 def test_results_are_complete_and_nothing_else_is_left(scene, settings, tmp_path):
-    result = extract(scene, tmp_path / "out", config=settings())
+    result = run(scene, tmp_path / "out", config=settings())
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["preview.png", "probability.tif", "report.json", "roads.gpkg"]
     report = json.loads(result.report.read_text())
@@ -62,7 +62,7 @@ def test_network_is_in_the_crs_of_the_scene(make_scene, settings, tmp_path):
     scene = make_scene(
         shape=(200, 200), crs="EPSG:4326", transform=Affine(1e-5, 0, 15, 0, -1e-5, 48.7)
     )
-    result = extract(scene, tmp_path / "out", config=settings())
+    result = run(scene, tmp_path / "out", config=settings())
     edges = gpd.read_file(result.network, layer="road_edges")
     assert edges.crs.to_epsg() == 4326
 
@@ -70,7 +70,7 @@ def test_network_is_in_the_crs_of_the_scene(make_scene, settings, tmp_path):
 def test_same_run_gives_the_same_bytes(scene, settings, tmp_path):
     first, second = (tmp_path / name for name in ("a", "b"))
     for folder in (first, second):
-        extract(scene, folder, config=settings())
+        run(scene, folder, config=settings())
     for name in ("probability.tif", "roads.gpkg", "preview.png"):
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
@@ -86,7 +86,7 @@ def test_seams_are_as_small_as_the_halo_promises(scene, settings, tmp_path):
 
 def test_scene_without_imagery_gives_valid_empty_layers(make_scene, settings, tmp_path):
     scene = make_scene(values=np.zeros((3, 100, 100), np.uint8), nodata=0)
-    result = extract(scene, tmp_path / "out", config=settings())
+    result = run(scene, tmp_path / "out", config=settings())
     for layer in ("road_edges", "road_nodes"):
         frame = gpd.read_file(result.network, layer=layer)
         assert len(frame) == 0
@@ -95,17 +95,17 @@ def test_scene_without_imagery_gives_valid_empty_layers(make_scene, settings, tm
 
 
 def test_existing_results_are_not_replaced_unasked(scene, settings, tmp_path):
-    extract(scene, tmp_path, config=settings())
+    run(scene, tmp_path, config=settings())
     before = (tmp_path / "roads.gpkg").stat().st_mtime_ns
     with pytest.raises(OutputError, match="--overwrite"):
-        extract(scene, tmp_path, config=settings())
+        run(scene, tmp_path, config=settings())
     assert (tmp_path / "roads.gpkg").stat().st_mtime_ns == before
-    extract(scene, tmp_path, config=settings(), overwrite=True)
+    run(scene, tmp_path, config=settings(), overwrite=True)
 
 
 def test_input_error_leaves_nothing_behind(settings, tmp_path):
     with pytest.raises(SceneError):
-        extract(tmp_path / "nope.tif", tmp_path / "out", config=settings())
+        run(tmp_path / "nope.tif", tmp_path / "out", config=settings())
     assert not (tmp_path / "out").exists()
 
 
@@ -129,15 +129,15 @@ def test_interrupted_run_goes_on_and_ends_with_the_same_bytes(
     scene, settings, tmp_path, monkeypatch
 ):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    extract(scene, whole, config=settings())
+    run(scene, whole, config=settings())
     with pytest.raises(KeyboardInterrupt):
-        extract(scene, parts, config=settings(), display=Interrupt(after=6))
+        run(scene, parts, config=settings(), display=Interrupt(after=6))
     assert not (parts / "roads.gpkg").exists()
     done = []
     monkeypatch.setattr(
         predict_scene_module, "run_tasks", _counting(predict_scene_module.run_tasks, done)
     )
-    extract(scene, parts, config=settings())
+    run(scene, parts, config=settings())
     assert 0 < len(done) <= 7
     for name in ("probability.tif", "roads.gpkg"):
         assert (whole / name).read_bytes() == (parts / name).read_bytes(), name
@@ -166,7 +166,7 @@ def test_failed_tile_is_a_hole_that_the_next_run_fills(scene, settings, tmp_path
     with monkeypatch.context() as patched:
         patched.setattr(TileStore, "write", failing)
         with pytest.raises(RunError, match=r"1 of 12.*r00001_c00001"):
-            extract(scene, out, config=settings())
+            run(scene, out, config=settings())
     with rasterio.open(out / "probability.tif") as raster:
         hole = raster.read(1) == NODATA
     assert hole[64:128, 64:128].all()
@@ -174,8 +174,8 @@ def test_failed_tile_is_a_hole_that_the_next_run_fills(scene, settings, tmp_path
     report = json.loads((out / "report.json").read_text())
     assert list(report["result"]["failed_tiles"]) == ["r00001_c00001"]
 
-    extract(scene, out, config=settings())
-    whole = extract(scene, tmp_path / "whole", config=settings())
+    run(scene, out, config=settings())
+    whole = run(scene, tmp_path / "whole", config=settings())
     assert (out / "probability.tif").read_bytes() == whole.probability.read_bytes()
 
 
@@ -186,7 +186,7 @@ def test_error_of_every_tile_is_the_error_of_the_run(scene, settings, tmp_path, 
 
     monkeypatch.setattr(TileStore, "write", failing)
     with pytest.raises(OutputError, match="disk full"):
-        extract(scene, tmp_path / "out", config=settings())
+        run(scene, tmp_path / "out", config=settings())
     assert not (tmp_path / "out" / "probability.tif").exists()
 
 
@@ -196,11 +196,11 @@ def test_truncated_scene_gives_what_can_be_read_and_says_so(scene, settings, tmp
     content = broken.read_bytes()
     broken.write_bytes(content[: len(content) * 3 // 4])
     with pytest.raises(RunError, match=r"tiles failed.*cannot read.*broken\.tif"):
-        extract(broken, tmp_path / "out", config=settings())
+        run(broken, tmp_path / "out", config=settings())
 
 
 def test_stages_one_by_one_give_the_network_of_the_whole(scene, settings, tmp_path):
-    result = extract(scene, tmp_path / "out", config=settings())
+    result = run(scene, tmp_path / "out", config=settings())
     predict_scene([scene], tmp_path / "p.tif", config=settings())
     assert (tmp_path / "p.tif").read_bytes() == result.probability.read_bytes()
     network, _ = vectorize_raster(

@@ -14,14 +14,14 @@ import rasterio
 
 from roadex.config import NODATA, ClusterConfig, RunConfig
 from roadex.errors import ModelError, OutputError, RunError, SceneError
-from roadex.pipeline import predict_scene as predict_scene_module
-from roadex.pipeline.extract import extract
-from roadex.pipeline.predict_scene import predict_scene
-from roadex.pipeline.store_source import StoreSource
+from roadex.imagery.tiling import plan_tiles
+from roadex.pipeline import predict as predict_scene_module
+from roadex.pipeline.predict import predict_scene
+from roadex.pipeline.run import run
 from roadex.pipeline.tasks import run_tasks
-from roadex.probability import TileStore
-from roadex.source import RasterSource
-from roadex.tiles import plan_tiles
+from roadex.probability.source import RasterSource
+from roadex.probability.store_source import StoreSource
+from roadex.probability.tile_store import TileStore
 
 RESULTS = ("roads.gpkg", "probability.tif", "preview.png")
 
@@ -69,12 +69,12 @@ def test_a_full_store_stops_the_run_and_the_next_one_does_the_rest(
     with monkeypatch.context() as patched:
         patched.setattr(TileStore, "write", full)
         with pytest.raises(OutputError, match=r"No space left.*2 of 6 tiles.*the other 4"):
-            extract(scene, out, config=settings())
+            run(scene, out, config=settings())
     assert not (out / "roads.gpkg").exists()
-    extract(scene, out, config=settings())
+    run(scene, out, config=settings())
     assert len(todo[0]) == 6
     assert 1 <= len(todo[1]) <= 4  # a tile in the making may have been stored after the error
-    whole = extract(scene, tmp_path / "whole", config=settings())
+    whole = run(scene, tmp_path / "whole", config=settings())
     for name in RESULTS:
         assert (out / name).read_bytes() == (whole.folder / name).read_bytes()
 
@@ -83,12 +83,12 @@ def test_a_bad_block_of_the_scene_is_a_hole_and_mended_is_all_that_is_done(
     make_scene, settings, tmp_path, todo, monkeypatch
 ):
     # Of a larger scene the block would hardly be among what is looked at beforehand.
-    monkeypatch.setattr("roadex.radiometry._SAMPLE_SIZE", 16)
-    monkeypatch.setattr("roadex.radiometry._SAMPLE_GRID", 2)
+    monkeypatch.setattr("roadex.imagery.radiometry._SAMPLE_SIZE", 16)
+    monkeypatch.setattr("roadex.imagery.radiometry._SAMPLE_GRID", 2)
     layout = {"tiled": True, "blockxsize": 64, "blockysize": 64, "compress": "deflate"}
     scene, out = make_scene(shape=(256, 256), **layout), tmp_path / "out"
     sound, state = scene.read_bytes(), scene.stat()
-    extract(scene, tmp_path / "whole", config=settings())
+    run(scene, tmp_path / "whole", config=settings())
 
     def replace(content):
         scene.write_bytes(content)
@@ -97,11 +97,11 @@ def test_a_bad_block_of_the_scene_is_a_hole_and_mended_is_all_that_is_done(
     start = len(sound) // 2
     replace(sound[:start] + b"\xff" * 64 + sound[start + 64 :])
     with pytest.raises(RunError, match=r"tiles failed.*cannot read.*scene\.tif"):
-        extract(scene, out, config=settings())
+        run(scene, out, config=settings())
     with rasterio.open(out / "probability.tif") as raster:
         holes = raster.read(1) == NODATA
     replace(sound)
-    extract(scene, out, config=settings())
+    run(scene, out, config=settings())
     # The tiles that look at the bad block with their halo: it and its eight neighbours at most.
     assert 1 <= len(todo[2]) <= 9
     assert holes.sum() == 64 * 64 * len(todo[2])
@@ -115,7 +115,7 @@ def test_vectorizing_reads_the_same_from_the_store_and_from_the_raster(tmp_path)
     from rasterio.crs import CRS as RasterCRS  # noqa: N811
 
     from roadex.config import TilingConfig
-    from roadex.probability import ProbabilityProfile, probability_writer
+    from roadex.probability.raster import ProbabilityProfile, probability_writer
 
     shape, rng = (150, 170), np.random.default_rng(0)
     values = rng.integers(0, 255, shape).astype(np.uint8)
@@ -163,7 +163,7 @@ class Hungry:
 
 
 def test_short_gpu_memory_cuts_the_window_until_it_fits_and_remembers(model):
-    from roadex.predict import Predictor
+    from roadex.inference.engine import Predictor
 
     image = np.random.default_rng(0).uniform(0, 255, (3, 512, 448)).astype(np.float32)
     whole = Predictor(str(model), tta="none", device="cpu").probability(image)
@@ -179,7 +179,7 @@ def test_short_gpu_memory_cuts_the_window_until_it_fits_and_remembers(model):
 
 
 def test_memory_too_short_for_any_part_is_an_error(model):
-    from roadex.predict import Predictor
+    from roadex.inference.engine import Predictor
 
     predictor = Predictor(str(model), tta="none", device="cpu")
     predictor._network = Hungry(predictor._network, limit=0)
@@ -308,15 +308,15 @@ def test_a_disk_that_is_really_full(make_scene, settings, tmp_path, todo):
     try:
         config = settings(store=str(disk))
         with pytest.raises(OutputError, match=r"No space left.*of 6 tiles are done"):
-            extract(scene, out, config=config)
+            run(scene, out, config=config)
         subprocess.run([mount, "-o", "remount,size=1m", disk], check=True)
-        extract(scene, out, config=config)
+        run(scene, out, config=config)
         assert not list(disk.iterdir())
     finally:
         subprocess.run(["umount", disk], check=True)
     assert len(todo[0]) == 6
     assert 0 < len(todo[1]) < 6
-    whole = extract(scene, tmp_path / "whole", config=settings())
+    whole = run(scene, tmp_path / "whole", config=settings())
     for name in RESULTS:
         assert (out / name).read_bytes() == (whole.folder / name).read_bytes()
 
@@ -358,9 +358,9 @@ def test_scene_and_tiles_on_a_failing_s3_give_the_same_bytes(make_scene, setting
     os.utime(scene, ns=(0, 0))  # of a scene behind a URL the time is not known
     remote = s3fs.S3FileSystem()
     remote.put_file(str(scene), "bucket/scenes/scene.tif")
-    whole = extract(scene, tmp_path / "whole", config=settings())
+    whole = run(scene, tmp_path / "whole", config=settings())
     config = settings(store="s3://bucket/tiles", retries=2)
-    result = extract("s3://bucket/scenes/scene.tif", tmp_path / "out", config=config)
+    result = run("s3://bucket/scenes/scene.tif", tmp_path / "out", config=config)
     for name in RESULTS:
         assert (whole.folder / name).read_bytes() == (result.folder / name).read_bytes(), name
     with urllib.request.urlopen(f"{s3}/-/counts") as answer:
@@ -375,5 +375,5 @@ def test_scene_and_tiles_on_a_failing_s3_give_the_same_bytes(make_scene, setting
 def test_missing_objects_are_one_line(settings, tmp_path, s3):
     for url in ("s3://bucket/nope.tif", f"{s3}/bucket/nope.tif?secret=1"):
         with pytest.raises(SceneError, match=r"nope\.tif does not exist") as error:
-            extract(url, tmp_path / "out", config=settings())
+            run(url, tmp_path / "out", config=settings())
         assert "\n" not in str(error.value)

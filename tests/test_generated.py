@@ -17,10 +17,10 @@ from rasterio.features import rasterize
 from scipy import ndimage
 
 from roadex.cli.generate import generate
-from roadex.datasets import find_labelled_scenes
-from roadex.datasets.generated import STYLES, GeneratedScene, generate_scene, write_scene
-from roadex.datasets.generated.streets import TURNING_RADIUS_M
 from roadex.errors import OutputError
+from roadex.synthetic import STYLES, GeneratedScene, generate_scene, write_scene
+from roadex.synthetic.streets import TURNING_RADIUS_M
+from roadex.training.datasets import find_labelled_scenes
 
 # Mean and standard deviation over 41 crops of MassGIS imagery at 1 m (Massachusetts Roads, Mnih
 # 2013) of the mean of labelled road pixels and of pixels more than 8 m away from road.

@@ -7,8 +7,8 @@ import shapely
 from affine import Affine
 from rasterio.windows import Window
 
-from roadex.datasets import find_labelled_scenes, find_leftovers
 from roadex.errors import DatasetError
+from roadex.training.datasets import find_labelled_scenes, find_leftovers
 
 LEFT, TOP = 500_000, 5_400_000
 

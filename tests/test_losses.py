@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from roadex.errors import ConfigError
-from roadex.losses import LOSSES, loss_by_name
-from roadex.losses.bce_dice import bce_dice, dice_loss
+from roadex.training.losses import LOSSES, loss_by_name
+from roadex.training.losses.bce_dice import bce_dice, dice_loss
 
 # BCE + dice of the D-LinkNet authors' loss.py on fixed inputs (their code, PyTorch 2.13, float32).
 REFERENCE = np.load(Path(__file__).parent / "data" / "dice_bce_loss_reference.npz")

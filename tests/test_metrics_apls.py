@@ -16,8 +16,8 @@ from shapely import LineString
 from shapely.ops import substring
 
 from roadex.config import ScoreConfig
-from roadex.metrics import apls
-from roadex.metrics.lines import LineNetwork
+from roadex.scoring.metrics import apls
+from roadex.scoring.metrics.lines import LineNetwork
 
 DATA = Path(__file__).parent / "data" / "metrics"
 

@@ -14,10 +14,10 @@ from scipy.optimize import linear_sum_assignment
 from shapely import LineString, MultiLineString, Point
 
 from roadex.config import ScoreConfig
-from roadex.metrics import LINE_METRICS, cycles, load_metric, topo
-from roadex.metrics.junctions import match_points
-from roadex.metrics.lines import LineNetwork, Segments
-from roadex.metrics.paths import Locations, Router, control_points, snap
+from roadex.scoring.metrics import LINE_METRICS, cycles, load_metric, topo
+from roadex.scoring.metrics.junctions import match_points
+from roadex.scoring.metrics.lines import LineNetwork, Segments
+from roadex.scoring.metrics.paths import Locations, Router, control_points, snap
 
 DATA = Path(__file__).parent / "data" / "metrics"
 CONFIG = ScoreConfig(topo_radius_m=150)

@@ -10,12 +10,12 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from roadex.config import ScoreConfig
-from roadex.metrics import PIXEL_METRICS, load_metric
-from roadex.metrics.betti import betti_numbers
-from roadex.metrics.confusion import Confusion
-from roadex.metrics.iou import accumulated_iou, mean_iou
-from roadex.metrics.relaxed import dilate
-from roadex.metrics.windows import PixelWindow, road_level, whole_window
+from roadex.scoring.metrics import PIXEL_METRICS, load_metric
+from roadex.scoring.metrics.betti import betti_numbers
+from roadex.scoring.metrics.confusion import Confusion
+from roadex.scoring.metrics.iou import accumulated_iou, mean_iou
+from roadex.scoring.metrics.relaxed import dilate
+from roadex.scoring.metrics.windows import PixelWindow, road_level, whole_window
 
 CONFIG = ScoreConfig(tile_size=16, betti_window_px=8)
 MASKS = arrays(bool, st.tuples(st.integers(1, 24), st.integers(1, 24)))

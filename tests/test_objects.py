@@ -6,9 +6,9 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from roadex import objects
 from roadex.errors import OutputError
-from roadex.objects import ATTEMPTS, ObjectStore
+from roadex.probability import object_store as objects
+from roadex.probability.object_store import ATTEMPTS, ObjectStore
 
 
 class Moody(MemoryFileSystem):

@@ -51,7 +51,7 @@ def test_plan_tries_the_model(make_scene, model, tmp_path):
 
 
 def test_views_are_those_of_the_augmentation():
-    from roadex.tta import VIEWS
+    from roadex.inference.tta import VIEWS
 
     assert {name: len(views) for name, views in VIEWS.items()} == N_VIEWS
 

@@ -9,8 +9,10 @@ from rasterio.windows import Window
 
 from roadex.config import NODATA, TilingConfig
 from roadex.errors import OutputError
-from roadex.probability import ProbabilityProfile, TileStore, decode, encode, probability_writer
-from roadex.tiles import plan_tiles
+from roadex.imagery.tiling import plan_tiles
+from roadex.probability.encoding import decode, encode
+from roadex.probability.raster import ProbabilityProfile, probability_writer
+from roadex.probability.tile_store import TileStore
 
 TILE = plan_tiles((40, 50), TilingConfig(core_size=64))[0]
 PROFILE = ProbabilityProfile(

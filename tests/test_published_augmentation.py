@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from roadex.config import AugmentConfig
-from roadex.datasets.augment import augment_colour, jitter_width
-from roadex.datasets.published import augment_as_published, shift_colours
+from roadex.training.augment import augment_colour, jitter_width
+from roadex.training.augment_dlinknet import augment_as_published, shift_colours
 
 
 def colour(hue_deg, saturation=0.8, value=0.7):

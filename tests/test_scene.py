@@ -9,8 +9,8 @@ from affine import Affine
 from rasterio.windows import Window
 
 from roadex.errors import SceneError
-from roadex.grid import open_grid, plan_grid, read_overview
-from roadex.scene import open_scene
+from roadex.imagery.scene import open_scene
+from roadex.imagery.work_grid import open_grid, plan_grid, read_overview
 
 RANGE = {"gsd_m": 1.0, "gsd_range_m": (0.7, 1.4)}
 

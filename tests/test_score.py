@@ -1,4 +1,4 @@
-"""``roadex.score``: recognising, aligning, refusing, reporting."""
+"""``roadex.scoring``: recognising, aligning, refusing, reporting."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from shapely.geometry import LineString, Point
 from roadex.cli.score import score as score_command
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
-from roadex.scene import without_georeference_warning
-from roadex.score import score, write_csv, write_json
-from roadex.score.sheet import FALSE, FOUND, MISSED, write_sheet
+from roadex.imagery.scene import without_georeference_warning
+from roadex.scoring import score, write_csv, write_json
+from roadex.scoring.worst_tiles import FALSE, FOUND, MISSED, write_sheet
 
 ORIGIN = Affine(0.5, 0, 500_000, 0, -0.5, 3_000_000)
 CRS = "EPSG:32643"

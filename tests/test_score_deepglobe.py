@@ -13,11 +13,11 @@ from PIL import Image
 
 from roadex.cli.score import score as score_command
 from roadex.config import ScoreConfig
-from roadex.datasets.splits import SPLITS, split_ids
 from roadex.errors import DatasetError, ScoreError
-from roadex.scene import without_georeference_warning
-from roadex.score.deepglobe import score_deepglobe
-from roadex.score.submission import write_submission
+from roadex.imagery.scene import without_georeference_warning
+from roadex.scoring.deepglobe import score_deepglobe
+from roadex.scoring.splits import SPLITS, split_ids
+from roadex.scoring.submission import write_submission
 
 SIDE = 32
 IDS = ("100034", "100081", "100129", "100703")

@@ -9,7 +9,7 @@ import geopandas
 import pytest
 import shapely
 
-from roadex.score import score
+from roadex.scoring import score
 
 DATA = os.environ.get("ROADEX_TEST_DATA")
 ROADS = "scenes/vegas_rgba_epsg4326_0.3m.roads.geojson"

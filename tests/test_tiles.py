@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roadex.config import TilingConfig
-from roadex.tiles import plan_tiles
+from roadex.imagery.tiling import plan_tiles
 
 
 @given(

@@ -9,17 +9,17 @@ import torch
 from PIL import Image
 
 from roadex.config import AugmentConfig, TrainConfig
-from roadex.datasets import find_labelled_scenes
-from roadex.datasets.windows import WeightedScenes
 from roadex.errors import OutputError, TrainingError
-from roadex.evaluation import best_common_threshold, evaluate, iou_at
-from roadex.metrics.thresholds import LevelCounts
 from roadex.models.modelfile import load_model
 from roadex.models.scaling import Scaling
-from roadex.probability import encode
-from roadex.train import train
-from roadex.train.schedules import Cosine
-from roadex.training_job import TrainingJob, run_training_job
+from roadex.probability.encoding import encode
+from roadex.scoring.metrics.thresholds import LevelCounts
+from roadex.training.datasets import find_labelled_scenes
+from roadex.training.datasets.chip_windows import WeightedScenes
+from roadex.training.evaluation import best_common_threshold, evaluate, iou_at
+from roadex.training.job import TrainingJob, run_training_job
+from roadex.training.loop import train
+from roadex.training.schedules import Cosine
 
 CONFIG = TrainConfig.from_dict(
     {
@@ -114,7 +114,7 @@ def test_checkpoint_of_another_network_is_refused(sources, tmp_path):
 
 def test_loss_that_is_not_finite_stops_the_training(sources, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "roadex.train.loop.loss_by_name", lambda _: lambda logits, *_: logits.sum() * torch.nan
+        "roadex.training.loop.loss_by_name", lambda _: lambda logits, *_: logits.sum() * torch.nan
     )
     with pytest.raises(TrainingError, match="loss is nan at step 0"):
         train(sources, CONFIG, folder=tmp_path, scaling=Scaling())

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from roadex.train.averages import ramped_average
+from roadex.training.averages import ramped_average
 
 
 def _average(decay, values):

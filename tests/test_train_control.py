@@ -11,17 +11,21 @@ from PIL import Image
 from rich.console import Console
 
 from roadex.config import AugmentConfig, TrainConfig
-from roadex.datasets import find_labelled_scenes
-from roadex.datasets.windows import EveryWindow, WeightedScenes
 from roadex.errors import ConfigError, TrainingError
 from roadex.models.scaling import Scaling
-from roadex.train import Group, Monitor, changed_settings, read_recipe, recipe_names, train
-from roadex.train.batches import PartIndices
-from roadex.train.guard import follow_loss
-from roadex.train.logs import CsvLog, TensorBoardLog
-from roadex.train.schedules import DivideBy5, Verdict, steps_of_epoch, with_steps
-from roadex.train.state import TrainingState
-from roadex.training_job import TrainingJob, _read_config, _scaling
+from roadex.training.batches import PartIndices
+from roadex.training.checkpoint import TrainingState
+from roadex.training.datasets import find_labelled_scenes
+from roadex.training.datasets.chip_windows import EveryWindow, WeightedScenes
+from roadex.training.divergence import follow_loss
+from roadex.training.job import TrainingJob, _read_config, _scaling
+from roadex.training.logs import CsvLog, TensorBoardLog
+from roadex.training.loop import train
+from roadex.training.monitor import Monitor
+from roadex.training.preflight import changed_settings
+from roadex.training.processes import Group
+from roadex.training.recipes import read_recipe, recipe_names
+from roadex.training.schedules import DivideBy5, Verdict, steps_of_epoch, with_steps
 
 CONFIG = TrainConfig.from_dict(
     {
@@ -135,7 +139,7 @@ def test_batch_that_cannot_be_divided_is_said():
 def test_accumulated_gradient_is_that_of_the_whole_batch(sources, tmp_path, monkeypatch):
     """With a loss that is a mean over pixels, and statistics that do not depend on the batch."""
     monkeypatch.setattr(
-        "roadex.train.loop.loss_by_name", lambda _: lambda x, t, _: ((x - t) ** 2).mean()
+        "roadex.training.loop.loss_by_name", lambda _: lambda x, t, _: ((x - t) ** 2).mean()
     )
     monkeypatch.setattr(torch.nn.BatchNorm2d, "train", lambda self, _mode=True: self.eval_())
     monkeypatch.setattr(
@@ -240,7 +244,7 @@ def test_noise_and_the_first_steps_are_no_divergence():
 
 def test_gradient_that_is_not_finite_stops_the_training(sources, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "roadex.train.loop.loss_by_name", lambda _: lambda logits, *_: (logits * 0).sqrt().sum()
+        "roadex.training.loop.loss_by_name", lambda _: lambda logits, *_: (logits * 0).sqrt().sum()
     )
     with pytest.raises(TrainingError, match=r"norm of the gradient is .* at step 0"):
         train(sources, CONFIG, folder=tmp_path, scaling=Scaling())

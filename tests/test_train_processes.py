@@ -14,13 +14,14 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from roadex.config import TrainConfig
-from roadex.datasets import find_labelled_scenes
-from roadex.datasets.generated import generate_scene, write_scene
-from roadex.datasets.windows import WeightedScenes
 from roadex.errors import ConfigError, TrainingError
 from roadex.models.scaling import Scaling
-from roadex.train import run_in_group, train
-from roadex.training_smoke import run_smoke
+from roadex.synthetic import generate_scene, write_scene
+from roadex.training.datasets import find_labelled_scenes
+from roadex.training.datasets.chip_windows import WeightedScenes
+from roadex.training.loop import train
+from roadex.training.processes import run_in_group
+from roadex.training.smoke import run_smoke
 
 SETTINGS = {
     "steps": 40,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from roadex.tta import predict_with_tta, views
+from roadex.inference.tta import predict_with_tta, views
 
 NAMES = ("none", "flip", "d4")
 

@@ -52,7 +52,7 @@ def align(dataset: str, folder: Path, model: str, tta: str, most_m: float, overw
     from rich.console import Console
     from rich.progress import Progress
 
-    from roadex.align import MOVES_NAME, LabelAlignment
+    from roadex.training.align import MOVES_NAME, LabelAlignment
 
     alignment = LabelAlignment.begin(dataset, folder, config, overwrite=overwrite)
     with Progress(console=Console(stderr=True)) as bar:

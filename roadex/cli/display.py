@@ -28,7 +28,7 @@ _BATCH_LINES = 40
 
 
 class Bars:
-    """One progress bar with ETA per stage; a display of :mod:`roadex.pipeline.watch`.
+    """One progress bar with ETA per stage; a display of :mod:`roadex.progress`.
 
     Without ``keep``, the bars of finished stages go away: batches have many.
     """

@@ -53,7 +53,7 @@ def generate(folder: Path, scenes: int, size: int, gsd: float, seed: int, overwr
     from rich.console import Console
     from rich.progress import track
 
-    from roadex.datasets.generated import STYLES, generate_scene, write_pairs
+    from roadex.synthetic import STYLES, generate_scene, write_pairs
 
     styles = list(STYLES)
     made = (

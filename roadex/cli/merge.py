@@ -27,7 +27,7 @@ def merge(networks: tuple[str, ...], output: Path, overwrite: bool, **options: A
     """
     from rich.console import Console
 
-    from roadex.merge import merge_files
+    from roadex.network.merge import merge_files
     from roadex.outputs import check_target, write_network
 
     config = opt.build_config(options)

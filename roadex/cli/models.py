@@ -160,7 +160,7 @@ def average(
         msg = f"{len(names)} models need as many --share, or none"
         raise click.UsageError(msg)
     _refuse_existing(output, overwrite)
-    from roadex.model_jobs import average_models
+    from roadex.training.tuning import average_models
 
     figures = average_models(
         names, output, shares=shares or (1.0,) * len(names), validation=validation, tta=tta
@@ -201,7 +201,7 @@ def tune(
           --gsd 0.65 --gsd 0.8 --gsd 1.0
     """
     _refuse_existing(output, overwrite)
-    from roadex.model_jobs import tune_model
+    from roadex.training.tuning import tune_model
 
     tried = tune_model(name, output, validation=validation, gsds_m=gsds_m, tta=tta)
     print_table(

@@ -59,7 +59,7 @@ def predict(
         _predict_folder(scenes, output, with_probability, archive, overwrite, options)
         console.print(f"  {output}", highlight=False, soft_wrap=True)
         return
-    from roadex.pipeline.predict_scene import predict_scene
+    from roadex.pipeline.predict import predict_scene
 
     with Bars(Console(stderr=True)) as bars:
         plan = predict_scene(
@@ -95,6 +95,6 @@ def _predict_folder(
             display=bars,
         )
     if archive is not None:
-        from roadex.score.submission import zip_masks
+        from roadex.scoring.submission import zip_masks
 
         zip_masks(masks, archive)

@@ -54,7 +54,7 @@ def run(
     from rich.console import Console
 
     from roadex.cli.display import Bars, show_result
-    from roadex.pipeline.extract import extract
+    from roadex.pipeline.run import run as run_scene
 
     if each or scene_list is not None:
         _run_batch(scenes, scene_list, asset, output, overwrite, options)
@@ -64,7 +64,7 @@ def run(
         raise click.UsageError(msg)
     console = Console()
     with Bars(Console(stderr=True)) as bars:
-        result = extract(
+        result = run_scene(
             list(scenes),
             output,
             config=opt.build_config(options),
@@ -85,8 +85,8 @@ def _run_batch(
     from rich.console import Console
 
     from roadex.cli.display import Bars, show_batch
+    from roadex.imagery.scene_list import name_scenes, read_scene_list
     from roadex.pipeline.batch import extract_many, raise_if_any_failed
-    from roadex.pipeline.scene_list import name_scenes, read_scene_list
 
     if bool(scenes) == (scene_list is not None):
         msg = "give either SCENEs with --each, or a --list"

@@ -96,7 +96,7 @@ def score_files(prediction: str, truth: str, metrics: tuple[str, ...], **options
       roadex score probability.tif mask.tif --threshold 0.4 --sheet worst.png
       roadex score roads.gpkg mask.tif --set line_width_m=9
     """
-    from roadex.score import score as compare
+    from roadex.scoring import score as compare
 
     config = _config(options)
     with _progress() as progress:
@@ -139,8 +139,8 @@ def score_deepglobe(
       roadex score deepglobe 'masks/*_probability.png' deepglobe/train --curves pr.png
       roadex score deepglobe tta-none/ tta-d4/ deepglobe/train --json tta.json
     """
-    from roadex.score.deepglobe import METRICS
-    from roadex.score.deepglobe import score_deepglobe as compare
+    from roadex.scoring.deepglobe import METRICS
+    from roadex.scoring.deepglobe import score_deepglobe as compare
 
     config = _config(options)
     with _progress() as progress:
@@ -223,14 +223,14 @@ def _show(report: Any) -> None:
 
 
 def _write(report: Any, options: dict[str, Any]) -> None:
-    from roadex.score import write_csv, write_json
+    from roadex.scoring import write_csv, write_json
 
     if options["json_path"]:
         write_json(report, options["json_path"])
     if options["csv_path"]:
         write_csv(report, options["csv_path"])
     if options["sheet_path"]:
-        from roadex.score.sheet import write_sheet
+        from roadex.scoring.worst_tiles import write_sheet
 
         write_sheet(report, options["sheet_path"])
 
@@ -257,13 +257,13 @@ def _show_differences(result: Any) -> None:
 
 def _write_deepglobe(result: Any, options: dict[str, Any], curves_path: Path | None) -> None:
     """Write what was asked for; tables and sheets are those of the first prediction."""
-    from roadex.score.report import write_plain_json
+    from roadex.scoring.report import write_plain_json
 
     if options["json_path"]:
         write_plain_json(result.to_dict(), options["json_path"])
     _write(result.reports[0], {**options, "json_path": None})
     if curves_path is not None:
-        from roadex.score.chart import write_curves
+        from roadex.scoring.curves import write_curves
 
         write_curves(result.reports, curves_path)
 
@@ -272,7 +272,7 @@ def _write_zip(predictions: str, path: Path, config: ScoreConfig) -> None:
     """Write the masks of a folder as a ZIP file to submit."""
     from tempfile import TemporaryDirectory
 
-    from roadex.score.submission import write_submission
+    from roadex.scoring.submission import write_submission
 
     with TemporaryDirectory() as folder:
         write_submission(predictions, folder, config=config, zip_path=path)

@@ -69,7 +69,7 @@ def train(data: tuple[str, ...], output: Path | None, smoke: bool, **options: An
     if smoke:
         from rich.console import Console
 
-        from roadex.training_smoke import run_smoke
+        from roadex.training.smoke import run_smoke
 
         run_smoke(options["run_folder"] or Path("runs/smoke"), Console())
         return
@@ -79,6 +79,6 @@ def train(data: tuple[str, ...], output: Path | None, smoke: bool, **options: An
     if output is None and not options["check"]:
         msg = "Missing option '-o' / '--output'."
         raise click.UsageError(msg)
-    from roadex.training_job import TrainingJob, run_training_job
+    from roadex.training.job import TrainingJob, run_training_job
 
     run_training_job(TrainingJob(data=data, output=output or Path("checked"), **options))

@@ -53,7 +53,7 @@ def vectorize(
     from rich.console import Console
 
     from roadex.cli.display import Bars
-    from roadex.pipeline.vectorize_raster import TILE_SIZE, vectorize_raster
+    from roadex.pipeline.vectorize import TILE_SIZE, vectorize_raster
 
     console = Console()
     with Bars(Console(stderr=True)) as bars:

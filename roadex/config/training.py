@@ -134,7 +134,7 @@ class TrainConfig(Settings):
 
     ema_decay: float = 0.998
     """Decay per step of the averaged weights, which are the ones evaluated and kept; less in the
-    first steps, see :func:`roadex.train.averages.ramped_average`."""
+    first steps, see :func:`roadex.training.averages.ramped_average`."""
 
     precision: str = "float32"
     """``float32`` or ``bfloat16`` (autocast; worth it on GPUs and CPUs with AVX512-BF16 or AMX)."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from roadex.errors import ModelError
 
 if TYPE_CHECKING:
-    from roadex.models.base import RoadNetwork
+    from roadex.models.base import SegmentationNetwork
 
 __all__ = [
     "REGISTRY",
@@ -196,7 +196,7 @@ def _smp_entry(name: str) -> NetworkEntry:
     )
 
 
-def create_network(name: str, *, in_channels: int = 3, **arguments: Any) -> RoadNetwork:
+def create_network(name: str, *, in_channels: int = 3, **arguments: Any) -> SegmentationNetwork:
     """Build a network with random weights (or with local encoder weights, where it takes them).
 
     Parameters
@@ -236,10 +236,10 @@ def network_arguments(name: str) -> dict[str, Any]:
     return options | dict(network_entry(name).arguments)
 
 
-def _factory(name: str) -> Callable[..., RoadNetwork]:
+def _factory(name: str) -> Callable[..., SegmentationNetwork]:
     module_name, _, attribute = network_entry(name).factory.partition(":")
     module = importlib.import_module(f"roadex.models.{module_name}")
-    factory: Callable[..., RoadNetwork] = getattr(module, attribute)
+    factory: Callable[..., SegmentationNetwork] = getattr(module, attribute)
     return factory
 
 

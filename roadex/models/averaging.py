@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from roadex.errors import ModelError
-from roadex.models.base import RoadNetwork
+from roadex.models.base import SegmentationNetwork
 from roadex.models.modelfile import Model
 
 _ALIKE = ("network", "arguments", "bands", "scale", "offset", "gsd_m")
 
 
-def average_networks(models: Sequence[Model], shares: Sequence[float]) -> RoadNetwork:
+def average_networks(models: Sequence[Model], shares: Sequence[float]) -> SegmentationNetwork:
     """Return a network whose weights and batch statistics are the average of several.
 
     Parameters

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-class RoadNetwork(nn.Module):
+class SegmentationNetwork(nn.Module):
     """A network that turns chips into road logits.
 
     A subclass sets ``stride`` (what height and width must be multiples of) and implements

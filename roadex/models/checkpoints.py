@@ -23,7 +23,7 @@ from roadex.models.modelfile import ModelMetadata
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from roadex.models.base import RoadNetwork
+    from roadex.models.base import SegmentationNetwork
 
 WRAPPERS = ("state_dict", "model", "net", "model_state_dict")
 """Keys under which training scripts put the state dict beside other things."""
@@ -35,7 +35,7 @@ DEEPGLOBE_GSD_RANGE_M = (0.45, 0.55)
 
 def import_checkpoint(
     path: str | Path, *, name: str | None = None
-) -> tuple[RoadNetwork, ModelMetadata]:
+) -> tuple[SegmentationNetwork, ModelMetadata]:
     """Read a published D-LinkNet, LinkNet34 or U-Net checkpoint.
 
     Parameters
@@ -169,7 +169,7 @@ def _n_bands(original: Mapping[str, Tensor]) -> int:
     return int(original[key].shape[1]) if key in original else 3
 
 
-def _load(network: RoadNetwork, tensors: Mapping[str, Tensor], path: Path) -> None:
+def _load(network: SegmentationNetwork, tensors: Mapping[str, Tensor], path: Path) -> None:
     expected = network.state_dict()
     for key in [*expected, *tensors]:
         if key.endswith("num_batches_tracked"):

@@ -19,7 +19,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from roadex.models.base import RoadNetwork
+from roadex.models.base import SegmentationNetwork
 from roadex.models.encoders import build_encoder
 
 MIN_DECODER_WIDTH = 16
@@ -132,7 +132,7 @@ class Head(nn.Module):
         return logits
 
 
-class DLinkNet(RoadNetwork):
+class DLinkNet(SegmentationNetwork):
     """D-LinkNet over an encoder of segmentation-models-pytorch or timm.
 
     Parameters

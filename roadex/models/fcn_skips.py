@@ -16,7 +16,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn import functional
 
-from roadex.models.base import RoadNetwork
+from roadex.models.base import SegmentationNetwork
 
 INITIAL_WIDTH = 32
 REPEATS = (3, 8, 10, 3, 10, 8, 3)
@@ -126,7 +126,7 @@ def _check_repeats(repeats: Sequence[int]) -> None:
         raise ValueError(msg)
 
 
-class FCNSkips(RoadNetwork):
+class FCNSkips(SegmentationNetwork):
     """Long and short skip connections on one deep residual network [1]_.
 
     Parameters

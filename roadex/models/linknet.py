@@ -15,7 +15,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from roadex.models.base import RoadNetwork
+from roadex.models.base import SegmentationNetwork
 from roadex.models.encoders import build_encoder
 
 STAGE_WIDTHS = (64, 64, 128, 256, 512)
@@ -49,7 +49,7 @@ def _decoder(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
     )
 
 
-class LinkNet(RoadNetwork):
+class LinkNet(SegmentationNetwork):
     """LinkNet on ResNet-18 [1]_.
 
     Parameters

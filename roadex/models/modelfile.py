@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from roadex.models.base import RoadNetwork
+    from roadex.models.base import SegmentationNetwork
 
 PACKAGED_MODELS = Path(__file__).parent / "weights"
 """Folder of the models that come with roadex."""
@@ -137,7 +137,7 @@ class Model:
     """A loaded model: the network in evaluation mode, float32, and what it says about itself."""
 
     metadata: ModelMetadata
-    network: RoadNetwork
+    network: SegmentationNetwork
     sha256: str
     """Over metadata and tensors; part of the identity of every result."""
 
@@ -253,7 +253,7 @@ def read_sha256(name_or_path: str | Path) -> str:
     return _read_header(model_path(name_or_path))["sha256"]
 
 
-def create_network_for(metadata: ModelMetadata) -> RoadNetwork:
+def create_network_for(metadata: ModelMetadata) -> SegmentationNetwork:
     """Build the network that ``metadata`` describe, with random weights."""
     return create_network(metadata.network, in_channels=metadata.in_channels, **metadata.arguments)
 

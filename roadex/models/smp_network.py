@@ -8,11 +8,11 @@ from typing import Any
 from torch import Tensor
 
 from roadex.errors import ModelError
-from roadex.models.base import RoadNetwork
+from roadex.models.base import SegmentationNetwork
 from roadex.models.encoders import load_encoder_weights
 
 
-class SmpNetwork(RoadNetwork):
+class SmpNetwork(SegmentationNetwork):
     """A network of segmentation-models-pytorch with one class and no activation.
 
     Parameters

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from roadex.models.base import RoadNetwork
+from roadex.models.base import SegmentationNetwork
 
 FIRST_WIDTH = 64
 """Channels of the first stage at width 1."""
@@ -29,7 +29,7 @@ def _stage(in_channels: int, out_channels: int, *, norm: bool) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class UNet(RoadNetwork):
+class UNet(SegmentationNetwork):
     """U-Net [1]_ with zero padding, so that logits are as large as the chip.
 
     Padding changes no parameter; the unpadded original turns 572 pixels into 388.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from roadex.models.base import RoadNetwork
+from roadex.models.base import SegmentationNetwork
 
 WIDTHS = (8, 16, 32, 64, 128, 256, 512, 1024)
 """Channels of the seven stages and of the centre."""
@@ -34,7 +34,7 @@ def _upsampling(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-class UNetDLinkNet(RoadNetwork):
+class UNetDLinkNet(SegmentationNetwork):
     """U-Net of the D-LinkNet authors [1]_: narrow, seven poolings, no batch norm.
 
     Sides are multiples of 128 inside. Module names are those of the original, ``downs.0`` for

@@ -17,7 +17,7 @@ from roadex.errors import OutputError
 
 
 class Network(Protocol):
-    """What is written: see :class:`roadex.network.RoadNetwork`."""
+    """What is written: see :class:`roadex.network.road_network.RoadNetwork`."""
 
     @property
     def edges(self) -> gpd.GeoDataFrame:

@@ -16,14 +16,14 @@ from distributed import Client
 
 from roadex.config import RunConfig
 from roadex.errors import RoadexError, RunError
-from roadex.locations import public_name
+from roadex.imagery.locations import public_name
+from roadex.imagery.scene_list import ListedScene
 from roadex.pipeline.cluster import connect
-from roadex.pipeline.extract import carry_out, prepare
 from roadex.pipeline.plan import request_key
-from roadex.pipeline.predict_scene import make_folder
+from roadex.pipeline.predict import make_folder
 from roadex.pipeline.report import RunResult
-from roadex.pipeline.scene_list import ListedScene
-from roadex.pipeline.watch import Display, Silent
+from roadex.pipeline.run import carry_out, prepare
+from roadex.progress import Display, Silent
 
 DONE, DONE_BEFORE, INCOMPLETE, FAILED = "done", "done before", "incomplete", "failed"
 """What became of a scene. ``incomplete``: its results have holes."""
@@ -84,12 +84,12 @@ def extract_many(
     Parameters
     ----------
     scenes
-        What to do, see :func:`roadex.pipeline.scene_list.read_scene_list`.
+        What to do, see :func:`roadex.imagery.scene_list.read_scene_list`.
     output
         Folder: results go into a folder per scene in it, ``summary.csv`` and ``summary.geojson``
         (with footprints) beside those.
     config, display
-        As in :func:`roadex.extract`.
+        As in :func:`roadex.run`.
     overwrite
         Do all scenes again, and replace results of other settings.
 

@@ -19,10 +19,10 @@ from distributed import Client, Nanny, Scheduler, SpecCluster
 
 from roadex.config import ClusterConfig
 from roadex.errors import RunError
-from roadex.locations import GDAL_CACHE_BYTES, READING
+from roadex.imagery.locations import GDAL_CACHE_BYTES, READING
+from roadex.inference.allocator import ALLOCATOR_ENVIRONMENT
+from roadex.pipeline.batch_system import worker_jobs
 from roadex.pipeline.gpus import choose_gpus
-from roadex.pipeline.jobqueue import worker_jobs
-from roadex.runtime import ALLOCATOR_ENVIRONMENT
 
 WORKER_BYTES = 1_500_000_000
 """Memory a local worker may need: libraries, model and the activations of one tile."""

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from roadex.config import DemoConfig, RunConfig
-from roadex.datasets.generated import generate_scene, write_scene
 from roadex.errors import OutputError
-from roadex.pipeline.extract import extract
 from roadex.pipeline.report import RunResult
-from roadex.pipeline.watch import Display
-from roadex.score import score
+from roadex.pipeline.run import run
+from roadex.progress import Display
+from roadex.scoring import score
+from roadex.synthetic import generate_scene, write_scene
 
 STYLE = "mixed"
 """The style that has everything: town, fields, dual carriageway, roundabout, river and lake."""
@@ -77,7 +77,7 @@ def run_demo(
     except OSError as error:
         msg = f"cannot write the generated scene to {folder}: {error}"
         raise OutputError(msg) from error
-    result = extract(paths["scene"], output, config=config, overwrite=overwrite, display=display)
+    result = run(paths["scene"], output, config=config, overwrite=overwrite, display=display)
     lines = score(result.network, paths["roads"], metrics=LINE_METRICS)
     pixels = score(result.probability, paths["mask"], metrics=PIXEL_METRICS)
     return DemoResult(

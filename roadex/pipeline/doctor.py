@@ -20,9 +20,9 @@ from rasterio.drivers import raster_driver_extensions
 from roadex.config import DEFAULT_MODEL, ClusterConfig
 from roadex.errors import RoadexError
 from roadex.models.modelfile import model_path, read_metadata
-from roadex.objects import ObjectStore
 from roadex.pipeline.cluster import WORKER_BYTES, connect, default_workers
 from roadex.pipeline.gpus import torch_has_cuda, visible_gpus
+from roadex.probability.object_store import ObjectStore
 
 GOOD, DOUBTFUL, BAD = "ok", "warning", "failed"
 

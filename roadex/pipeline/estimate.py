@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from roadex.config import RunConfig
-from roadex.pipeline.calibration import Calibration, calibrate
+from roadex.inference.speed_trial import Calibration, calibrate
 from roadex.pipeline.cluster import WORKER_BYTES, connect, local_workers
 from roadex.pipeline.plan import RunPlan, plan_run
 from roadex.pipeline.tasks import count_threads
@@ -170,7 +170,7 @@ def estimate_run(
     Parameters
     ----------
     scenes, config
-        As in :func:`roadex.extract`.
+        As in :func:`roadex.run`.
     output
         Folder the results would go to; it need not exist.
     with_calibration

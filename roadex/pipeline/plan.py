@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from roadex.config import RunConfig
-from roadex.grid import WorkGrid, plan_grid
-from roadex.locations import gdal_location, is_virtual
+from roadex.imagery.locations import gdal_location, is_virtual
+from roadex.imagery.scene import Scene, open_scene
+from roadex.imagery.tiling import Tile, check_alignment, plan_tiles
+from roadex.imagery.work_grid import WorkGrid, plan_grid
 from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
-from roadex.scene import Scene, open_scene
-from roadex.tiles import Tile, check_alignment, plan_tiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,16 +12,17 @@ import numpy as np
 from PIL import Image
 
 from roadex.config import PROBABILITY_MAX, RunConfig
-from roadex.datasets.deepglobe import GSD_M, image_ids
 from roadex.errors import DatasetError, RunError
+from roadex.inference.allocator import release_free_memory
 from roadex.models.modelfile import model_path, read_metadata
 from roadex.pipeline.cluster import connect
-from roadex.pipeline.predict_scene import make_folder
+from roadex.pipeline.predict import make_folder
 from roadex.pipeline.tasks import run_tasks
-from roadex.pipeline.watch import Display, Silent, Stopwatch
+from roadex.progress import Display, Silent, Stopwatch
+from roadex.training.datasets.deepglobe import GSD_M, image_ids
 
 if TYPE_CHECKING:
-    from roadex.predict import Predictor
+    from roadex.inference.engine import Predictor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ def predict_deepglobe(
         If images failed; the masks of all others are there.
     """
     config = config or RunConfig()
-    watch = Stopwatch(display or Silent())
+    watch = Stopwatch(display or Silent(), release_free_memory)
     path = model_path(config.predict.model)
     metadata = read_metadata(path)
     job = ImageJob(
@@ -138,7 +139,7 @@ _LOCAL = threading.local()
 
 
 def _predictor(job: ImageJob) -> Predictor:
-    from roadex.predict import Predictor  # torch is for workers: the client does without
+    from roadex.inference.engine import Predictor  # torch is for workers: the client does without
 
     held: Any = getattr(_LOCAL, "held", None)
     if held is None or held[0] != (job.model, job.tta):

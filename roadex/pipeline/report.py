@@ -16,9 +16,9 @@ from pyproj import Transformer
 
 from roadex.config import RunConfig
 from roadex.errors import OutputError
-from roadex.network import RoadNetwork
+from roadex.network.road_network import RoadNetwork
 from roadex.pipeline.plan import RunPlan
-from roadex.pipeline.predict_scene import Failures, make_folder
+from roadex.pipeline.predict import Failures, make_folder
 
 _REPORTED_PACKAGES = ("roadex", "torch", "rasterio", "shapely", "geopandas", "numpy", "distributed")
 

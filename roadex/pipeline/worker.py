@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 import rasterio
 from distributed import Worker, WorkerPlugin
 
-from roadex.config import NODATA
 from roadex.errors import RoadexError
-from roadex.grid import GridReader, WorkGrid, open_grid
-from roadex.locations import READING
-from roadex.pipeline.model_sharing import SharedModel
-from roadex.probability import TileStore
-from roadex.runtime import tune_allocator
-from roadex.scene import Scene
-from roadex.tiles import Tile
+from roadex.imagery.locations import READING
+from roadex.imagery.scene import Scene
+from roadex.imagery.tiling import Tile
+from roadex.imagery.work_grid import GridReader, WorkGrid, open_grid
+from roadex.inference.allocator import tune_allocator
+from roadex.pipeline.model_transfer import SharedModel
+from roadex.probability.encoding import encode
+from roadex.probability.tile_store import TileStore
 
 if TYPE_CHECKING:
-    from roadex.predict import Predictor
+    from roadex.inference.engine import Predictor
 
 _OPEN_SCENES = 2
 """Scenes a thread keeps open: those of a batch that are worked on at a time."""
@@ -89,8 +89,8 @@ def _predict_tile(tile: Tile, job: PredictJob) -> TileResult:
     with rasterio.Env(**READING):
         image, valid = _reader(job).read(tile.read)
     prediction = predictor.predict_tile(tile, image, valid)
-    job.store.write(tile, prediction.stored)
-    return TileResult(int((prediction.stored != NODATA).sum()), prediction.n_parts)
+    job.store.write(tile, encode(prediction.probability, prediction.valid))
+    return TileResult(int(prediction.valid.sum()), prediction.n_parts)
 
 
 _JOBS: dict[str, PredictJob] = {}
@@ -101,7 +101,7 @@ _LOCAL = threading.local()
 
 def _predictor(job: PredictJob) -> Predictor:
     """Return the model of a job, loaded once per process; that of an earlier job is dropped."""
-    from roadex.predict import Predictor, compute_in_one_thread  # torch is for workers
+    from roadex.inference.engine import Predictor, compute_in_one_thread  # torch is for workers
 
     compute_in_one_thread()
     which = (job.model.sha256, job.tta)

@@ -16,9 +16,9 @@ import pytest
 import rasterio
 from affine import Affine
 
+from roadex import run as run_scene
 from roadex.config import RunConfig
-from roadex.pipeline.extract import extract
-from roadex.pipeline.predict_scene import WORK_FOLDER
+from roadex.pipeline.predict import WORK_FOLDER
 
 SIZE, CORE, HALO = 320, 64, 32
 TTA = "flip"
@@ -83,7 +83,7 @@ def small_run(model: Path, scheduler: str, tmp_path_factory: pytest.TempPathFact
         scene, "w", width=SIZE, height=SIZE, transform=transform, **profile
     ) as raster:
         raster.write(values)
-    extract(scene, folder / "whole", config=_config(model, {"scheduler": scheduler}))
+    run_scene(scene, folder / "whole", config=_config(model, {"scheduler": scheduler}))
     assert len(gpd.read_file(folder / "whole" / "roads.gpkg", layer="road_edges")) > 50
     results = {name: (folder / "whole" / name).read_bytes() for name in RESULTS}
     return SmallRun(scene, model, results)

@@ -13,9 +13,9 @@ import psutil
 import pytest
 from distributed import LocalCluster, SpecCluster
 
+import roadex
 from roadex.config import ClusterConfig
 from roadex.pipeline.cluster import connect
-from roadex.pipeline.extract import extract
 
 ROUNDS = 20
 SEED = 7
@@ -28,7 +28,7 @@ MAX_DELAY_S = 0.1
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("n_workers", [1, 2, 4])
 def test_processes_do_not_matter(small_run, n_workers: int, tmp_path: Path) -> None:
-    extract(small_run.scene, tmp_path, config=small_run.config(workers=n_workers))
+    roadex.run(small_run.scene, tmp_path, config=small_run.config(workers=n_workers))
     small_run.check(tmp_path)
 
 
@@ -43,7 +43,7 @@ def test_threads_do_not_matter(small_run, n_workers: int, n_threads: int, tmp_pa
         dashboard_address="127.0.0.1:0",
     ) as cluster:
         config = small_run.config(scheduler=cluster.scheduler_address)
-        extract(small_run.scene, tmp_path, config=config)
+        roadex.run(small_run.scene, tmp_path, config=config)
     small_run.check(tmp_path)
 
 
@@ -58,12 +58,12 @@ def two_processes() -> Iterator[SpecCluster]:
 def client_process() -> Callable[..., Any]:
     """Return a function that starts a run in a process of its own, without waiting for imports."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["roadex.pipeline.extract"])
+    context.set_forkserver_preload(["roadex.pipeline.run"])
 
     def start(run: Any, output: Path, cluster: SpecCluster) -> Any:
         config = run.config(scheduler=cluster.scheduler_address)
         process = context.Process(
-            target=extract, args=(run.scene, output), kwargs={"config": config}
+            target=roadex.run, args=(run.scene, output), kwargs={"config": config}
         )
         process.start()
         return process

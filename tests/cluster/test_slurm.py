@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from roadex.errors import RunError
-from roadex.pipeline.jobqueue import CLUSTERS, worker_jobs
+from roadex.pipeline.batch_system import CLUSTERS, worker_jobs
 
 WORKFLOW = Path(__file__).parents[2] / "workflows" / "slurm"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel")

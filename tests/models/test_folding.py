@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from roadex.inference.folding import fold_batch_norm
 from roadex.models import create_network
-from roadex.models.base import RoadNetwork
-from roadex.models.folding import fold_batch_norm
+from roadex.models.base import SegmentationNetwork
 
 
 def _count(network):
@@ -50,7 +50,7 @@ def test_every_normalisation_is_folded_and_logits_are_the_same(name, arguments):
     assert _count(network) == n_before > _count(folded) == 0
 
 
-class _Misleading(RoadNetwork):
+class _Misleading(SegmentationNetwork):
     """Its normalisation stands behind the convolution and runs before it."""
 
     stride = 1

@@ -9,12 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from roadex.datasets.generated import generate_scene, write_scene
 from roadex.errors import ModelError
-from roadex.model_jobs import average_models, tune_model
 from roadex.models import create_network
 from roadex.models.averaging import average_networks
 from roadex.models.modelfile import ModelMetadata, load_model, save_model
+from roadex.synthetic import generate_scene, write_scene
+from roadex.training.tuning import average_models, tune_model
 
 ARGUMENTS = {"encoder": "tu-mobilenetv3_small_050", "bottleneck": 32, "head_width": 8}
 

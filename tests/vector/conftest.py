@@ -10,9 +10,9 @@ from pyproj import CRS
 from rasterio.features import rasterize
 from scipy.ndimage import gaussian_filter
 
-from roadex.chains import Chains
-from roadex.skeleton import SkeletonSettings, TileFrame, trace_tile
-from roadex.source import ArraySource
+from roadex.network.chains import Chains
+from roadex.network.tracing import SkeletonSettings, TileFrame, trace_tile
+from roadex.probability.source import ArraySource
 
 Line = Sequence[tuple[float, float]]
 

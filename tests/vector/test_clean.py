@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from roadex.clean import loops
-from roadex.clean.loops import face_areas, find_faces, open_small_loops
 from roadex.config import VectorConfig
-from roadex.graph import build_graph, dissolve, group, select_edges
-from roadex.ground import PixelSize
-from roadex.vectorize import trace_scene, vectorize
+from roadex.imagery.geodesy import PixelSize
+from roadex.network.cleaning import loops
+from roadex.network.cleaning.loops import face_areas, find_faces, open_small_loops
+from roadex.network.graph import build_graph, dissolve, group, select_edges
+from roadex.network.vectorize import trace_scene, vectorize
 
 METRE = PixelSize(1.0, 1.0)
 
@@ -166,7 +166,7 @@ def test_bridges_are_the_same_for_any_grouping(draw_roads, make_source, monkeypa
     image = np.where(rng.random((40, 40)).repeat(10, 0).repeat(10, 1) < 0.1, image // 4, image)
     results = []
     for side in (4096, 64, 45):
-        monkeypatch.setattr("roadex.clean.bridge_tasks._TASK_SIDE", side)
+        monkeypatch.setattr("roadex.network.cleaning.bridge_tasks._TASK_SIDE", side)
         network = vectorize(make_source(image), config=VectorConfig())
         results.append((network.edges.to_wkb().to_csv(), network.nodes.to_wkb().to_csv()))
     assert results[0] == results[1] == results[2]

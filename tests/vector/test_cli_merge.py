@@ -4,8 +4,8 @@ from click.testing import CliRunner
 
 from roadex.cli.merge import merge
 from roadex.config import VectorConfig
+from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
-from roadex.vectorize import vectorize
 
 
 @pytest.fixture

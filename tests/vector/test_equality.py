@@ -14,8 +14,8 @@ import shapely
 from scipy.ndimage import gaussian_filter
 
 from roadex.config import VectorConfig
-from roadex.source import RasterSource
-from roadex.vectorize import vectorize
+from roadex.network.vectorize import vectorize
+from roadex.probability.source import RasterSource
 
 TILE_SIZES = (100_000, 4096, 2048, 1024, 700, 512)
 WORKER_COUNTS = (1, 2, 4)

@@ -5,8 +5,8 @@ from scipy.ndimage import gaussian_filter
 from shapely.ops import substring
 
 from roadex.config import VectorConfig
-from roadex.geometry import find_crossing_lines
-from roadex.vectorize import vectorize
+from roadex.network.smoothing import find_crossing_lines
+from roadex.network.vectorize import vectorize
 
 CONFIG = VectorConfig(low=0.5, high=0.5, min_component_m=20)
 TRIM = 20.0

@@ -8,8 +8,8 @@ import pyogrio
 import pytest
 
 from roadex.config import VectorConfig
+from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
-from roadex.vectorize import vectorize
 
 PROVENANCE = {"created": "2026-01-02T03:04:05+00:00", "software": "roadex"}
 

@@ -6,9 +6,9 @@ from pyproj import CRS, Geod
 
 from roadex.config import VectorConfig
 from roadex.errors import SceneError
-from roadex.ground import geodesic_lengths_m, pixel_size
-from roadex.source import ArraySource
-from roadex.vectorize import vectorize
+from roadex.imagery.geodesy import geodesic_lengths_m, pixel_size
+from roadex.network.vectorize import vectorize
+from roadex.probability.source import ArraySource
 
 WGS84 = Geod(ellps="WGS84")
 CONFIG = VectorConfig(min_component_m=20)

@@ -1,8 +1,8 @@
 import numba
 import numpy as np
 
-from roadex.heap import heap_pop, heap_push
-from roadex.kernel import kernel
+from roadex.network.compiled import kernel
+from roadex.network.priority_queue import heap_pop, heap_push
 
 
 def test_functions_compile_where_nothing_can_be_cached(monkeypatch):

@@ -6,10 +6,10 @@ from pyproj import CRS
 
 from roadex.config import VectorConfig
 from roadex.errors import OutputError
-from roadex.merge import merge_files, merge_networks
+from roadex.network.merge import merge_files, merge_networks
+from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
-from roadex.source import ArraySource
-from roadex.vectorize import vectorize
+from roadex.probability.source import ArraySource
 
 CONFIG = VectorConfig(min_component_m=20)
 UTM = CRS("EPSG:32633")

@@ -10,8 +10,8 @@ import shapely
 
 from roadex.config import OutputConfig, VectorConfig
 from roadex.errors import OutputError
+from roadex.network.vectorize import vectorize
 from roadex.outputs import WRITERS, write_network
-from roadex.vectorize import vectorize
 
 PROVENANCE = {"created": "2026-01-02T03:04:05+00:00", "model": "<test> & more"}
 CONFIG = VectorConfig(min_component_m=20)

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from roadex.config import VectorConfig
+from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
-from roadex.vectorize import vectorize
 
 PYTHON = "/usr/bin/python3"
 OPENER = Path(__file__).with_name("open_in_qgis.py")

@@ -3,9 +3,9 @@ import pytest
 from skimage.measure import euler_number, label
 from skimage.morphology import skeletonize
 
-from roadex.chains import AREA, HALF_WIDTH_SCALE, pixel_ids
-from roadex.graph import build_graph, merge_fragments, network_hash
-from roadex.skeleton import SkeletonSettings
+from roadex.network.chains import AREA, HALF_WIDTH_SCALE, pixel_ids
+from roadex.network.graph import build_graph, merge_fragments, network_hash
+from roadex.network.tracing import SkeletonSettings
 
 SETTINGS = SkeletonSettings(threshold=128, max_half_width=10)
 
@@ -128,6 +128,6 @@ def test_skeleton_has_the_components_and_loops_of_skimage(seed, make_blobs, trac
 
 
 def component_count(graph):
-    from roadex.graph import group
+    from roadex.network.graph import group
 
     return len(set(group(graph.n_nodes, graph.u, graph.v)))

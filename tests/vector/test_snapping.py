@@ -7,9 +7,9 @@ import pytest
 import shapely
 
 from roadex.config import VectorConfig
-from roadex.geometry import find_crossing_lines
-from roadex.source import RasterSource
-from roadex.vectorize import vectorize
+from roadex.network.smoothing import find_crossing_lines
+from roadex.network.vectorize import vectorize
+from roadex.probability.source import RasterSource
 
 
 def check_laws(network):

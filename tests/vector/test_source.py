@@ -6,7 +6,7 @@ import rasterio
 from affine import Affine
 
 from roadex.errors import SceneError
-from roadex.source import RasterSource
+from roadex.probability.source import RasterSource
 
 
 @pytest.fixture

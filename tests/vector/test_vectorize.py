@@ -5,7 +5,7 @@ import pytest
 import shapely
 
 from roadex.config import VectorConfig
-from roadex.vectorize import vectorize
+from roadex.network.vectorize import vectorize
 
 CONFIG = VectorConfig(min_component_m=20)
 

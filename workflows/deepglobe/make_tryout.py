@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from roadex.datasets.generated import GeneratedScene, generate_scene
+from roadex.synthetic import GeneratedScene, generate_scene
 
 FIRST_ID = 100_001
 GSD_M = 0.5

@@ -34,7 +34,7 @@ val_split=${VAL_SPLIT:-batra-val}
 # The images of a split, as links in a folder of their own.
 link_split() {
     mkdir -p "$2"
-    python -c 'import sys; from roadex.datasets.splits import split_ids; print(*split_ids(sys.argv[1]), sep="\n")' "$1" |
+    python -c 'import sys; from roadex.scoring.splits import split_ids; print(*split_ids(sys.argv[1]), sep="\n")' "$1" |
         while read -r id; do
             for file in "${id}_sat.jpg" "${id}_mask.png"; do
                 ln -sfn "$data/train/$file" "$2/$file"
@@ -71,7 +71,7 @@ if [ -d "$data/valid" ]; then
     # shellcheck disable=SC2086
     roadex predict --dataset deepglobe "$data/valid" -o "$out/submission" \
         --model "$model" --tta d4 ${PREDICT_OPTIONS:-}
-    python -c 'import sys; from pathlib import Path; from roadex.score.submission import zip_masks
+    python -c 'import sys; from pathlib import Path; from roadex.scoring.submission import zip_masks
 zip_masks(list(Path(sys.argv[1]).glob("*_mask.png")), sys.argv[2])' \
         "$out/submission" "$out/submission.zip"
     echo "submit $out/submission.zip"

@@ -1,5 +1,0 @@
-"""Labels moved to where a model sees the roads: what ``roadex align`` does."""
-
-from roadex.align.job import LINES_NAME, MOVES_NAME, LabelAlignment
-
-__all__ = ["LINES_NAME", "MOVES_NAME", "LabelAlignment"]

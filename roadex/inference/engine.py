@@ -1,0 +1,144 @@
+"""Road probability of one tile: read, network with test-time augmentation, cut to the core."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from roadex.config import TILE_ALIGNMENT, TilingConfig
+from roadex.errors import ModelError
+from roadex.imagery.tiling import Tile, plan_tiles
+from roadex.inference.folding import ready_for_inference
+from roadex.inference.tta import predict_with_tta
+from roadex.models.modelfile import Model, load_model
+from roadex.models.scaling import Scaling
+
+_SMALLEST_PART = 128
+"""Side below which images are not cut any smaller when memory is short, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class TilePrediction:
+    """The result of one tile."""
+
+    probability: NDArray[np.float32]
+    """Road probability of the core in [0, 1]; 0 where the network was not asked."""
+
+    valid: NDArray[np.bool_]
+    """Of the core: False where there is no imagery."""
+
+    n_parts: int
+    """Into how many parts its window was cut because memory was short; 0 if the tile has no
+    imagery."""
+
+
+class Predictor:
+    """A model on a device, ready to predict. One per process; threads may share it.
+
+    Where the memory of a GPU is short, images are cut into ever smaller parts, each with a halo,
+    and are cut like that from then on.
+
+    Parameters
+    ----------
+    model
+        Name of a packaged model or path of a model file.
+    tta
+        Test-time augmentation: ``none``, ``flip`` or ``d4``.
+    device
+        ``cpu``, ``cuda``, ...; None takes a GPU where there is one.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded.
+    """
+
+    def __init__(self, model: str, *, tta: str, device: str | None = None) -> None:
+        loaded: Model = load_model(model)
+        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._network = ready_for_inference(loaded.network).to(self._device)
+        self._scaling = Scaling.of(loaded.metadata)
+        self._tta = tta
+        self.n_bands = loaded.metadata.in_channels
+        self._part_side: int | None = None
+        # Two tiles at a time would take twice the memory of a GPU and not be done any sooner.
+        self._turn = nullcontext() if self._device.type == "cpu" else threading.Lock()
+
+    def probability(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return road probability ``(h, w)`` in [0, 1] of an image ``(C, h, w)`` in [0, 255].
+
+        Raises
+        ------
+        ModelError
+            If the memory of the device does not do for even a small part of the image.
+        """
+        return self._probability_and_parts(image)[0]
+
+    def predict_tile(
+        self, tile: Tile, image: NDArray[np.float32], valid: NDArray[np.bool_]
+    ) -> TilePrediction:
+        """Return the probability of a tile's core.
+
+        A tile without any imagery in its core is not given to the network.
+
+        Parameters
+        ----------
+        tile
+            The tile.
+        image, valid
+            Its window, core and halo, as :meth:`roadex.imagery.work_grid.GridReader.read` returns
+            it.
+        """
+        core = _core_within(tile)
+        if not valid[core].any():
+            return TilePrediction(np.zeros(valid[core].shape, np.float32), valid[core], 0)
+        probability, n_parts = self._probability_and_parts(image)
+        return TilePrediction(probability[core], valid[core], n_parts)
+
+    def _probability_and_parts(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+        height, width = image.shape[1:]
+        with self._turn:
+            while True:
+                side = self._part_side or max(height, width)
+                parts = plan_tiles((height, width), TilingConfig(core_size=side))
+                try:
+                    return self._in_parts(image, parts), len(parts)
+                except torch.OutOfMemoryError as error:
+                    if side <= _SMALLEST_PART:
+                        msg = f"the memory of {self._device} does not do for the model: {error}"
+                        raise ModelError(msg) from error
+                # Out here the error does not keep the tensors of the attempt alive any more.
+                self._part_side = -(-side // 2 // TILE_ALIGNMENT) * TILE_ALIGNMENT
+                if self._device.type == "cuda":
+                    torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def _in_parts(self, image: NDArray[np.float32], parts: list[Tile]) -> NDArray[np.float32]:
+        result = np.empty(image.shape[1:], dtype=np.float32)
+        for part in parts:
+            rows, cols = (slice(max(0, start), stop) for start, stop in part.read.toranges())
+            chip = self._scaling.apply(torch.from_numpy(image[:, rows, cols]).to(self._device))
+            found = predict_with_tta(self._network, chip, self._tta).cpu().numpy()
+            top, left = int(part.core.row_off) - rows.start, int(part.core.col_off) - cols.start
+            core = found[top : top + int(part.core.height), left : left + int(part.core.width)]
+            result[part.core.toslices()] = core
+        return result
+
+
+def compute_in_one_thread() -> None:
+    """Let torch use one core in the calling thread: tiles are what is done side by side."""
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
+def _core_within(tile: Tile) -> tuple[slice, slice]:
+    core: Window = tile.core
+    top = int(core.row_off - tile.read.row_off)
+    left = int(core.col_off - tile.read.col_off)
+    return slice(top, top + int(core.height)), slice(left, left + int(core.width))

@@ -1,0 +1,115 @@
+"""How fast the model is on this machine, and how much memory it takes, tried in a process apart.
+
+Apart, because the client of a run does not load torch, and what the model took is known only where
+nothing else was loaded. Run as ``python -m roadex.inference.speed_trial MODEL SIDE``; prints JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from roadex.errors import ModelError
+from roadex.inference.allocator import ALLOCATOR_ENVIRONMENT
+
+CPU_SIDE = 512
+"""Side of the image tried on a CPU, in pixels: a second or two of work."""
+
+_REPEATS = 2
+_TIMEOUT_S = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What one worker can do."""
+
+    device: str
+    seconds_per_mpx: float
+    """Time per million pixels given to the network, one view."""
+
+    base_bytes: int
+    """Memory of the process with the model loaded."""
+
+    bytes_per_pixel: float
+    """Memory beyond that per pixel given to the network; on the GPU where there is one."""
+
+
+def calibrate(model: Path, *, environment: dict[str, str]) -> Calibration:
+    """Try the model in a process of its own.
+
+    Parameters
+    ----------
+    model
+        The model file.
+    environment
+        Of this process, to which the settings of a worker are added.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded or computed.
+    """
+    command = [sys.executable, "-m", __name__, str(model), str(CPU_SIDE)]
+    settings = ALLOCATOR_ENVIRONMENT | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    try:
+        done = subprocess.run(
+            command, env=environment | settings, capture_output=True, text=True, check=True,
+            timeout=_TIMEOUT_S,
+        )  # fmt: skip
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.strip().splitlines() or [str(error)]
+        msg = f"cannot try {model}: {lines[-1]}"
+        raise ModelError(msg) from error
+    except subprocess.TimeoutExpired as error:
+        msg = f"cannot try {model}: no result in {_TIMEOUT_S} s"
+        raise ModelError(msg) from error
+    return Calibration(**json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def _measure(model: str, side: int) -> Calibration:
+    import numpy as np
+    import torch
+
+    from roadex.inference.engine import Predictor, compute_in_one_thread
+
+    compute_in_one_thread()
+    predictor = Predictor(model, tta="none")
+    base = _peak_bytes()
+    on_gpu = torch.cuda.is_available()
+    side = 2 * side if on_gpu else side
+    image = np.full((predictor.n_bands, side, side), 100, dtype=np.float32)
+    predictor.probability(image)
+    seconds = []
+    for _ in range(_REPEATS):
+        began = time.perf_counter()
+        predictor.probability(image)
+        seconds.append(time.perf_counter() - began)
+    used = torch.cuda.max_memory_allocated() if on_gpu else _peak_bytes() - base
+    return Calibration(
+        device=torch.cuda.get_device_name() if on_gpu else "cpu",
+        seconds_per_mpx=min(seconds) / side**2 * 1e6,
+        base_bytes=base,
+        bytes_per_pixel=used / side**2,
+    )
+
+
+def _peak_bytes() -> int:
+    """Return the most memory this process has held; on Linux getrusage counts its parent's too."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(fields["VmHWM"].split()[0]) * 1024
+    import resource  # not on Windows
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+if __name__ == "__main__":
+    from dataclasses import asdict
+
+    sys.stdout.write(json.dumps(asdict(_measure(sys.argv[1], int(sys.argv[2])))) + "\n")

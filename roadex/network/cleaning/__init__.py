@@ -1,0 +1,1 @@
+"""Cleaning of a road graph: one module per step, put in order by :mod:`.steps`."""

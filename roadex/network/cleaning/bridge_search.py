@@ -1,0 +1,312 @@
+"""The search for a way over one gap: the cheapest path through the road probability."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadex.config import NODATA, PROBABILITY_MAX
+from roadex.network.chains import COL_STEP, ROW_STEP
+from roadex.network.compiled import kernel
+from roadex.network.priority_queue import heap_pop, heap_push
+from roadex.probability.source import ProbabilitySource
+
+PROBABILITY_FLOOR: Final = 0.02
+STEP_COST: Final = 0.05
+"""Cost of a step of one pixel at probability p: ``-log(max(p, floor)) + STEP_COST``."""
+
+AT_NODE_PX: Final = 3
+"""A bridge that comes this close to the end of an edge goes to its node."""
+
+_FREE_RADIUS: Final = 3.0
+"""Next to the dead end the path may go anywhere: the heading says nothing about a pixel or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeSettings:
+    """When a gap is bridged; lengths in pixels."""
+
+    max_gap: float
+    snap_gap: float
+    threshold: int
+    """Stored probability from which a pixel is road and no gap."""
+
+    gap_probability: float
+    """Lowest mean stored probability of the pixels of a gap longer than ``snap_gap``."""
+
+    facing_probability: float
+    """The same where a dead end faces another one."""
+
+    min_cosine: float
+    """Cosine of the largest angle between path and heading."""
+
+    max_detour: float = 1.5
+    """Longest path over the straight distance."""
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeTask:
+    """Dead ends of one part of the scene, and the lines around them."""
+
+    window: tuple[int, int, int, int]
+    """First row, first column, height and width of the raster window needed."""
+
+    end: NDArray[np.int64]
+    """Shape ``(n,)``: edge ends, ``2 * edge + side``."""
+
+    pixel: NDArray[np.int64]
+    """Shape ``(n, 2)``: row and column of each end."""
+
+    heading: NDArray[np.float64]
+    """Shape ``(n, 2)``: unit vectors pointing on."""
+
+    end_position: NDArray[np.int64]
+    """Shape ``(n,)``: position of the end's pixel in its edge."""
+
+    line_pixels: NDArray[np.int32]
+    """Shape ``(m, 4)``: row, column, edge and position in it of the lines' pixels in the window, in
+    the order of edges."""
+
+    tips: NDArray[np.int64]
+    """Shape ``(k, 2)``: edge and position in it of all dead ends around."""
+
+    tip_heading: NDArray[np.float64]
+    """Shape ``(k, 2)``: where those head for."""
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeProposals:
+    """Ways found; way ``i`` owns ``codes[offsets[i]:offsets[i + 1]]``, from the dead end on."""
+
+    end: NDArray[np.int64]
+    edge: NDArray[np.int64]
+    """Edge each way leads to."""
+
+    position: NDArray[np.int64]
+    """Pixel of that edge."""
+
+    cost: NDArray[np.float64]
+    """Mean cost per step."""
+
+    offsets: NDArray[np.int64]
+    codes: NDArray[np.uint8]
+    probability: NDArray[np.uint8]
+    """Stored probability of the pixel after each step."""
+
+
+def search_bridges(
+    task: BridgeTask, *, source: ProbabilitySource, settings: BridgeSettings
+) -> BridgeProposals:
+    """Look for a way on from each dead end of a task.
+
+    The way to the line that is cheapest to reach is proposed, if it is short, straight and
+    probable enough. It depends on the surroundings of the dead end only, not on the task.
+    """
+    row, col, height, width = task.window
+    probability = source.read(row, col, height, width)
+    probability = np.where(probability == NODATA, np.uint8(NODATA), probability)
+    label = np.zeros((height, width), dtype=np.int32)
+    rows, cols = task.line_pixels[:, 0] - row, task.line_pixels[:, 1] - col
+    line_edge, line_position = task.line_pixels[:, 2].copy(), task.line_pixels[:, 3].copy()
+    _draw_labels(label, rows, cols, line_edge, line_position)
+    found, cost, offsets, codes, values = _search_all(
+        np.ascontiguousarray(probability),
+        label,
+        line_edge,
+        line_position,
+        task.tips,
+        task.tip_heading,
+        task.pixel - np.array([row, col]),
+        task.heading,
+        task.end // 2,
+        task.end_position,
+        _step_costs(),
+        _as_array(settings),
+    )
+    hit = np.flatnonzero(found >= 0)
+    return BridgeProposals(
+        end=task.end[hit],
+        edge=line_edge[found[hit]].astype(np.int64),
+        position=line_position[found[hit]].astype(np.int64),
+        cost=cost[hit],
+        offsets=np.r_[0, offsets[hit + 1]],
+        codes=codes,
+        probability=values,
+    )
+
+
+def _step_costs() -> NDArray[np.float64]:
+    share = np.arange(256) / PROBABILITY_MAX
+    return np.asarray(-np.log(np.maximum(share, PROBABILITY_FLOOR)) + STEP_COST)
+
+
+def _as_array(settings: BridgeSettings) -> NDArray[np.float64]:
+    return np.array(
+        [
+            settings.max_gap,
+            settings.snap_gap,
+            settings.threshold,
+            settings.gap_probability,
+            settings.min_cosine,
+            settings.max_detour,
+            settings.facing_probability,
+        ]
+    )
+
+
+@kernel
+def _draw_labels(label, rows, cols, edges, positions):  # type: ignore[no-untyped-def]
+    """Draw lines with labels from 1, thick enough that no path slips through diagonally."""
+    for i in range(len(rows)):
+        label[rows[i], cols[i]] = i + 1
+    for i in range(len(rows) - 1):
+        follows = edges[i] == edges[i + 1] and positions[i] + 1 == positions[i + 1]
+        diagonal = rows[i] != rows[i + 1] and cols[i] != cols[i + 1]
+        if follows and diagonal and label[rows[i], cols[i + 1]] == 0:
+            label[rows[i], cols[i + 1]] = i + 1
+
+
+@kernel
+def _search_all(  # type: ignore[no-untyped-def]
+    probability, label, line_edge, line_position, tips, tip_heading,
+    pixel, heading, own_edge, own_position, step_cost, settings,
+):  # fmt: skip
+    n = len(pixel)
+    side = 2 * int(np.ceil(settings[0])) + 1
+    distance = np.full(side * side, np.inf)
+    came = np.full(side * side, -1, dtype=np.int8)
+    found = np.full(n, -1, dtype=np.int64)
+    cost = np.zeros(n)
+    offsets = np.zeros(n + 1, dtype=np.int64)
+    # An accepted path has at most this many steps, see _is_acceptable.
+    longest = int(settings[5] * settings[0] * 1.08) + 4
+    codes = np.empty(n * longest, dtype=np.uint8)
+    values = np.empty(n * longest, dtype=np.uint8)
+    queue = (np.empty(8 * side * side), np.empty(8 * side * side, dtype=np.int64))
+    for i in range(n):
+        offsets[i + 1] = offsets[i]
+        target, goal = _search(
+            probability, label, line_edge, line_position, pixel[i], heading[i],
+            own_edge[i], own_position[i], step_cost, settings, side, distance, came, queue,
+        )  # fmt: skip
+        if target >= 0:
+            path = _path_to(goal, came, side)
+            along = _values_along(path, pixel[i], probability)
+            facing = False
+            for k in range(len(tips)):
+                same = tips[k, 0] == line_edge[target]
+                if same and abs(tips[k, 1] - line_position[target]) <= AT_NODE_PX:
+                    cosine = heading[i, 0] * tip_heading[k, 0] + heading[i, 1] * tip_heading[k, 1]
+                    facing |= cosine <= -settings[4]
+            if _is_acceptable(path, along, settings, settings[6] if facing else settings[3]):
+                found[i] = target
+                cost[i] = distance[goal] / len(path)
+                offsets[i + 1] += len(path)
+                for k in range(len(path)):
+                    codes[offsets[i] + k] = path[k]
+                    values[offsets[i] + k] = along[k]
+        for k in range(len(distance)):
+            distance[k] = np.inf
+    return found, cost, offsets, codes[: offsets[n]].copy(), values[: offsets[n]].copy()
+
+
+@kernel
+def _search(  # type: ignore[no-untyped-def]
+    probability, label, line_edge, line_position, pixel, heading,
+    own_edge, own_position, step_cost, settings, side, distance, came, queue,
+):  # fmt: skip
+    """Return the line pixel that is cheapest to reach and where in the window it is, or -1."""
+    reach = side // 2
+    start = reach * side + reach
+    distance[start] = 0.0
+    keys, waiting = queue
+    n_waiting = heap_push(keys, waiting, 0, 0.0, start)
+    while n_waiting > 0:
+        so_far, at, n_waiting = heap_pop(keys, waiting, n_waiting)
+        if so_far > distance[at]:
+            continue
+        row, col = at // side - reach, at % side - reach
+        mark = label[pixel[0] + row, pixel[1] + col]
+        if mark > 0 and at != start:
+            target = mark - 1
+            own = line_edge[target] == own_edge
+            if not own:
+                return target, at
+            if abs(line_position[target] - own_position) <= 4 * reach:
+                continue  # no way across the road's own last stretch
+            return target, at
+        for k in range(8):
+            r, c = row + ROW_STEP[k], col + COL_STEP[k]
+            away = np.sqrt(r * r + c * c)
+            if away > settings[0]:
+                continue
+            if away > _FREE_RADIUS and r * heading[0] + c * heading[1] < settings[4] * away:
+                continue
+            window_row, window_col = pixel[0] + r, pixel[1] + c
+            if window_row < 0 or window_col < 0:
+                continue
+            if window_row >= label.shape[0] or window_col >= label.shape[1]:
+                continue
+            value = probability[window_row, window_col]
+            if value == NODATA:
+                continue
+            total = so_far + step_cost[value] * (1.4142135623730951 if k & 1 else 1.0)
+            to = (r + reach) * side + c + reach
+            if total < distance[to]:
+                distance[to] = total
+                came[to] = k
+                n_waiting = heap_push(keys, waiting, n_waiting, total, to)
+    return -1, -1
+
+
+@kernel
+def _path_to(goal, came, side):  # type: ignore[no-untyped-def]
+    """Return the steps from the middle of the window to a pixel of it."""
+    middle = (side // 2) * side + side // 2
+    length = 0
+    at = goal
+    while at != middle:
+        k = came[at]
+        at -= ROW_STEP[k] * side + COL_STEP[k]
+        length += 1
+    path = np.empty(length, dtype=np.uint8)
+    at = goal
+    while at != middle:
+        k = came[at]
+        length -= 1
+        path[length] = k
+        at -= ROW_STEP[k] * side + COL_STEP[k]
+    return path
+
+
+@kernel
+def _values_along(path, pixel, probability):  # type: ignore[no-untyped-def]
+    row, col = pixel[0], pixel[1]
+    values = np.empty(len(path), dtype=np.uint8)
+    for k in range(len(path)):
+        row += ROW_STEP[path[k]]
+        col += COL_STEP[path[k]]
+        values[k] = probability[row, col]
+    return values
+
+
+@kernel
+def _is_acceptable(path, values, settings, least):  # type: ignore[no-untyped-def]
+    """Check the detour of a path, and length and mean probability of its gap."""
+    row, col, length, gap, total = 0, 0, 0.0, 0.0, 0.0
+    for k in range(len(path)):
+        row += ROW_STEP[path[k]]
+        col += COL_STEP[path[k]]
+        step = 1.4142135623730951 if path[k] & 1 else 1.0
+        length += step
+        if values[k] < settings[2]:
+            gap += step
+            total += step * values[k]
+    # Pixel steps are up to 8 % longer than the line they stand for.
+    straight = np.sqrt(row * row + col * col)
+    if length > settings[5] * straight * 1.08 or gap > settings[0]:
+        return False
+    return gap <= settings[1] or total >= least * gap

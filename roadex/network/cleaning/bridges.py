@@ -1,0 +1,202 @@
+"""Gaps between dead ends and the lines they seem to lead to, bridged along the probability.
+
+Each dead end looks ahead for the cheapest way to another line
+(:mod:`roadex.network.cleaning.bridge_search`),
+task by task, anywhere. The proposals of all tasks are then accepted one by one, best first: each
+dead end at most once, and no bridge across another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadex.network.chains import BRIDGED, Chains, concatenate, pieces, pixel_ids
+from roadex.network.cleaning.bridge_search import (
+    AT_NODE_PX,
+    BridgeProposals,
+    BridgeSettings,
+    search_bridges,
+)
+from roadex.network.cleaning.bridge_tasks import plan_tasks
+from roadex.network.graph import RoadGraph, dissolve, replace_edges
+from roadex.probability.source import ProbabilitySource
+
+MapTasks = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+
+
+def bridge_gaps(
+    graph: RoadGraph, source: ProbabilitySource, settings: BridgeSettings, map_tasks: MapTasks
+) -> RoadGraph:
+    """Bridge gaps; the new stretches are marked (:data:`~roadex.network.chains.BRIDGED`)."""
+    tasks = plan_tasks(graph, settings)
+    search = partial(search_bridges, source=source, settings=settings)
+    proposals = _join([found for found in map_tasks(search, tasks) if len(found.end)])
+    if len(proposals.end) == 0:
+        return graph
+    accepted = accept(proposals, graph)
+    return dissolve(_build(graph, proposals, accepted, settings.threshold))
+
+
+def _join(parts: list[BridgeProposals]) -> BridgeProposals:
+    """Put the proposals of all tasks together, in the order of their dead ends."""
+    if not parts:
+        none = np.zeros(0, dtype=np.int64)
+        steps = np.zeros(0, dtype=np.uint8)
+        return BridgeProposals(
+            none, none, none, none.astype(np.float64), np.zeros(1, np.int64), steps, steps
+        )
+    parts = sorted(parts, key=lambda part: int(part.end[0]))
+    sizes = np.concatenate([np.diff(part.offsets) for part in parts])
+    return BridgeProposals(
+        end=np.concatenate([part.end for part in parts]),
+        edge=np.concatenate([part.edge for part in parts]),
+        position=np.concatenate([part.position for part in parts]),
+        cost=np.concatenate([part.cost for part in parts]),
+        offsets=np.r_[0, np.cumsum(sizes)],
+        codes=np.concatenate([part.codes for part in parts]),
+        probability=np.concatenate([part.probability for part in parts]),
+    )
+
+
+def accept(proposals: BridgeProposals, graph: RoadGraph) -> NDArray[np.int64]:
+    """Return the proposals to build, best first. Ways may meet where they end, not before."""
+    ways = _as_chains(proposals, graph.chains)
+    ids, bounds = pixel_ids(ways), ways.value_offsets
+    node = np.stack([graph.u, graph.v], axis=1).reshape(-1)
+    is_end = graph.degree == 1
+    target = target_nodes(proposals, graph)
+    used: set[int] = set()
+    taken: set[int] = set()
+    accepted = []
+    for k in np.lexsort((proposals.end, proposals.cost)).tolist():
+        goals = {int(node[proposals.end[k]])}
+        if target[k] >= 0 and is_end[target[k]]:
+            goals.add(int(target[k]))
+        way = ids[bounds[k] : bounds[k + 1]]
+        cells = set(way[:-1].tolist()) | set(_beside(way, graph.chains.width))
+        if used.isdisjoint(goals) and taken.isdisjoint(cells):
+            used |= goals
+            taken |= cells
+            accepted.append(k)
+    return np.array(accepted, dtype=np.int64)
+
+
+def target_nodes(proposals: BridgeProposals, graph: RoadGraph) -> NDArray[np.int64]:
+    """Return the node each way leads to, or -1 where it leads to the middle of an edge."""
+    edge, before = proposals.edge, proposals.position
+    after = graph.chains.n_steps[edge] - before
+    nearest = np.where(before <= after, graph.u[edge], graph.v[edge])
+    return np.where(np.minimum(before, after) <= AT_NODE_PX, nearest, -1)
+
+
+def _beside(way: NDArray[np.int64], width: int) -> list[int]:
+    """Return the pixels beside diagonal steps, so that ways cannot cross unseen."""
+    row, col = way // width, way % width
+    diagonal = (row[1:] != row[:-1]) & (col[1:] != col[:-1])
+    beside = np.r_[row[:-1] * width + col[1:], row[1:] * width + col[:-1]]
+    chosen: list[int] = beside[np.r_[diagonal, diagonal]].tolist()
+    return chosen
+
+
+def _as_chains(proposals: BridgeProposals, chains: Chains) -> Chains:
+    """Return the ways as chains; the value of the first pixel is that of the dead end."""
+    at_end = np.stack([chains.start, chains.end], axis=1).reshape(-1)[proposals.end]
+    values = chains.value_offsets
+    first = np.where(
+        proposals.end % 2, values[proposals.end // 2 + 1] - 1, values[proposals.end // 2]
+    )
+    probability = np.insert(
+        proposals.probability, proposals.offsets[:-1], chains.probability[first]
+    )
+    half_width = np.insert(
+        np.zeros_like(proposals.probability), proposals.offsets[:-1], chains.half_width[first]
+    )
+    ways = Chains(
+        chains.width, at_end, at_end, proposals.offsets, proposals.codes, probability, half_width
+    )
+    last = pixel_ids(ways)[ways.value_offsets[1:] - 1]
+    return Chains(
+        chains.width, at_end, last, proposals.offsets, proposals.codes, probability, half_width
+    )
+
+
+def _build(
+    graph: RoadGraph, proposals: BridgeProposals, accepted: NDArray[np.int64], threshold: int
+) -> RoadGraph:
+    """Split the edges that bridges lead to and add the bridges."""
+    target = target_nodes(proposals, graph)[accepted]
+    splits = target < 0
+    middle = np.stack([proposals.edge[accepted], proposals.position[accepted]], axis=1)[splits]
+    cuts, cut_of = np.unique(middle, axis=0, return_inverse=True)
+    target[splits] = graph.n_nodes + cut_of.ravel()
+    parts, part_u, part_v = _split(graph, cuts)
+    bridges = _marked(pieces(_as_chains(proposals, graph.chains), accepted), threshold)
+    node = np.stack([graph.u, graph.v], axis=1).reshape(-1)
+    at = parts.end[_last_part_before(cuts)]
+    longer = RoadGraph(
+        height=graph.height,
+        node_row=np.r_[graph.node_row, (at // graph.chains.width).astype(np.float64)],
+        node_col=np.r_[graph.node_col, (at % graph.chains.width).astype(np.float64)],
+        node_reach=_with_reach(graph, bridges.end[~splits], target[~splits], len(at)),
+        u=graph.u,
+        v=graph.v,
+        chains=graph.chains,
+    )
+    return replace_edges(
+        longer,
+        np.r_[part_u, node[proposals.end[accepted]]],
+        np.r_[part_v, target],
+        concatenate([parts, bridges], graph.chains.width),
+    )
+
+
+def _with_reach(
+    graph: RoadGraph, pixel: NDArray[np.int64], node: NDArray[np.int64], n_new: int
+) -> NDArray[np.float64]:
+    """Return the reach of old and new nodes: bridges to a node may end at a pixel beside it.
+
+    The edge that pixel belongs to is drawn straight up to it as well, not under the bridge.
+    """
+    reach: NDArray[np.float64] = np.r_[graph.node_reach, np.zeros(n_new)]
+    rows = pixel // graph.chains.width - graph.node_row[node]
+    cols = pixel % graph.chains.width - graph.node_col[node]
+    np.maximum.at(reach, node, np.hypot(rows, cols))
+    return reach
+
+
+def _last_part_before(cuts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the index of the part that ends at each cut; cuts are sorted by edge."""
+    return cuts[:, 0] + np.arange(len(cuts))
+
+
+def _split(
+    graph: RoadGraph, cuts: NDArray[np.int64]
+) -> tuple[Chains, NDArray[np.int64], NDArray[np.int64]]:
+    """Cut edges at ``(edge, position)``, sorted; return the parts and their nodes.
+
+    Cut ``k`` becomes node ``n_nodes + k``.
+    """
+    n_cuts = np.bincount(cuts[:, 0], minlength=graph.n_edges)
+    index = np.repeat(np.arange(graph.n_edges), n_cuts + 1)
+    stop = np.ones(len(index), dtype=np.bool_)
+    stop[_last_part_before(cuts)] = False
+    first, last = np.zeros(len(index), dtype=np.int64), graph.chains.n_steps[index]
+    u, v = graph.u[index], graph.v[index]
+    before = np.flatnonzero(~stop)
+    last[before] = first[before + 1] = cuts[:, 1]
+    v[before] = u[before + 1] = graph.n_nodes + np.arange(len(cuts))
+    return pieces(graph.chains, index, first, last), u, v
+
+
+def _marked(ways: Chains, threshold: int) -> Chains:
+    """Mark the pixels of gaps; where a way runs over road it is as wide as at its dead end."""
+    width = np.repeat(ways.half_width[ways.value_offsets[:-1]], ways.n_steps + 1)
+    half_width = np.where(ways.probability < threshold, np.uint8(BRIDGED), width)
+    return Chains(
+        ways.width, ways.start, ways.end, ways.offsets, ways.codes, ways.probability, half_width
+    )

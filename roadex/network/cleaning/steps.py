@@ -1,0 +1,145 @@
+"""The cleaning of a road graph, step by step, with an account of what each step did."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from roadex.config import PROBABILITY_MAX, VectorConfig
+from roadex.imagery.geodesy import PixelSize
+from roadex.network.cleaning.areas import resolve_areas
+from roadex.network.cleaning.borders import border_nodes, extend_to_border
+from roadex.network.cleaning.bridge_search import BridgeSettings
+from roadex.network.cleaning.bridges import MapTasks, bridge_gaps
+from roadex.network.cleaning.components import drop_short_components, keep_sure_components
+from roadex.network.cleaning.junctions import consolidate_junctions
+from roadex.network.cleaning.loops import open_small_loops
+from roadex.network.cleaning.spurs import prune_spurs
+from roadex.network.graph import RoadGraph, dissolve
+from roadex.network.measures import measure_edges
+from roadex.probability.source import ProbabilitySource
+
+Step = Callable[[RoadGraph], RoadGraph]
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What a graph was after a cleaning step."""
+
+    step: str
+    n_edges: int
+    n_nodes: int
+    length_km: float
+
+    @classmethod
+    def of(cls, step: str, graph: RoadGraph, pixel: PixelSize) -> StepReport:
+        """Measure a graph."""
+        length_km = float(measure_edges(graph, pixel).length_m.sum()) / 1000
+        return cls(step, graph.n_edges, graph.n_nodes, round(length_km, 6))
+
+
+def plan_steps(
+    pixel: PixelSize,
+    config: VectorConfig,
+    source: ProbabilitySource,
+    map_tasks: MapTasks = map,
+) -> list[tuple[str, Step]]:
+    """Return the names and functions of the steps that the settings switch on, in order.
+
+    Parameters
+    ----------
+    pixel
+        Size of a pixel of the graph.
+    config
+        Thresholds and lengths.
+    source
+        The probability the graph was traced in; gaps are bridged along it.
+    map_tasks
+        Applies the search for bridges to parts of the scene, here or elsewhere.
+    """
+    low, high = config.thresholds
+    bridging = bridge_settings(pixel, config)
+    ring_m = 4 * config.max_road_width_m
+
+    def sure(graph: RoadGraph) -> RoadGraph:
+        return keep_sure_components(graph, pixel, high=high)
+
+    def borders(graph: RoadGraph) -> RoadGraph:
+        return extend_to_border(dissolve(graph))
+
+    def areas(graph: RoadGraph) -> RoadGraph:
+        return resolve_areas(graph, pixel, max_junction_m=ring_m)
+
+    def hairs(graph: RoadGraph) -> RoadGraph:
+        return _prune(graph, pixel, config, min_length_m=0)
+
+    def bridges(graph: RoadGraph) -> RoadGraph:
+        return bridge_gaps(graph, source, bridging, map_tasks)
+
+    def loops(graph: RoadGraph) -> RoadGraph:
+        ratio = config.thin_loop_width_ratio
+        return open_small_loops(graph, pixel, min_length_m=config.min_loop_m, min_width_ratio=ratio)
+
+    def spurs(graph: RoadGraph) -> RoadGraph:
+        return _prune(graph, pixel, config, min_length_m=config.min_spur_m)
+
+    def junctions(graph: RoadGraph) -> RoadGraph:
+        ratio, distance_m = config.junction_width_ratio, config.max_junction_m
+        return consolidate_junctions(graph, pixel, width_ratio=ratio, max_distance_m=distance_m)
+
+    def components(graph: RoadGraph) -> RoadGraph:
+        return drop_short_components(graph, pixel, min_length_m=config.min_component_m)
+
+    every: list[tuple[Step, bool]] = [
+        (sure, high > low),
+        (borders, True),
+        (areas, True),
+        (hairs, config.spur_width_ratio > 0),
+        (bridges, config.max_gap_m > 0),
+        (loops, config.min_loop_m > 0),
+        (spurs, config.min_spur_m > 0),
+        (junctions, config.junction_width_ratio > 0),
+        (components, config.min_component_m > 0),
+    ]
+    return [(step.__name__, step) for step, is_on in every if is_on]
+
+
+def clean_graph(
+    graph: RoadGraph, pixel: PixelSize, steps: list[tuple[str, Step]]
+) -> tuple[RoadGraph, list[StepReport]]:
+    """Apply the steps; return the graph and what it was before and after each."""
+    reports = [StepReport.of("traced", graph, pixel)]
+    for name, step in steps:
+        graph = step(graph)
+        reports.append(StepReport.of(name, graph, pixel))
+    return graph, reports
+
+
+def bridge_settings(pixel: PixelSize, config: VectorConfig) -> BridgeSettings:
+    """Return what the settings for gaps mean on a grid."""
+    return BridgeSettings(
+        max_gap=config.max_gap_m / pixel.gsd_m,
+        snap_gap=config.snap_gap_m / pixel.gsd_m,
+        threshold=road_threshold(config),
+        gap_probability=config.gap_probability * PROBABILITY_MAX,
+        facing_probability=config.facing_gap_probability * PROBABILITY_MAX,
+        min_cosine=math.cos(math.radians(config.gap_angle_deg)),
+    )
+
+
+def road_threshold(config: VectorConfig) -> int:
+    """Return the lowest stored probability of a road pixel."""
+    return max(1, math.ceil(config.thresholds[0] * PROBABILITY_MAX - 1e-9))
+
+
+def _prune(
+    graph: RoadGraph, pixel: PixelSize, config: VectorConfig, *, min_length_m: float
+) -> RoadGraph:
+    return prune_spurs(
+        graph,
+        pixel,
+        width_ratio=config.spur_width_ratio,
+        min_length_m=min_length_m,
+        is_border=border_nodes(graph),
+    )

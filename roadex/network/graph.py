@@ -1,0 +1,330 @@
+"""The road graph of a scene: fragments of all tiles merged exactly, nodes and edges as arrays.
+
+Every step from a pixel to the next was traced by exactly one tile, so the number of fragment ends
+at a pixel is its degree in the whole scene: two ends meeting are a joint, anything else is a node.
+Joining is therefore exact, whatever the tiles were and in whatever order they came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from roadex.network.chains import COL_STEP, ROW_STEP, Chains, concatenate, link, pieces, whole
+from roadex.network.compiled import kernel
+
+
+@dataclass(frozen=True, slots=True)
+class RoadGraph:
+    """Nodes and edges of a road network on a pixel grid.
+
+    An edge is a chain of pixels. It may end a little beside its nodes, where a node stands for a
+    cluster of pixels; the line drawn later starts and ends at the node itself.
+    """
+
+    height: int
+    """Rows of the grid. Its columns are ``chains.width``."""
+
+    node_row: NDArray[np.float64]
+    """Shape ``(n_nodes,)``: row of each node in pixels; 0.0 is the centre of the first row."""
+
+    node_col: NDArray[np.float64]
+    """Shape ``(n_nodes,)``: column of each node."""
+
+    node_reach: NDArray[np.float64]
+    """Shape ``(n_nodes,)``: lines are drawn straight to the node from this many pixels on."""
+
+    u: NDArray[np.int64]
+    """Shape ``(n_edges,)``: the node each edge starts at."""
+
+    v: NDArray[np.int64]
+    """Shape ``(n_edges,)``: the node each edge ends at."""
+
+    chains: Chains
+    """The line of each edge."""
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes."""
+        return len(self.node_row)
+
+    @property
+    def n_edges(self) -> int:
+        """Number of edges."""
+        return len(self.u)
+
+    @property
+    def degree(self) -> NDArray[np.int64]:
+        """Shape ``(n_nodes,)``: edge ends at each node; a loop counts twice."""
+        ends = np.concatenate([self.u, self.v])
+        return np.bincount(ends, minlength=self.n_nodes)
+
+
+def merge_fragments(parts: Sequence[Chains], width: int) -> Chains:
+    """Join the fragments of all tiles into the lines of the scene.
+
+    Parameters
+    ----------
+    parts
+        Fragments of every tile, in any order.
+    width
+        Columns of the scene.
+
+    Returns
+    -------
+    lines
+        In one fixed order and direction, independent of how the scene was cut into tiles: from
+        the smaller pixel id to the larger, sorted by first pixel and first step; cycles start at
+        their smallest pixel.
+    """
+    # Joining fills chains in the order of the input, so bring that into a fixed order first.
+    fragments = concatenate(sorted(parts, key=_first_pixel), width)
+    ends = np.stack([fragments.start, fragments.end], axis=1).reshape(-1)
+    partner = pair_up(ends)
+    lines, _ = link(fragments, partner)
+    closed = (lines.start == lines.end) & ~np.isin(lines.start, ends[partner < 0])
+    lines = _rotate_to_smallest_pixel(lines, np.flatnonzero(closed))
+    return _in_fixed_order(lines)
+
+
+def network_hash(chains: Chains) -> str:
+    """Return the SHA-256 of lines and their values: equal only if everything is equal."""
+    digest = hashlib.sha256()
+    for array in (
+        chains.start,
+        chains.end,
+        chains.offsets,
+        chains.codes,
+        chains.probability,
+        chains.half_width,
+    ):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def build_graph(lines: Chains, height: int) -> RoadGraph:
+    """Return the graph of merged lines; neighbouring junction pixels become one node.
+
+    Lines of one step between two junction pixels are left out: their ends are the same node, at
+    the pixel of the cluster that is nearest to its centre.
+    """
+    ends = np.concatenate([lines.start, lines.end])
+    pixels, index, degree = np.unique(ends, return_inverse=True, return_counts=True)
+    u, v = index[: len(lines)], index[len(lines) :]
+    inner = (lines.n_steps == 1) & (degree[u] >= 3) & (degree[v] >= 3)
+    label = group(len(pixels), u[inner], v[inner])
+    row, col, reach = _medoids(pixels // lines.width, pixels % lines.width, label)
+    graph = RoadGraph(
+        height=height,
+        node_row=row,
+        node_col=col,
+        node_reach=reach,
+        u=label[u],
+        v=label[v],
+        chains=lines,
+    )
+    return select_edges(graph, ~inner)
+
+
+def select_edges(graph: RoadGraph, keep: NDArray[np.bool_]) -> RoadGraph:
+    """Return the graph with the chosen edges only, without the nodes nothing ends at any more."""
+    index = np.flatnonzero(keep)
+    chains = graph.chains if keep.all() else whole(graph.chains, index)
+    return replace_edges(graph, graph.u[index], graph.v[index], chains)
+
+
+def replace_edges(
+    graph: RoadGraph, u: NDArray[np.int64], v: NDArray[np.int64], chains: Chains
+) -> RoadGraph:
+    """Return the graph with other edges between its nodes, without nodes nothing ends at."""
+    used = np.zeros(graph.n_nodes, dtype=np.bool_)
+    used[u] = True
+    used[v] = True
+    number = np.cumsum(used) - 1
+    return RoadGraph(
+        height=graph.height,
+        node_row=graph.node_row[used],
+        node_col=graph.node_col[used],
+        node_reach=graph.node_reach[used],
+        u=number[u],
+        v=number[v],
+        chains=chains,
+    )
+
+
+def merge_nodes(
+    graph: RoadGraph,
+    label: NDArray[np.int64],
+    row: NDArray[np.float64],
+    col: NDArray[np.float64],
+    reach: NDArray[np.float64],
+    keep: NDArray[np.bool_],
+) -> RoadGraph:
+    """Make one node of all nodes with the same label, and keep the chosen edges.
+
+    ``row``, ``col`` and ``reach`` are those of the new nodes, ``label`` their number for each
+    old one.
+    """
+    merged = RoadGraph(
+        height=graph.height,
+        node_row=row,
+        node_col=col,
+        node_reach=reach,
+        u=label[graph.u],
+        v=label[graph.v],
+        chains=graph.chains,
+    )
+    return select_edges(merged, keep)
+
+
+def dissolve(graph: RoadGraph) -> RoadGraph:
+    """Join the edges that meet two by two; nodes that are neither end nor junction disappear."""
+    end_node = np.stack([graph.u, graph.v], axis=1).reshape(-1)
+    partner = pair_up(end_node)
+    if (partner < 0).all():
+        return graph
+    chains, ends = link(graph.chains, partner)
+    return replace_edges(graph, end_node[ends[:, 0]], end_node[ends[:, 1]], chains)
+
+
+def group(n: int, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the group of each of ``n`` things, where ``a[i]`` and ``b[i]`` belong together.
+
+    Groups are numbered by their first member.
+    """
+    pairs = coo_array((np.ones(len(a), dtype=np.int8), (a, b)), shape=(n, n))
+    _, label = connected_components(pairs, directed=False)
+    _, first, label = np.unique(label, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first, kind="stable")] = np.arange(len(first))
+    numbers: NDArray[np.int64] = rank[label]
+    return numbers
+
+
+def in_fixed_order(graph: RoadGraph) -> RoadGraph:
+    """Return the graph with nodes sorted by row and column, edges by their nodes and lines."""
+    order = np.lexsort((graph.node_col, graph.node_row))
+    number = np.empty(graph.n_nodes, dtype=np.int64)
+    number[order] = np.arange(graph.n_nodes)
+    u, v = number[graph.u], number[graph.v]
+    backwards = (u > v) | ((u == v) & _runs_backwards(graph.chains))
+    chains = whole(graph.chains, np.arange(graph.n_edges), backwards)
+    u, v = np.where(backwards, v, u), np.where(backwards, u, v)
+    first = chains.codes[np.minimum(chains.offsets[:-1], max(len(chains.codes) - 1, 0))]
+    edges = np.lexsort((chains.n_steps, first, chains.start, v, u))
+    return RoadGraph(
+        height=graph.height,
+        node_row=graph.node_row[order],
+        node_col=graph.node_col[order],
+        node_reach=graph.node_reach[order],
+        u=u[edges],
+        v=v[edges],
+        chains=whole(chains, edges),
+    )
+
+
+def _first_pixel(part: Chains) -> int:
+    return int(part.start.min()) if len(part) else -1
+
+
+def pair_up(place: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return, for each edge end, the one other end at the same place, or -1.
+
+    ``place`` holds start and end of edge 0, of edge 1 and so on. Places where one or more than
+    two ends meet pair nothing, nor does a loop with itself.
+    """
+    partner = np.full(len(place), -1, dtype=np.int64)
+    order = np.argsort(place, kind="stable")
+    sorted_place = place[order]
+    is_first = np.r_[True, sorted_place[1:] != sorted_place[:-1]][: len(place)]
+    first = np.flatnonzero(is_first)
+    pairs = first[np.diff(np.r_[first, len(place)]) == 2]
+    one, other = order[pairs], order[pairs + 1]
+    apart = one // 2 != other // 2
+    partner[one[apart]] = other[apart]
+    partner[other[apart]] = one[apart]
+    return partner
+
+
+def _medoids(
+    rows: NDArray[np.int64], cols: NDArray[np.int64], label: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return, for each group of pixels, the one nearest to its mean, and how far it reaches."""
+    size = np.bincount(label)
+    mean_row = np.bincount(label, rows) / size
+    mean_col = np.bincount(label, cols) / size
+    # Distances are rounded so that a tie is a tie on every machine; the smaller id wins it.
+    distance = np.rint(1e6 * np.hypot(rows - mean_row[label], cols - mean_col[label]))
+    order = np.lexsort((cols, rows, distance, label))
+    best = order[np.searchsorted(label[order], np.arange(len(size)))]
+    reach = np.zeros(len(size))
+    np.maximum.at(reach, label, np.hypot(rows - rows[best][label], cols - cols[best][label]))
+    return rows[best].astype(np.float64), cols[best].astype(np.float64), reach
+
+
+def _rotate_to_smallest_pixel(lines: Chains, closed: NDArray[np.int64]) -> Chains:
+    """Let each of the ``closed`` lines start at its smallest pixel."""
+    if len(closed) == 0:
+        return lines
+    at = _smallest_pixel(lines.start, lines.offsets, lines.codes, lines.width, closed)
+    steps = lines.n_steps[closed]
+    zero = np.zeros(len(closed), dtype=np.int64)
+    halves = concatenate(
+        [pieces(lines, closed, at, steps), pieces(lines, closed, zero, at)], lines.width
+    )
+    partner = np.full(4 * len(closed), -1, dtype=np.int64)
+    tail, head = 2 * np.arange(len(closed)) + 1, 2 * (np.arange(len(closed)) + len(closed))
+    partner[tail], partner[head] = head, tail
+    rotated, _ = link(halves, partner)
+    is_open = np.ones(len(lines), dtype=np.bool_)
+    is_open[closed] = False
+    return concatenate([whole(lines, np.flatnonzero(is_open)), rotated], lines.width)
+
+
+def _in_fixed_order(lines: Chains) -> Chains:
+    """Turn each line to its fixed direction and sort them by first pixel and first step."""
+    backwards = (lines.start > lines.end) | ((lines.start == lines.end) & _runs_backwards(lines))
+    turned = whole(lines, np.arange(len(lines)), backwards)
+    # A pixel is left in one direction once, so this pair is unique.
+    order = np.lexsort((turned.codes[turned.offsets[:-1]], turned.start))
+    return whole(turned, order)
+
+
+def _runs_backwards(lines: Chains) -> NDArray[np.bool_]:
+    """Return whether the steps of each line read backwards sort before those read forwards."""
+    result = np.zeros(len(lines), dtype=np.bool_)
+    _compare_directions(lines.offsets, lines.codes, result)
+    return result
+
+
+@kernel
+def _compare_directions(offsets, codes, result):  # type: ignore[no-untyped-def]
+    for i in range(len(result)):
+        last = offsets[i + 1] - 1
+        for k in range(offsets[i], offsets[i + 1]):
+            turned = (codes[last - k + offsets[i]] + 4) & 7
+            if turned != codes[k]:
+                result[i] = turned < codes[k]
+                break
+
+
+@kernel
+def _smallest_pixel(start, offsets, codes, width, closed):  # type: ignore[no-untyped-def]
+    positions = np.empty(len(closed), dtype=np.int64)
+    for i in range(len(closed)):
+        chain = closed[i]
+        pixel = start[chain]
+        smallest = pixel
+        positions[i] = 0
+        for k in range(offsets[chain], offsets[chain + 1]):
+            pixel += ROW_STEP[codes[k]] * width + COL_STEP[codes[k]]
+            if pixel < smallest:
+                smallest = pixel
+                positions[i] = k - offsets[chain] + 1
+    return positions

@@ -1,0 +1,273 @@
+"""Networks of neighbouring or overlapping scenes joined into one, without doubling roads.
+
+    what of the second is new --> tied to the first where it was cut --> ends at borders joined
+    --> one graph --> edges that meet two by two joined, numbered anew
+
+Where both scenes show a road the first one keeps it: order the scenes by trust.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from roadex.config import MergeConfig
+from roadex.errors import OutputError
+from roadex.network.rebuild import knit_network, place_ids
+from roadex.network.road_network import RoadNetwork
+
+EDGE_LAYER = "road_edges"
+NODE_LAYER = "road_nodes"
+
+
+@dataclass(frozen=True, slots=True)
+class _Roads:
+    """Lines with attributes in a CRS in metres, and the places where scenes end."""
+
+    lines: NDArray[np.object_]
+    attributes: pd.DataFrame
+    """One row per line."""
+
+    borders: NDArray[np.float64]
+    """Shape ``(n, 2)``: places of nodes of kind ``border``."""
+
+
+def merge_files(paths: Sequence[str | Path], config: MergeConfig | None = None) -> RoadNetwork:
+    """Join networks written by roadex.
+
+    Parameters
+    ----------
+    paths
+        GeoPackages, the most trusted first.
+    config
+        Tolerances.
+
+    Returns
+    -------
+    network
+        In the CRS of the first file.
+
+    Raises
+    ------
+    OutputError
+        If a file is no network of roadex.
+    """
+    return merge_networks([_read(path) for path in paths], config)
+
+
+def merge_networks(
+    frames: Sequence[tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]], config: MergeConfig | None = None
+) -> RoadNetwork:
+    """Join networks given as edges and nodes, see :func:`merge_files`."""
+    config = config or MergeConfig()
+    crs = CRS.from_user_input(frames[0][0].crs)
+    work_crs = _metric_crs(frames[0][0], crs)
+    roads = [_roads(edges, nodes, work_crs) for edges, nodes in frames]
+    merged = reduce(lambda first, second: _merge(first, second, config), roads)
+    return knit_network(merged.lines, merged.attributes, merged.borders, work_crs, output_crs=crs)
+
+
+def _read(path: str | Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    try:
+        layers = [gpd.read_file(path, layer=layer) for layer in (EDGE_LAYER, NODE_LAYER)]
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        msg = f"{path} is no road network of roadex (layers {EDGE_LAYER}, {NODE_LAYER}): {error}"
+        raise OutputError(msg) from error
+    return layers[0], layers[1]
+
+
+def _metric_crs(edges: gpd.GeoDataFrame, crs: CRS) -> CRS:
+    """Return the CRS if its unit is the metre, else the UTM zone of the edges."""
+    if crs.is_projected and all(axis.unit_conversion_factor == 1 for axis in crs.axis_info[:2]):
+        return crs
+    return crs if len(edges) == 0 else CRS.from_user_input(edges.estimate_utm_crs())
+
+
+def _roads(edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame, crs: CRS) -> _Roads:
+    edges, nodes = edges.to_crs(crs), nodes.to_crs(crs)
+    borders = shapely.get_coordinates(nodes.geometry[nodes.kind == "border"].to_numpy())
+    attributes = pd.DataFrame(edges.drop(columns=edges.geometry.name))
+    return _Roads(edges.geometry.to_numpy(), attributes.reset_index(drop=True), borders)
+
+
+def _merge(first: _Roads, second: _Roads, config: MergeConfig) -> _Roads:
+    """Add to the first what only the second has."""
+    pieces, owner = _new_pieces(first.lines, second.lines, config.same_road_m)
+    pieces, ties = _tie(pieces, first.lines, second.lines, config)
+    first_lines, first_owner = _split(first.lines, ties)
+    pieces = _join_ends(first_lines, pieces, config)
+    attributes = [first.attributes.iloc[first_owner], second.attributes.iloc[owner]]
+    return _Roads(
+        lines=np.concatenate([first_lines, pieces]),
+        attributes=pd.concat(attributes, ignore_index=True),
+        borders=np.concatenate([first.borders, second.borders]),
+    )
+
+
+def _new_pieces(
+    first: NDArray[np.object_], second: NDArray[np.object_], distance_m: float
+) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """Return what of the second lines is farther than ``distance_m`` from all the first ones.
+
+    With the number of the line each piece comes from. Pieces shorter than twice the distance are
+    wobbles along a road both have, unless they are a whole line or lead to a junction.
+    """
+    left, right = shapely.STRtree(first).query(second, predicate="dwithin", distance=distance_m)
+    pieces, owner = [], []
+    bounds = np.searchsorted(left, np.arange(len(second) + 1))
+    places, count = np.unique(_end_places(second), axis=0, return_counts=True)
+    junctions = {(x, y) for x, y in places[count > 1].tolist()}
+    for k, line in enumerate(second):
+        near = first[right[bounds[k] : bounds[k + 1]]]
+        rest = [line]
+        if len(near):
+            known = shapely.union_all(shapely.buffer(near, distance_m))
+            rest = [
+                part
+                for part in shapely.get_parts(shapely.difference(line, known))
+                if part.length >= 2 * distance_m or not junctions.isdisjoint(place_ids([part]))
+            ]
+        pieces += rest
+        owner += [k] * len(rest)
+    return np.array(pieces, dtype=object), np.array(owner, dtype=np.int64)
+
+
+def _tie(
+    pieces: NDArray[np.object_],
+    first: NDArray[np.object_],
+    second: NDArray[np.object_],
+    config: MergeConfig,
+) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
+    """Lead pieces on to the first lines where they were cut off from them.
+
+    Returns the pieces and the places on the first lines they now end at.
+    """
+    if len(pieces) == 0 or len(first) == 0:
+        return pieces, np.empty((0, 2))
+    old_ends = place_ids(second)
+    tree, nodes = shapely.STRtree(first), shapely.points(_end_places(first))
+    node_tree = shapely.STRtree(nodes)
+    tied, ties = [], []
+    for piece in pieces:
+        coordinates = shapely.get_coordinates(piece)
+        for end in (0, -1):
+            if tuple(coordinates[end]) in old_ends:
+                continue
+            place = _nearest_place(
+                shapely.Point(coordinates[end]), first, tree, nodes, node_tree, config
+            )
+            ties.append(place)
+            parts = (place, coordinates) if end == 0 else (coordinates, place)
+            coordinates = np.vstack(parts)
+        tied.append(shapely.LineString(coordinates))
+    return np.array(tied, dtype=object), np.array(ties).reshape(-1, 2)
+
+
+def _nearest_place(
+    point: shapely.Point,
+    lines: NDArray[np.object_],
+    tree: shapely.STRtree,
+    nodes: NDArray[np.object_],
+    node_tree: shapely.STRtree,
+    config: MergeConfig,
+) -> NDArray[np.float64]:
+    """Return the place on lines nearest to a point; a node, if one is about as near."""
+    node = nodes[node_tree.nearest(point)]
+    if node.distance(point) > 2 * config.same_road_m:
+        line = lines[tree.nearest(point)]
+        node = line.interpolate(line.project(point))
+    place: NDArray[np.float64] = shapely.get_coordinates(node)[0]
+    return place
+
+
+def _split(
+    lines: NDArray[np.object_], places: NDArray[np.float64]
+) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """Cut lines at places on them; return the parts and the line each comes from."""
+    if len(places) == 0:
+        return lines, np.arange(len(lines))
+    tree = shapely.STRtree(lines)
+    cuts: dict[int, set[tuple[float, float]]] = {}
+    ends = place_ids(lines)
+    for place in {tuple(place) for place in places.tolist()} - ends:
+        cuts.setdefault(int(tree.nearest(shapely.Point(place))), set()).add(place)
+    parts, owner = [], []
+    for k, line in enumerate(lines):
+        pieces = _cut(line, sorted(cuts[k])) if k in cuts else [line]
+        parts += pieces
+        owner += [k] * len(pieces)
+    return np.array(parts, dtype=object), np.array(owner, dtype=np.int64)
+
+
+def _cut(line: shapely.LineString, places: list[tuple[float, float]]) -> list[shapely.LineString]:
+    """Cut a line; the parts start and end at exactly the given places."""
+    coordinates = shapely.get_coordinates(line)
+    along = np.r_[0, np.cumsum(np.hypot(*np.diff(coordinates, axis=0).T))]
+    stops = sorted((line.project(shapely.Point(place)), place) for place in places)
+    parts, begin, first = [], 0.0, coordinates[0]
+    for stop, place in [*stops, (along[-1], tuple(coordinates[-1]))]:
+        inner = coordinates[(along > begin) & (along < stop)]
+        parts.append(shapely.LineString(np.vstack([first, inner, place])))
+        begin, first = stop, np.array(place)
+    return parts
+
+
+def _join_ends(
+    first: NDArray[np.object_], pieces: NDArray[np.object_], config: MergeConfig
+) -> NDArray[np.object_]:
+    """Lead loose ends of pieces on to loose ends of the first lines next to them.
+
+    Ends are joined in pairs, nearest first, if each goes on about where the other comes from.
+    """
+    ends, headings, _ = _loose_ends(first, pieces)
+    own_ends, own_headings, own = _loose_ends(pieces, first)
+    if len(ends) == 0 or len(own_ends) == 0:
+        return pieces
+    points = shapely.points(ends)
+    left, right = shapely.STRtree(points).query(
+        shapely.points(own_ends), predicate="dwithin", distance=config.join_m
+    )
+    facing = -(own_headings[left] * headings[right]).sum(axis=1)
+    left, right = left[facing >= 0.5], right[facing >= 0.5]  # within 60 degrees
+    distance = np.hypot(*(own_ends[left] - ends[right]).T)
+    joined = pieces.copy()
+    used: tuple[set[int], set[int]] = (set(), set())
+    for k in np.argsort(distance, kind="stable").tolist():
+        if left[k] in used[0] or right[k] in used[1]:
+            continue
+        used[0].add(left[k])
+        used[1].add(right[k])
+        piece, at_end = divmod(int(own[left[k]]), 2)
+        coordinates = shapely.get_coordinates(joined[piece])
+        parts = (coordinates, ends[right[k]]) if at_end else (ends[right[k]], coordinates)
+        joined[piece] = shapely.LineString(np.vstack(parts))
+    return joined
+
+
+def _loose_ends(
+    lines: NDArray[np.object_], others: NDArray[np.object_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Return place, heading and number (2 * line + side) of the ends at which nothing else ends."""
+    places = _end_places(np.concatenate([lines, others]))
+    _, index, count = np.unique(places, axis=0, return_inverse=True, return_counts=True)
+    loose = np.flatnonzero(count[index.ravel()][: 2 * len(lines)] == 1)
+    back = shapely.line_interpolate_point(lines[loose // 2], np.where(loose % 2, -15.0, 15.0))
+    heading = places[loose] - shapely.get_coordinates(back).reshape(-1, 2)
+    norm = np.hypot(*heading.T)[:, None]
+    return places[loose], heading / np.where(norm > 0, norm, 1), loose
+
+
+def _end_places(lines: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Return the coordinates of both ends of each line, shape ``(2 * n, 2)``."""
+    ends = [shapely.get_coordinates(shapely.get_point(lines, k)) for k in (0, -1)]
+    return np.stack(ends, axis=1).reshape(-1, 2)

@@ -1,0 +1,113 @@
+"""A network made anew from lines with attributes that meet at their ends."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+
+from roadex.network.chains import walk_lines
+from roadex.network.graph import pair_up
+from roadex.network.road_network import MEASURED, RoadNetwork, assemble_network
+
+
+def place_ids(lines: NDArray[np.object_] | list[shapely.LineString]) -> set[tuple[float, float]]:
+    """Return the places at which lines end."""
+    ends = [shapely.get_coordinates(shapely.get_point(lines, k)) for k in (0, -1)]
+    return {(x, y) for x, y in np.concatenate(ends).tolist()}
+
+
+def knit_network(
+    lines: NDArray[np.object_],
+    attributes: pd.DataFrame,
+    borders: NDArray[np.float64],
+    crs: CRS,
+    *,
+    output_crs: CRS,
+) -> RoadNetwork:
+    """Return the network of lines that meet where they end at exactly the same place.
+
+    Parameters
+    ----------
+    lines
+        Shape ``(n,)``.
+    attributes
+        One row per line, columns as in :class:`~roadex.network.road_network.RoadNetwork`. Where
+        lines are
+        joined, means are weighted with their lengths.
+    borders
+        Shape ``(m, 2)``: places where a scene ends; dead ends there are of kind ``border``.
+    crs, output_crs
+        CRS of the lines and of the result.
+    """
+    places = np.stack(
+        [shapely.get_coordinates(shapely.get_point(lines, k)) for k in (0, -1)], axis=1
+    ).reshape(-1, 2)
+    # Nodes are numbered from north to south, then west to east, as those of a raster.
+    flipped, end_node = np.unique(places[:, ::-1] * [-1, 1], axis=0, return_inverse=True)
+    xy, end_node = (flipped * [-1, 1])[:, ::-1], end_node.ravel()
+    sequence, bounds = walk_lines(pair_up(end_node))
+    u, v = end_node[sequence[bounds[:-1]]], end_node[sequence[bounds[1:] - 1] ^ 1]
+    joined = np.array(
+        [_join(lines, sequence[a:b]) for a, b in pairwise(bounds)],
+        dtype=object,
+    )
+    table = _join_attributes(attributes, shapely.length(lines), sequence, bounds)
+    backwards = u > v
+    joined[backwards] = shapely.reverse(joined[backwards])
+    order = np.lexsort((shapely.length(joined), np.maximum(u, v), np.minimum(u, v)))
+    used, index = np.unique(np.stack([np.minimum(u, v), np.maximum(u, v)]), return_inverse=True)
+    u, v = index.reshape(2, -1)[:, order]
+    at_border = {(x, y) for x, y in borders.tolist()}
+    is_border = np.array([(x, y) in at_border for x, y in xy[used].tolist()], dtype=np.bool_)
+    moved, points = _move(joined[order], xy[used], crs, output_crs)
+    measured = {name: column[order] for name, column in table.items()}
+    return assemble_network(moved, points, u, v, measured, is_border, output_crs)
+
+
+def _move(
+    lines: NDArray[np.object_], points: NDArray[np.float64], crs: CRS, output_crs: CRS
+) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
+    if output_crs == crs:
+        return lines, points
+    move = Transformer.from_crs(crs, output_crs, always_xy=True)
+    moved = shapely.transform(lines, lambda xy: np.stack(move.transform(*xy.T), axis=1))
+    return moved, np.stack(move.transform(*points.T), axis=1)
+
+
+def _join(lines: NDArray[np.object_], entries: NDArray[np.int64]) -> shapely.LineString:
+    """Return one line made of several, each entered at the given end."""
+    parts = [
+        shapely.get_coordinates(lines[entry >> 1])[:: -1 if entry & 1 else 1] for entry in entries
+    ]
+    return shapely.LineString(np.vstack([parts[0], *(part[1:] for part in parts[1:])]))
+
+
+def _join_attributes(
+    attributes: pd.DataFrame,
+    length: NDArray[np.float64],
+    sequence: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+) -> dict[str, NDArray[Any]]:
+    """Return the attributes of joined lines."""
+    owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    part, n = sequence >> 1, len(bounds) - 1
+    table: dict[str, NDArray[Any]] = {}
+    for name in MEASURED:
+        if name == "prob_min":
+            continue
+        value = attributes[name].to_numpy(dtype=np.float64)[part]
+        weight = np.where(np.isnan(value), 0, length[part])
+        total = np.bincount(owner, weight, n)
+        with np.errstate(invalid="ignore"):
+            mean = np.bincount(owner, weight * np.nan_to_num(value), n) / total
+        table[name] = mean.round(2 if name == "width_m" else 4)
+    lowest = np.full(n, np.inf)
+    np.minimum.at(lowest, owner, attributes["prob_min"].to_numpy(dtype=np.float64)[part])
+    table["prob_min"] = lowest
+    return table

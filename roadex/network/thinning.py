@@ -1,0 +1,168 @@
+"""Thinning of road regions to lines of one pixel, in a bounded number of passes.
+
+References
+----------
+.. [1] T. Y. Zhang and C. Y. Suen, Communications of the ACM 27(3), 1984 (parallel thinning).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadex.config import PROBABILITY_MAX
+from roadex.network.compiled import kernel
+
+
+def _deletable_table() -> NDArray[np.bool_]:
+    """Return, for both sub-passes and each neighbour byte, whether the pixel may go [1]_."""
+    table = np.zeros((2, 256), dtype=np.bool_)
+    for byte in range(256):
+        bits = [byte >> k & 1 for k in range(8)]
+        north, east, south, west = bits[0], bits[2], bits[4], bits[6]
+        rises = sum(bits[k] == 0 and bits[(k + 1) % 8] == 1 for k in range(8))
+        if 2 <= sum(bits) <= 6 and rises == 1:
+            table[0, byte] = not (north and east and south) and not (east and south and west)
+            table[1, byte] = not (north and east and west) and not (north and south and west)
+    return table
+
+
+_DELETABLE: Final = _deletable_table()
+
+
+def road_image(probability: NDArray[np.uint8], threshold: int) -> NDArray[np.uint8]:
+    """Return 1 where there is road, with a margin of one empty pixel."""
+    height, width = probability.shape
+    image = np.zeros((height + 2, width + 2), dtype=np.uint8)
+    inner = image[1:-1, 1:-1]
+    # One wrapping subtraction covers both ends of the range: nodata (255) falls out as well.
+    np.less_equal(probability - np.uint8(threshold), PROBABILITY_MAX - threshold, out=inner)
+    return image
+
+
+def cut_wide_regions(image: NDArray[np.uint8], radius: int) -> NDArray[np.bool_]:
+    """Clear pixels farther than ``radius`` from any gap, in place; return where.
+
+    The result is empty where nothing was cut.
+    """
+    # Strategy: a disc of this radius contains a full cell of a coarse grid, however that lies;
+    # roads contain none, so nearly every tile is done after a look at each cell's first pixels.
+    cell = max(1, int(radius / np.sqrt(2)))
+    if not _has_full_cell(image, cell):
+        return np.zeros((0, 0), dtype=np.bool_)
+    reach = np.arange(-radius, radius + 1)
+    wide: NDArray[np.bool_] = _erode_disc(
+        image, np.floor(np.sqrt(radius**2 - reach**2)).astype(np.int64), radius
+    )
+    image[wide] = 0
+    return wide
+
+
+@kernel
+def _has_full_cell(image, cell):  # type: ignore[no-untyped-def]
+    height, width = image.shape
+    for top in range(0, height - cell + 1, cell):
+        for left in range(0, width - cell + 1, cell):
+            full = image[top, left] and image[top + cell - 1, left + cell - 1]
+            row = top
+            while full and row < top + cell:
+                for col in range(left, left + cell):
+                    if not image[row, col]:
+                        full = False
+                        break
+                row += 1
+            if full:
+                return True
+    return False
+
+
+@kernel
+def _erode_disc(image, heights, radius):  # type: ignore[no-untyped-def]
+    """Return the pixels whose whole disc is set; ``heights`` is the disc's column profile."""
+    height, width = image.shape
+    wide = np.zeros((height, width), dtype=np.bool_)
+    depth = np.zeros((height, width), dtype=np.uint8)  # rows to the nearest gap, capped
+    for row in range(1, height):
+        for col in range(width):
+            if image[row, col]:
+                depth[row, col] = min(depth[row - 1, col] + 1, radius + 1)
+    for row in range(height - 2, -1, -1):
+        for col in range(width):
+            if depth[row, col] > depth[row + 1, col] + 1:
+                depth[row, col] = depth[row + 1, col] + 1
+    for row in range(radius, height - radius):
+        for col in range(radius, width - radius):
+            inside = depth[row, col] > radius
+            k = 0
+            while inside and k <= 2 * radius:
+                inside = depth[row, col - radius + k] > heights[k]
+                k += 1
+            wide[row, col] = inside
+    return wide
+
+
+@kernel
+def neighbour_byte(flat, i, width):  # type: ignore[no-untyped-def]
+    """Return the neighbour byte of a pixel: bit k is the neighbour in direction k."""
+    return (
+        (flat[i - width] != 0)
+        | (flat[i - width + 1] != 0) << 1
+        | (flat[i + 1] != 0) << 2
+        | (flat[i + width + 1] != 0) << 3
+        | (flat[i + width] != 0) << 4
+        | (flat[i + width - 1] != 0) << 5
+        | (flat[i - 1] != 0) << 6
+        | (flat[i - width - 1] != 0) << 7
+    )
+
+
+def thin(image: NDArray[np.uint8], n_passes: int) -> None:
+    """Thin regions of ones in place, in at most ``n_passes`` passes; the margin must be empty."""
+    _thin(image, n_passes, _DELETABLE)
+
+
+@kernel
+def _thin(image, n_passes, deletable):  # type: ignore[no-untyped-def]
+    """Thin in place: 1 is a pixel never looked at, 2 one on the list of edge pixels."""
+    width = image.shape[1]
+    flat = image.ravel()
+    n_road = 0
+    for i in range(len(flat)):
+        n_road += flat[i]
+    active = np.empty(n_road, dtype=np.int32)
+    doomed = np.empty(n_road, dtype=np.int32)
+    n = 0
+    for i in range(width, len(flat) - width):
+        if flat[i] and not (flat[i - 1] and flat[i + 1] and flat[i - width] and flat[i + width]):
+            active[n] = i
+            n += 1
+    for k in range(n):
+        flat[active[k]] = 2
+    for _ in range(n_passes):
+        n_deleted = 0
+        for sub_pass in range(2):
+            n_doomed = 0
+            n_kept = 0
+            for k in range(n):  # decide for all pixels before any goes
+                i = active[k]
+                if deletable[sub_pass, neighbour_byte(flat, i, width)]:
+                    doomed[n_doomed] = i
+                    n_doomed += 1
+                else:
+                    active[n_kept] = i
+                    n_kept += 1
+            n = n_kept
+            for k in range(n_doomed):
+                flat[doomed[k]] = 0
+            for k in range(n_doomed):
+                for step in (-width, -1, 1, width):
+                    i = doomed[k] + step
+                    if flat[i] == 1:
+                        flat[i] = 2
+                        active[n] = i
+                        n += 1
+            n_deleted += n_doomed
+        if n_deleted == 0:
+            break

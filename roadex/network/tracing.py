@@ -1,0 +1,268 @@
+"""Centre lines of one tile: thinned, traced, and bit-identical to those of the whole scene.
+
+Thinning peels road regions from both sides until lines of one pixel are left. Each of the K
+passes looks at most two pixels far, so a tile that sees ``2 K`` pixels more than it owns comes to
+exactly the same lines as the whole scene would: no seam can be found afterwards, because there is
+none.
+
+Regions wider than any road (parking lots, water taken for road) would need more passes and give
+hairy lines. Their inside, everything farther than ``max_half_width`` from the edge, is cut out
+first; what is left is a ring, which is marked (:data:`~roadex.network.chains.AREA`) and dealt with
+on the
+graph.
+
+References
+----------
+.. [1] T. Y. Zhang and C. Y. Suen, Communications of the ACM 27(3), 1984 (parallel thinning).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roadex.config import PROBABILITY_MAX
+from roadex.network.chains import AREA, COL_STEP, HALF_WIDTH_SCALE, MAX_HALF_WIDTH, ROW_STEP, Chains
+from roadex.network.compiled import kernel
+from roadex.network.thinning import cut_wide_regions, neighbour_byte, road_image, thin
+
+
+@dataclass(frozen=True, slots=True)
+class SkeletonSettings:
+    """What decides which pixels are centre line, in pixels of the grid."""
+
+    threshold: int
+    """Lowest road probability of a road pixel, as stored (0..254)."""
+
+    max_half_width: int
+    """Pixels farther than this from the edge of a road region are no road, 2..60."""
+
+    aspect: float = 1.0
+    """Height of a pixel over its width, on the ground (not 1 on geographic grids)."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.threshold <= PROBABILITY_MAX:
+            msg = f"threshold must be in 1..{PROBABILITY_MAX}, got {self.threshold}"
+            raise ValueError(msg)
+        if not 2 <= self.max_half_width <= MAX_HALF_WIDTH:
+            msg = f"max_half_width must be in 2..{MAX_HALF_WIDTH}, got {self.max_half_width}"
+            raise ValueError(msg)
+
+    @property
+    def n_passes(self) -> int:
+        """Thinning passes that surely suffice: a diagonal edge recedes 1/sqrt(2) px a pass."""
+        return int(1.5 * self.max_half_width) + 2
+
+    @property
+    def halo(self) -> int:
+        """Context a tile needs on each side: two pixels a pass, and the cut before it."""
+        return 2 * self.n_passes + self.max_half_width + 4
+
+
+@dataclass(frozen=True, slots=True)
+class TileFrame:
+    """Where a window of the scene lies, and the part of it that is the tile's own."""
+
+    row: int
+    """Scene row of the first row of the window."""
+
+    col: int
+    """Scene column of the first column of the window."""
+
+    core: tuple[int, int, int, int]
+    """First row, first column, last row + 1, last column + 1 of the core, in the window."""
+
+    scene_width: int
+    """Columns of the whole scene."""
+
+
+def trace_tile(
+    probability: NDArray[np.uint8], frame: TileFrame, settings: SkeletonSettings
+) -> Chains:
+    """Return the centre lines of the core of a tile.
+
+    Parameters
+    ----------
+    probability
+        Shape ``(H, W)``: the core and ``settings.halo`` pixels around it, less only where the
+        scene ends. 0..254 is road probability times 254, 255 is nodata (never road).
+    frame
+        Where the window lies.
+    settings
+        What counts as road.
+
+    Returns
+    -------
+    fragments
+        Lines between *seeds*: pixels where lines end or meet, and pixels where a line leaves the
+        core. A step over the border of two cores belongs to the core of the smaller pixel id. Put
+        together by :func:`roadex.network.graph.merge_fragments`.
+    """
+    image = road_image(probability, settings.threshold)
+    wide = cut_wide_regions(image, settings.max_half_width)
+    thin(image, settings.n_passes)
+    ends, offsets, codes = _trace_lines(image, _LINKS, np.array(frame.core, dtype=np.int64))
+    disc = _disc_offsets(settings.max_half_width, settings.aspect)
+    values = _sample(
+        ends[0], offsets, codes, image.shape[1], probability, wide, settings.threshold, disc
+    )
+    rows, cols = ends // image.shape[1] - 1 + frame.row, ends % image.shape[1] - 1 + frame.col
+    ids = rows * frame.scene_width + cols
+    return Chains(frame.scene_width, ids[0], ids[1], offsets, codes, values[0], values[1])
+
+
+def _link_table() -> NDArray[np.uint8]:
+    """Return the neighbours a line goes on to, for each neighbour byte.
+
+    A diagonal neighbour counts only where no pixel beside the diagonal is set (m-adjacency):
+    lines then have no triangles, and crossing diagonals meet in a pixel.
+    """
+    table = np.zeros(256, dtype=np.uint8)
+    for byte in range(256):
+        for k in range(8):
+            beside = (byte >> (k - 1) % 8 | byte >> (k + 1) % 8) & 1
+            if byte >> k & 1 and not (k % 2 and beside):
+                table[byte] |= 1 << k
+    return table
+
+
+_LINKS: Final = _link_table()
+
+
+def _disc_offsets(radius: int, aspect: float) -> NDArray[np.int16]:
+    """Return ``(row, col, distance in quarter pixels)`` of a disc's pixels, nearest first."""
+    # Pixels are measured in units of the square root of their area on the ground.
+    row_size, col_size = np.sqrt(aspect), 1 / np.sqrt(aspect)
+    rows, cols = np.mgrid[-radius - 1 : radius + 2, -radius - 1 : radius + 2]
+    distance = np.hypot(rows * row_size, cols * col_size).ravel()
+    order = np.argsort(distance, kind="stable")
+    order = order[(distance[order] > 0) & (distance[order] <= radius + 1)]
+    quarters = np.rint(distance[order] * HALF_WIDTH_SCALE)
+    table = np.stack([rows.ravel()[order], cols.ravel()[order], quarters], axis=1)
+    return np.ascontiguousarray(table.astype(np.int16))
+
+
+@kernel
+def _half_width(probability, wide, threshold, offsets, row, col):  # type: ignore[no-untyped-def]
+    """Return the distance to the nearest gap in quarter pixels, or the area mark."""
+    height, width = probability.shape
+    found = 0
+    for k in range(len(offsets)):
+        r, c = row + offsets[k, 0], col + offsets[k, 1]
+        outside = r < 0 or c < 0 or r >= height or c >= width
+        if found == 0 and (
+            outside or probability[r, c] < threshold or probability[r, c] > PROBABILITY_MAX
+        ):
+            found = offsets[k, 2]
+            if wide.size == 0:
+                return found
+        if wide.size and not outside and wide[r + 1, c + 1]:
+            return AREA
+    return found if found else AREA
+
+
+@kernel
+def _find_seeds(image, links, core):  # type: ignore[no-untyped-def]
+    """Mark the seeds of the core with bit 4; return how many links they and all pixels have."""
+    width = image.shape[1]
+    flat = image.ravel()
+    n_seed_links, n_links, n_pixels = 0, 0, 0
+    for row in range(core[0] + 1, core[2] + 1):
+        for col in range(core[1] + 1, core[3] + 1):
+            i = row * width + col
+            if flat[i] == 0:
+                continue
+            byte = links[neighbour_byte(flat, i, width)]
+            degree = 0
+            leaves = False
+            for k in range(8):
+                if byte >> k & 1:
+                    degree += 1
+                    r, c = row - 1 + ROW_STEP[k], col - 1 + COL_STEP[k]
+                    leaves |= r < core[0] or c < core[1] or r >= core[2] or c >= core[3]
+            n_links += degree
+            n_pixels += 1
+            if degree != 2 or leaves:
+                flat[i] |= 4
+                n_seed_links += degree
+    return n_seed_links, n_links, n_pixels
+
+
+@kernel
+def _walk(flat, i, first_link, links, step, codes, n_codes):  # type: ignore[no-untyped-def]
+    """Follow a line from pixel ``i`` to a seed or back to ``i``; return its end and codes."""
+    width = step[4]
+    at = i
+    k = first_link
+    while True:
+        codes[n_codes] = k
+        n_codes += 1
+        at += step[k]
+        if flat[at] & 4 or at == i:
+            return at, n_codes
+        flat[at] |= 8
+        onward = links[neighbour_byte(flat, at, width)] & ~(1 << ((k + 4) & 7))
+        k = 0
+        while not onward >> k & 1:
+            k += 1
+
+
+@kernel
+def _trace_lines(image, links, core):  # type: ignore[no-untyped-def]
+    """Return start and end index of each line in the image, line sizes and codes."""
+    width = image.shape[1]
+    flat = image.ravel()
+    step = ROW_STEP * width + COL_STEP
+    n_seed_links, n_links, n_pixels = _find_seeds(image, links, core)
+    capacity = n_seed_links + n_pixels // 4
+    ends = np.empty((2, capacity), dtype=np.int64)
+    offsets = np.zeros(capacity + 1, dtype=np.int64)
+    codes = np.empty(n_links, dtype=np.uint8)
+    n, n_codes = 0, 0
+    for closed in range(2):  # lines between seeds first; what then is left are cycles
+        for row in range(core[0] + 1, core[2] + 1):
+            for i in range(row * width + core[1] + 1, row * width + core[3] + 1):
+                if flat[i] == 0 or flat[i] & 8 or (flat[i] & 4 == 0) != (closed == 1):
+                    continue
+                byte = links[neighbour_byte(flat, i, width)]
+                for k in range(8):
+                    if not byte >> k & 1 or flat[i + step[k]] & 8:
+                        continue
+                    r, c = row - 1 + ROW_STEP[k], i % width - 1 + COL_STEP[k]
+                    ends_here = flat[i + step[k]] & 4 != 0
+                    ends_here |= r < core[0] or c < core[1] or r >= core[2] or c >= core[3]
+                    if ends_here and not 2 <= k <= 5:
+                        continue  # the pixel with the smaller id has this step
+                    ends[0, n] = i
+                    if ends_here:
+                        codes[n_codes] = k
+                        ends[1, n] = i + step[k]
+                        n_codes += 1
+                    else:
+                        ends[1, n], n_codes = _walk(flat, i, k, links, step, codes, n_codes)
+                    n += 1
+                    offsets[n] = n_codes
+                    if closed:
+                        flat[i] |= 8
+                        break
+    return ends[:, :n], offsets[: n + 1].copy(), codes[:n_codes].copy()
+
+
+@kernel
+def _sample(starts, offsets, codes, width, probability, wide, threshold, disc):  # type: ignore[no-untyped-def]
+    """Return probability and half-width of every pixel of every line."""
+    values = np.empty((2, len(codes) + len(starts)), dtype=np.uint8)
+    for line in range(len(starts)):
+        row, col = starts[line] // width - 1, starts[line] % width - 1
+        at = offsets[line] + line
+        for k in range(offsets[line], offsets[line + 1] + 1):
+            values[0, at] = probability[row, col]
+            values[1, at] = _half_width(probability, wide, threshold, disc, row, col)
+            at += 1
+            if k < offsets[line + 1]:
+                row += ROW_STEP[codes[k]]
+                col += COL_STEP[codes[k]]
+    return values

@@ -1,0 +1,105 @@
+"""From road probability to a road network, tile by tile; the same whatever the tiles are.
+
+probability --> fragments of each tile --> graph --> cleaned --> lines with attributes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import numpy as np
+from pyproj import CRS
+
+from roadex.config import VectorConfig
+from roadex.imagery.geodesy import PixelSize, pixel_size
+from roadex.network.chains import MAX_HALF_WIDTH, Chains
+from roadex.network.cleaning.steps import clean_graph, plan_steps, road_threshold
+from roadex.network.graph import build_graph, in_fixed_order, merge_fragments
+from roadex.network.road_network import RoadNetwork, build_network
+from roadex.network.tracing import SkeletonSettings, TileFrame, trace_tile
+from roadex.probability.source import ProbabilitySource
+
+MapTiles = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""Like the builtin ``map``, but results may come in any order and from other processes."""
+
+
+def vectorize(
+    source: ProbabilitySource,
+    *,
+    config: VectorConfig,
+    tile_size: int = 2048,
+    map_tiles: MapTiles = map,
+    output_crs: CRS | None = None,
+) -> RoadNetwork:
+    """Turn road probability into a road network.
+
+    Parameters
+    ----------
+    source
+        Road probability; it is read in windows of about ``tile_size`` pixels.
+    config
+        Thresholds, cleaning and smoothing.
+    tile_size
+        Side of the tiles in pixels. It decides about memory and speed, never about the result.
+    map_tiles
+        Applies a picklable function to items, here or elsewhere.
+    output_crs
+        CRS of the network; that of the source if left out.
+    """
+    pixel = pixel_size(source.transform, source.crs, source.shape)
+    lines = trace_scene(source, pixel, config, tile_size=tile_size, map_tiles=map_tiles)
+    graph = build_graph(lines, source.shape[0])
+    graph, reports = clean_graph(graph, pixel, plan_steps(pixel, config, source, map_tiles))
+    network = build_network(
+        in_fixed_order(graph), source.transform, source.crs, pixel, config, output_crs=output_crs
+    )
+    network.summary["steps"] = [asdict(report) for report in reports]
+    return network
+
+
+def skeleton_settings(pixel: PixelSize, config: VectorConfig) -> SkeletonSettings:
+    """Return what the settings in metres and probabilities mean on a grid."""
+    half_width = int(np.ceil(config.max_road_width_m / 2 / pixel.gsd_m))
+    return SkeletonSettings(
+        threshold=road_threshold(config),
+        max_half_width=min(max(half_width, 2), MAX_HALF_WIDTH),
+        aspect=pixel.aspect,
+    )
+
+
+def trace_scene(
+    source: ProbabilitySource,
+    pixel: PixelSize,
+    config: VectorConfig,
+    *,
+    tile_size: int = 2048,
+    map_tiles: MapTiles = map,
+) -> Chains:
+    """Return the centre lines of the whole scene, thinned and traced tile by tile."""
+    trace = partial(
+        _trace_at, source=source, tile_size=tile_size, settings=skeleton_settings(pixel, config)
+    )
+    height, width = source.shape
+    origins = [(r, c) for r in range(0, height, tile_size) for c in range(0, width, tile_size)]
+    return merge_fragments([part for part in map_tiles(trace, origins) if len(part)], width)
+
+
+def _trace_at(
+    origin: tuple[int, int],
+    *,
+    source: ProbabilitySource,
+    tile_size: int,
+    settings: SkeletonSettings,
+) -> Chains:
+    """Read a tile with its halo and trace it."""
+    height, width = source.shape
+    core = (*origin, min(origin[0] + tile_size, height), min(origin[1] + tile_size, width))
+    row, col = max(0, core[0] - settings.halo), max(0, core[1] - settings.halo)
+    last_row = min(height, core[2] + settings.halo)
+    last_col = min(width, core[3] + settings.halo)
+    window = source.read(row, col, last_row - row, last_col - col)
+    inner = (core[0] - row, core[1] - col, core[2] - row, core[3] - col)
+    return trace_tile(window, TileFrame(row, col, inner, width), settings)

@@ -1,0 +1,98 @@
+"""A picture of a result: image, probability and network side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import shapely
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from rasterio.enums import Resampling
+
+from roadex.config import NODATA, PROBABILITY_MAX
+from roadex.imagery.scene import Scene
+from roadex.imagery.work_grid import WorkGrid, read_overview
+from roadex.network.road_network import RoadNetwork
+
+PANEL_SIZE = 1000
+"""Longer side of each of the three panels, in pixels."""
+
+_GAP = 12
+_SUPERSAMPLING = 2
+_BACKGROUND = (255, 255, 255)
+_NODATA_COLOUR = (90, 90, 90)
+_CERTAIN, _DOUBTFUL = (255, 214, 10), (255, 60, 60)
+_DIM = 0.55
+_LINE_WIDTH = 3
+
+
+def write_preview(
+    scene: Scene, grid: WorkGrid, probability: Path, network: RoadNetwork, path: Path
+) -> None:
+    """Write the picture as PNG; both rasters are read reduced, never whole."""
+    image, valid = read_overview(scene, grid, max_size=PANEL_SIZE)
+    shape = valid.shape
+    colours = _displayable(image, valid)
+    panels = [
+        colours,
+        _probability_panel(probability, shape),
+        _network_panel(colours, network, grid),
+    ]
+    height, width = shape
+    sheet = Image.new("RGB", (3 * width + 2 * _GAP, height), _BACKGROUND)
+    for i, panel in enumerate(panels):
+        sheet.paste(Image.fromarray(panel), (i * (width + _GAP), 0))
+    partial = path.with_name(f".{path.name}.partial")
+    sheet.save(partial, format="PNG")
+    partial.replace(path)
+
+
+def _displayable(image: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return ``(h, w, 3)``: the first three bands, or one band as grey."""
+    bands = image[:3] if image.shape[0] >= 3 else np.repeat(image[:1], 3, axis=0)
+    colours = np.moveaxis(bands, 0, -1).round().astype(np.uint8)
+    colours[~valid] = _NODATA_COLOUR
+    return colours
+
+
+def _probability_panel(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    with rasterio.open(path) as raster:
+        stored = raster.read(1, out_shape=shape, resampling=Resampling.average)
+    grey = (stored.astype(np.float32) * (255 / PROBABILITY_MAX)).clip(0, 255).astype(np.uint8)
+    panel = np.repeat(grey[..., None], 3, axis=2)
+    panel[stored == NODATA] = _NODATA_COLOUR
+    return panel
+
+
+def _network_panel(
+    colours: NDArray[np.uint8], network: RoadNetwork, grid: WorkGrid
+) -> NDArray[np.uint8]:
+    """Draw the lines over the dimmed image: yellow where the model is sure, red where it is not."""
+    height, width = colours.shape[:2]
+    dimmed = Image.fromarray((colours * _DIM).astype(np.uint8))
+    canvas = dimmed.resize((width * _SUPERSAMPLING, height * _SUPERSAMPLING))
+    draw = ImageDraw.Draw(canvas)
+    scale = np.array([width / grid.shape[1], height / grid.shape[0]]) * _SUPERSAMPLING
+    edges = network.edges.to_crs(grid.crs.to_wkt())
+    to_pixel = ~grid.transform
+    for line, probability in zip(edges.geometry, edges["prob_mean"], strict=True):
+        x, y = shapely.get_coordinates(line).T
+        col, row = to_pixel @ (x, y)
+        points = np.stack([col, row], axis=1) * scale
+        draw.line(
+            [tuple(point) for point in points],
+            fill=_blend(float(probability)),
+            width=_LINE_WIDTH,
+            joint="curve",
+        )
+    return np.asarray(canvas.resize((width, height), Image.Resampling.LANCZOS))
+
+
+def _blend(probability: float) -> tuple[int, int, int]:
+    share = float(np.clip((probability - 0.4) / 0.5, 0, 1))
+    red, green, blue = (
+        round(d + share * (c - d)) for c, d in zip(_CERTAIN, _DOUBTFUL, strict=True)
+    )
+    return red, green, blue

@@ -1,0 +1,294 @@
+"""The raster half on Dask: tiles into the store, and from the store into one raster."""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from distributed import Client
+from numpy.typing import NDArray
+
+import roadex
+from roadex.config import NODATA, THRESHOLDS_TAG, ClusterConfig, RunConfig
+from roadex.errors import OutputError, RoadexError, RunError
+from roadex.imagery.tiling import Tile
+from roadex.inference.allocator import release_free_memory
+from roadex.pipeline.cluster import connect
+from roadex.pipeline.model_transfer import SharedModel, share_model
+from roadex.pipeline.plan import RunPlan, plan_run
+from roadex.pipeline.tasks import run_tasks
+from roadex.pipeline.worker import JobPlugin, PredictJob, predict_tile
+from roadex.probability.raster import ProbabilityProfile, probability_writer
+from roadex.probability.tile_store import TileStore
+from roadex.progress import Display, Silent, Stopwatch
+
+WORK_FOLDER = ".roadex"
+"""Folder of unfinished work beside the results; gone when a run is complete."""
+
+_READ_AHEAD = 16
+
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class Failures:
+    """Tiles that could not be done, with the reason for each."""
+
+    reasons: dict[str, str] = field(default_factory=dict)
+    first: BaseException | None = None
+    n_cut: int = 0
+    """Tiles that were computed in parts because memory was short."""
+
+    def add(self, tile: Tile, error: BaseException | None) -> None:
+        """Note a failed tile."""
+        self.reasons[tile.key] = f"{type(error).__name__}: {error}"
+        self.first = self.first or error
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is doubtful about the tiles that were done."""
+        if not self.n_cut:
+            return ()
+        return (
+            f"{self.n_cut} tiles were computed in parts because GPU memory was short; a smaller "
+            "--tile-size avoids that",
+        )
+
+    def raise_if_any(self, n_tiles: int) -> None:
+        """Say what is missing from the results that have been written.
+
+        Raises
+        ------
+        RunError
+            If any tile failed.
+        """
+        if self.first is None:
+            return
+        msg = (
+            f"{len(self.reasons)} of {n_tiles} tiles failed and are holes in the result: "
+            f"{', '.join(sorted(self.reasons)[:5])} ({self.first}). The same command does those"
+        )
+        raise RunError(msg)
+
+
+def predict_scene(
+    scenes: Sequence[str | Path],
+    path: Path,
+    *,
+    config: RunConfig | None = None,
+    overwrite: bool = False,
+    display: Display | None = None,
+) -> RunPlan:
+    """Compute the road probability of a scene and write it as one raster.
+
+    Parameters
+    ----------
+    scenes
+        A raster GDAL opens, or several that form one mosaic.
+    path
+        Cloud Optimized GeoTIFF to write, see :mod:`roadex.probability.tile_store`.
+    config, overwrite, display
+        As in :func:`roadex.run`.
+
+    Returns
+    -------
+    plan
+        What was done, with the warnings about the input.
+
+    Raises
+    ------
+    SceneError, ModelError, ConfigError, OutputError
+        If the run cannot work; nothing is written then.
+    RunError
+        If tiles failed; the raster has holes there.
+    """
+    config = config or RunConfig()
+    watch = Stopwatch(display or Silent(), release_free_memory)
+    with watch.stage("plan"):
+        plan = plan_run(scenes, config)
+        store = store_for(path, plan, config.cluster)
+        if path.exists() and not (overwrite or store.keys()):
+            msg = f"{path} exists; choose another -o or add --overwrite"
+            raise OutputError(msg)
+        make_folder(path.parent)
+    with connect(config.cluster) as client:
+        failures = predict_tiles(client, plan, store, config, watch)
+    stitch(plan, store, failures, path, watch)
+    failures.raise_if_any(len(plan.tiles))
+    remove_store(path, store, config.cluster)
+    return plan
+
+
+def predict_tiles(
+    client: Client, plan: RunPlan, store: TileStore, config: RunConfig, watch: Stopwatch
+) -> Failures:
+    """Predict all tiles that are not in the store yet.
+
+    Raises
+    ------
+    OutputError
+        If the store cannot be written to: what follows could not be kept either.
+    RoadexError
+        If not a single tile could be done: then something is wrong with all of them.
+    """
+    failures = Failures()
+    with (
+        watch.stage("predict", len(plan.tiles)),
+        _job_on_workers(client, plan, store, config) as key,
+    ):
+        todo = _missing(plan, store)
+        n_done = len(plan.tiles) - len(todo)
+        watch.advance("predict", n_done)
+        task = partial(predict_tile, key=key)
+        for outcome in run_tasks(client, task, todo, config=config.cluster, is_inference=True):
+            if isinstance(outcome.error, OutputError):
+                raise _store_trouble(outcome.error, n_done, len(plan.tiles)) from outcome.error
+            watch.advance("predict")
+            if outcome.result is None:
+                failures.add(outcome.item, outcome.error)
+            else:
+                n_done += 1
+                failures.n_cut += outcome.result.n_parts > 1
+    if failures.first is not None and len(failures.reasons) == len(plan.tiles):
+        if isinstance(failures.first, RoadexError):
+            raise failures.first
+        msg = f"no tile could be predicted: {failures.first!r}"
+        raise RunError(msg) from failures.first
+    return failures
+
+
+def stitch(
+    plan: RunPlan, store: TileStore, failures: Failures, path: Path, watch: Stopwatch
+) -> None:
+    """Put the tiles of the store together into one probability raster; failed ones are nodata.
+
+    Raises
+    ------
+    RunError
+        If a tile was lost from the store meanwhile.
+    OutputError
+        If the raster cannot be written.
+    """
+    profile = ProbabilityProfile(
+        plan.grid.shape,
+        plan.grid.crs,
+        plan.grid.transform,
+        tags={
+            "ROADEX_VERSION": roadex.__version__,
+            "ROADEX_MODEL_SHA256": plan.model_sha256,
+            THRESHOLDS_TAG: f"{plan.model.threshold_low:g} {plan.model.threshold_high:g}",
+        },
+    )
+
+    def stored(tile: Tile) -> NDArray[np.uint8]:
+        if tile.key in failures.reasons:
+            return np.full((int(tile.core.height), int(tile.core.width)), NODATA, dtype=np.uint8)
+        found = store.read(tile)
+        if found is None:
+            msg = f"tile {tile.key} was lost from {store.url}; the same command does it again"
+            raise RunError(msg)
+        return found
+
+    with watch.stage("stitch", len(plan.tiles)), probability_writer(path, profile) as raster:
+        for tile, values in zip(plan.tiles, _ahead(stored, plan.tiles), strict=True):
+            raster.write(values, 1, window=tile.core)
+            watch.advance("stitch")
+
+
+@contextmanager
+def _job_on_workers(
+    client: Client, plan: RunPlan, store: TileStore, config: RunConfig
+) -> Iterator[str]:
+    """Tell the workers, also those to come, what the job is; and at the end, that it is over.
+
+    Yields the key under which tasks find it. No two runs share one, not even of the same plan.
+    """
+    model = SharedModel.of(plan.model_file, plan.model_sha256)
+    job = PredictJob(
+        key=f"{plan.key}-{uuid.uuid4().hex[:8]}",
+        scene=plan.scene,
+        grid=plan.grid,
+        model=model,
+        tta=config.predict.tta,
+        store=store,
+    )
+    share_model(client, model, config.cluster)
+    plugin = JobPlugin(job)
+    client.register_plugin(plugin)
+    try:
+        yield job.key
+    finally:
+        if client.status == "running":
+            client.unregister_worker_plugin(plugin.name)
+
+
+def _missing(plan: RunPlan, store: TileStore) -> list[Tile]:
+    """Return the tiles that are not in the store, or damaged there."""
+    listed = store.keys()
+    candidates = [tile for tile in plan.tiles if tile.key in listed]
+    sound = {
+        tile.key
+        for tile, is_sound in zip(candidates, _ahead(store.has, candidates), strict=True)
+        if is_sound
+    }
+    return [tile for tile in plan.tiles if tile.key not in sound]
+
+
+def _ahead(function: Callable[[Tile], Result], tiles: Sequence[Tile]) -> Iterator[Result]:
+    """Apply a function that waits for a store, in order, a few tiles ahead of the consumer."""
+    with ThreadPoolExecutor(_READ_AHEAD) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for tile in tiles:
+            if len(waiting) == _READ_AHEAD:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(function, tile))
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _store_trouble(error: OutputError, n_done: int, n_tiles: int) -> OutputError:
+    return OutputError(
+        f"{error}. {n_done} of {n_tiles} tiles are done and kept; the same command does the other "
+        f"{n_tiles - n_done}"
+    )
+
+
+def store_for(path: Path, plan: RunPlan, config: ClusterConfig) -> TileStore:
+    """Return the tile store of a run whose results go beside ``path``."""
+    if config.store is None:
+        return TileStore(str((path.parent / WORK_FOLDER / plan.key).absolute()))
+    root = config.store if "://" in config.store else str(Path(config.store).absolute())
+    return TileStore(f"{root.rstrip('/')}/{plan.key}")
+
+
+def remove_store(path: Path, store: TileStore, config: ClusterConfig) -> None:
+    """Delete the finished tiles of a run; beside the results, those of earlier settings too."""
+    store.remove()
+    if config.store is None:
+        TileStore(str((path.parent / WORK_FOLDER).absolute())).remove()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and see that it can be written to.
+
+    Raises
+    ------
+    OutputError
+        If that cannot be.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".roadex-probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        msg = f"cannot write to {folder}: {error.strerror}. Choose another place with -o"
+        raise OutputError(msg) from error

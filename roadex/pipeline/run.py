@@ -1,0 +1,151 @@
+"""The main job, from scene to road network. This page explains the program.
+
+    plan ──► predict tiles ──► stitch ──► vectorize ──► write
+             (workers, into     (one       (workers,     (network, preview,
+              the tile store)    COG)       merged)       report)
+
+A tile is computed from its own window and owned by nobody else, so tiles can be done by any worker
+in any order, again after a failure, and later after an interruption: what is in the tile store is
+not done again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import rasterio
+from distributed import Client
+from pyproj import CRS
+
+from roadex.config import RunConfig
+from roadex.imagery.locations import READING
+from roadex.inference.allocator import release_free_memory
+from roadex.network.vectorize import vectorize
+from roadex.outputs import write_network
+from roadex.outputs.preview import write_preview
+from roadex.pipeline.cluster import connect
+from roadex.pipeline.memory import MemoryMeter
+from roadex.pipeline.plan import RunPlan, plan_run
+from roadex.pipeline.predict import Failures, predict_tiles, remove_store, stitch, store_for
+from roadex.pipeline.report import RunResult, provenance, write_report
+from roadex.pipeline.tasks import mapper
+from roadex.probability.store_source import StoreSource
+from roadex.probability.tile_store import TileStore
+from roadex.progress import Display, Silent, Stopwatch
+
+
+def run(
+    scenes: str | Path | Sequence[str | Path],
+    output: str | Path,
+    *,
+    config: RunConfig | None = None,
+    overwrite: bool = False,
+    display: Display | None = None,
+) -> RunResult:
+    """Extract the road network of a scene.
+
+    Parameters
+    ----------
+    scenes
+        A raster GDAL opens, or several that form one mosaic.
+    output
+        Folder for ``roads.gpkg``, ``probability.tif``, ``preview.png`` and ``report.json``.
+    config
+        All settings; None is the defaults.
+    overwrite
+        Replace the results of an earlier, complete run in ``output``.
+    display
+        Told of the progress; None shows nothing.
+
+    Returns
+    -------
+    result
+        Paths of the results, totals, times and warnings.
+
+    Raises
+    ------
+    SceneError, ModelError, ConfigError, OutputError
+        If the run cannot work; nothing is written then.
+    RunError
+        If tiles failed. All results are there, with holes where those tiles are; the same call
+        does just the missing ones.
+    """
+    config = config or RunConfig()
+    with rasterio.Env(**READING):
+        work = prepare(scenes, output, config, overwrite=overwrite, display=display)
+        with connect(config.cluster) as client:
+            return carry_out(work, client)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A run that has been found possible and has claimed its folder."""
+
+    plan: RunPlan
+    config: RunConfig
+    result: RunResult
+    store: TileStore
+    watch: Stopwatch
+    began: float
+
+
+def prepare(
+    scenes: str | Path | Sequence[str | Path],
+    output: str | Path,
+    config: RunConfig,
+    *,
+    overwrite: bool = False,
+    display: Display | None = None,
+) -> Work:
+    """Check everything that can be checked beforehand; arguments and errors as :func:`run`."""
+    paths = [scenes] if isinstance(scenes, str | Path) else list(scenes)
+    result = RunResult(folder=Path(output))
+    watch = Stopwatch(display or Silent(), release_free_memory)
+    began = time.time()
+    with watch.stage("plan"):
+        plan = plan_run(paths, config)
+        thresholds = plan.model.threshold_low, plan.model.threshold_high
+        config = replace(config, vector=config.vector.with_thresholds(*thresholds))
+        store = store_for(result.probability, plan, config.cluster)
+        result.claim(overwrite=overwrite or bool(store.keys()))
+    return Work(plan=plan, config=config, result=result, store=store, watch=watch, began=began)
+
+
+def carry_out(work: Work, client: Client) -> RunResult:
+    """Do a run on the workers of ``client``; result and errors as :func:`run`."""
+    plan, config, result, watch = work.plan, work.config, work.result, work.watch
+    with MemoryMeter() as memory, rasterio.Env(**READING):
+        failures = predict_tiles(client, plan, work.store, config, watch)
+        stitch(plan, work.store, failures, result.probability, watch)
+        with watch.stage("vectorize"):
+            network = vectorize(
+                _stored_probability(work, failures),
+                config=config.vector,
+                map_tiles=mapper(client, config.cluster),
+                output_crs=CRS.from_wkt(plan.scene.crs.to_wkt()),
+            )
+        with watch.stage("write"):
+            made_by = provenance(plan, config)
+            write_network(network, result.network, provenance=made_by, overwrite=True)
+            write_preview(plan.scene, plan.grid, result.probability, network, result.preview)
+    result.complete(network, plan, watch.seconds, memory.peak_bytes, failures)
+    write_report(result, plan, config, began=work.began)
+    failures.raise_if_any(len(plan.tiles))
+    remove_store(result.probability, work.store, config.cluster)
+    return result
+
+
+def _stored_probability(work: Work, failures: Failures) -> StoreSource:
+    """Return the probability as it lies in the tile store; failed tiles are nodata."""
+    grid = work.plan.grid
+    return StoreSource(
+        store=work.store,
+        shape=grid.shape,
+        transform=grid.transform,
+        crs=CRS.from_wkt(grid.crs.to_wkt()),
+        core_size=work.config.tiling.core_size,
+        holes=frozenset(failures.reasons),
+    )

@@ -1,0 +1,1 @@
+"""Road probability at rest: what stored values mean, the tile store, the finished raster."""

@@ -1,0 +1,73 @@
+"""Road probability straight from the tile store: vector tasks need no raster file to share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+from rasterio.windows import Window
+
+from roadex.config import NODATA
+from roadex.errors import RunError
+from roadex.imagery.tiling import Tile
+from roadex.probability.tile_store import TileStore
+
+_CACHED_TILES = 16
+"""Decompressed tiles a process keeps: windows overlap several, and neighbours share them."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSource:
+    """The probability of a run, tile by tile from its store; a source of vectorizing, picklable."""
+
+    store: TileStore
+    shape: tuple[int, int]
+    transform: Affine
+    crs: CRS
+    core_size: int
+    holes: frozenset[str]
+    """Keys of the tiles that could not be done: they are nodata."""
+
+    def read(self, row: int, col: int, height: int, width: int) -> NDArray[np.uint8]:
+        """Return a window inside the grid: 0..254 is probability times 254, 255 is nodata.
+
+        Raises
+        ------
+        RunError
+            If a tile was there and is not any more.
+        """
+        result = np.full((height, width), NODATA, dtype=np.uint8)
+        for tile in self._tiles(row, col, row + height, col + width):
+            if tile.key in self.holes:
+                continue
+            stored = _read(self.store, tile)
+            top, left = int(tile.core.row_off), int(tile.core.col_off)
+            rows = slice(max(row, top), min(row + height, top + stored.shape[0]))
+            cols = slice(max(col, left), min(col + width, left + stored.shape[1]))
+            result[rows.start - row : rows.stop - row, cols.start - col : cols.stop - col] = stored[
+                rows.start - top : rows.stop - top, cols.start - left : cols.stop - left
+            ]
+        return result
+
+    def _tiles(self, top: int, left: int, bottom: int, right: int) -> Iterable[Tile]:
+        """Return the tiles under a window, as those of ``plan_tiles``."""
+        size = self.core_size
+        for i in range(top // size, -(-bottom // size)):
+            for j in range(left // size, -(-right // size)):
+                rows = min(size, self.shape[0] - i * size)
+                core = Window(j * size, i * size, min(size, self.shape[1] - j * size), rows)
+                yield Tile(i, j, core, core)
+
+
+@lru_cache(maxsize=_CACHED_TILES)
+def _read(store: TileStore, tile: Tile) -> NDArray[np.uint8]:
+    stored = store.read(tile)
+    if stored is None:
+        msg = f"tile {tile.key} was lost from {store.url}; the same command does it again"
+        raise RunError(msg)
+    return stored

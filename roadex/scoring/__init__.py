@@ -1,0 +1,129 @@
+"""Compare predicted roads with true ones.
+
+    prediction ─┐                                      ┌─ raster metrics, tile by tile
+                ├─ recognise ─► align or refuse, say ──┤
+    truth ──────┘                                      └─ line metrics, as networks in metres
+
+Either side is a mask, a probability raster, a folder of tiles, or a file with lines. What was
+recognised, assumed and aligned is said in the report. Against lines, a raster is scored twice: as
+pixels (the lines are drawn) and as lines (the raster is traced).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from roadex.config import ScoreConfig
+from roadex.errors import ScoreError
+from roadex.network.line_reader import RoadLines, read_lines
+from roadex.scoring.aligned_rasters import grid_of
+from roadex.scoring.centre_lines import centre_lines, clip_to_grid
+from roadex.scoring.inputs import Side, recognise_side
+from roadex.scoring.line_scores import score_lines
+from roadex.scoring.metrics import LINE_METRICS, PIXEL_METRICS
+from roadex.scoring.pixel_scores import find_pairs, score_pixels, side_encoding
+from roadex.scoring.report import ScoreReport, TileScore, write_csv, write_json
+
+__all__ = ["ScoreReport", "TileScore", "score", "write_csv", "write_json"]
+
+
+def score(
+    prediction: str | Path,
+    truth: str | Path,
+    config: ScoreConfig | None = None,
+    *,
+    metrics: Sequence[str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ScoreReport:
+    """Compare predicted roads with true ones.
+
+    Parameters
+    ----------
+    prediction, truth
+        Each a mask, a probability raster, a folder of tiles (paired by the stem of their names),
+        or a vector file with lines.
+    config
+        Settings; the defaults if None.
+    metrics
+        Names out of :data:`~roadex.scoring.metrics.PIXEL_METRICS` and
+        :data:`~roadex.scoring.metrics.LINE_METRICS`; if None all pixel metrics where a side is a
+        raster,
+        and all line metrics where a side is lines.
+    progress
+        Called with the number of images done and their number.
+
+    Raises
+    ------
+    ScoreError
+        If the sides cannot be recognised or aligned, or a metric is unknown.
+    """
+    config = config or ScoreConfig()
+    pixel_metrics, line_metrics = _choose(metrics)
+    predicted, true = recognise_side(prediction), recognise_side(truth)
+    kinds = {predicted.kind, true.kind}
+    reports = []
+    if kinds != {"lines"} and pixel_metrics:
+        pairs = find_pairs(predicted, true, config)
+        reports.append(score_pixels(pairs, config, metrics=pixel_metrics, progress=progress))
+    has_lines = "lines" in kinds and "tiles" not in kinds
+    if line_metrics and (has_lines or metrics is not None):
+        reports.append(_score_lines(predicted, true, config, line_metrics))
+    if not reports:
+        msg = f"none of {', '.join(metrics or ())} applies to {prediction} and {truth}"
+        raise ScoreError(msg)
+    return replace(_joined(reports), prediction=str(prediction), truth=str(truth))
+
+
+def _score_lines(
+    predicted: Side, true: Side, config: ScoreConfig, metrics: Sequence[str]
+) -> ScoreReport:
+    """Score both sides as lines; a raster is traced, the other side cut to its extent."""
+    if "tiles" in (predicted.kind, true.kind):
+        msg = (
+            f"{', '.join(metrics)} compare networks, a folder of tiles has none; "
+            "make a mosaic first with `gdalbuildvrt`, or choose pixel metrics with --metric"
+        )
+        raise ScoreError(msg)
+    prediction, truth = (_lines(s, config, is_truth=s is true) for s in (predicted, true))
+    notes = [prediction[1], truth[1]]
+    lines = [prediction[0], truth[0]]
+    for i, other in ((0, true), (1, predicted)):
+        if other.kind == "raster":
+            lines[i], note = clip_to_grid(lines[i], grid_of(other.path))
+            notes.append(note)
+    report = score_lines(lines[0], lines[1], config, metrics=metrics)
+    return replace(report, decisions=[*filter(None, notes), *report.decisions])
+
+
+def _lines(side: Side, config: ScoreConfig, *, is_truth: bool) -> tuple[RoadLines, str]:
+    if side.kind == "lines":
+        return read_lines(side.path), ""
+    encoding, _ = side_encoding(side, [side.path], config, is_truth=is_truth)
+    return centre_lines(side.path, encoding, config)
+
+
+def _joined(reports: list[ScoreReport]) -> ScoreReport:
+    """Return one report with the scores of all; tiles are those of the first."""
+    first = reports[0]
+    decisions = dict.fromkeys(line for report in reports for line in report.decisions)
+    return replace(
+        first,
+        scores={name: values for report in reports for name, values in report.scores.items()},
+        decisions=list(decisions),
+    )
+
+
+def _choose(metrics: Sequence[str] | None) -> tuple[list[str], list[str]]:
+    if metrics is None:
+        return list(PIXEL_METRICS), list(LINE_METRICS)
+    unknown = sorted(set(metrics) - set(PIXEL_METRICS) - set(LINE_METRICS))
+    if unknown:
+        known = ", ".join([*PIXEL_METRICS, *LINE_METRICS])
+        msg = f"unknown metric {unknown[0]!r}; known: {known}"
+        raise ScoreError(msg)
+    return (
+        [name for name in PIXEL_METRICS if name in metrics],
+        [name for name in LINE_METRICS if name in metrics],
+    )

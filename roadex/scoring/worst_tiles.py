@@ -1,0 +1,178 @@
+"""A sheet of pictures: the worst tiles first, right and wrong roads in colour.
+
+White: found; orange: predicted where there is none; blue: missed. The colours differ in brightness
+and are told apart with any colour vision (Okabe and Ito).
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from roadex.config import ScoreConfig
+from roadex.errors import OutputError, ScoreError
+from roadex.scoring.aligned_rasters import CACHE_BYTES, RasterPair
+from roadex.scoring.inputs import recognise_side
+from roadex.scoring.line_scores import read_networks
+from roadex.scoring.metrics.completeness import LineMatch, match_lines
+from roadex.scoring.metrics.windows import PixelWindow
+from roadex.scoring.pixel_scores import find_pairs
+from roadex.scoring.report import ScoreReport, TileScore
+
+FOUND, FALSE, MISSED = (255, 255, 255), (230, 120, 0), (86, 180, 233)
+BACKGROUND, NO_DATA, PAPER, INK = (24, 24, 24), (90, 90, 90), (250, 250, 250), (20, 20, 20)
+
+PANEL_PX = 320
+GAP_PX = 12
+CAPTION_PX = 34
+HEADER_PX = 58
+N_COLUMNS = 4
+
+Pixels = NDArray[np.uint8]
+
+
+def write_sheet(report: ScoreReport, path: Path, *, n_tiles: int = 12) -> None:
+    """Draw the worst tiles of a comparison to a PNG.
+
+    The files of the report are read again, only where the tiles lie.
+
+    Raises
+    ------
+    OutputError
+        If the picture cannot be written.
+    ScoreError
+        If the files are no longer there.
+    """
+    tiles = report.worst_tiles()[:n_tiles]
+    config = ScoreConfig.from_dict(report.config)
+    kinds = {recognise_side(report.prediction).kind, recognise_side(report.truth).kind}
+    panels = _line_panels(report, tiles, config) if kinds == {"lines"} else _pixel_panels(
+        report, tiles, config
+    )  # fmt: skip
+    sheet = _compose(report, tiles, panels, is_lines=kinds == {"lines"})
+    try:
+        sheet.save(path)
+    except (OSError, ValueError) as error:
+        msg = f"cannot write {path}: {error}"
+        raise OutputError(msg) from error
+
+
+def paint(window: PixelWindow) -> Pixels:
+    """Return the core of a window in colour, shape ``(H, W, 3)``."""
+    prediction, truth, valid = (
+        array[window.core] for array in (window.prediction, window.truth, window.valid)
+    )
+    colours = np.array([BACKGROUND, FALSE, MISSED, FOUND, NO_DATA], dtype=np.uint8)
+    kind = np.where(valid, prediction + 2 * truth.astype(np.uint8), 4)
+    painted: Pixels = colours[kind]
+    return painted
+
+
+def _pixel_panels(
+    report: ScoreReport, tiles: list[TileScore], config: ScoreConfig
+) -> list[Pixels]:  # fmt: skip
+    pairs = find_pairs(recognise_side(report.prediction), recognise_side(report.truth), config)
+    openers = dict(zip(pairs.names, pairs.openers, strict=True))
+    panels = []
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+        for tile in tiles:
+            if tile.name not in openers:
+                msg = f"tile {tile.name} is not in {report.prediction} any more"
+                raise ScoreError(msg)
+            with ExitStack() as stack:
+                panels.append(_paint_tile(stack.enter_context(openers[tile.name]()), tile, config))
+    return panels
+
+
+def _paint_tile(pair: RasterPair, tile: TileScore, config: ScoreConfig) -> Pixels:
+    """Paint a tile, or a whole image piece by piece, at the size of a panel."""
+    panel = Image.new("RGB", (PANEL_PX, PANEL_PX), PAPER)
+    scale = PANEL_PX / max(tile.height, tile.width)
+    for row, col in pair.tiles(config):
+        is_inside = (
+            tile.row <= row < tile.row + tile.height and tile.col <= col < tile.col + tile.width
+        )
+        if not is_inside:
+            continue
+        piece = Image.fromarray(paint(pair.read(row, col, config=config, halo=0)))
+        left, top = round((col - tile.col) * scale), round((row - tile.row) * scale)
+        right = round((col - tile.col + piece.width) * scale)
+        bottom = round((row - tile.row + piece.height) * scale)
+        resampling = Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST
+        piece = piece.resize((max(1, right - left), max(1, bottom - top)), resampling)
+        panel.paste(piece, (left, top))
+    return np.asarray(panel)
+
+
+def _line_panels(
+    report: ScoreReport, tiles: list[TileScore], config: ScoreConfig
+) -> list[Pixels]:  # fmt: skip
+    prediction, truth, _ = read_networks(report.prediction, report.truth, config)
+    predicted = match_lines(prediction, truth, config)
+    true = match_lines(truth, prediction, config)
+    return [_draw_cell(tile, predicted, true) for tile in tiles]
+
+
+def _draw_cell(tile: TileScore, predicted: LineMatch, true: LineMatch) -> Pixels:
+    panel = Image.new("RGB", (PANEL_PX, PANEL_PX), BACKGROUND)
+    draw = ImageDraw.Draw(panel)
+    scale = PANEL_PX / tile.width
+    layers = (
+        (true, ~true.is_matched, MISSED),
+        (predicted, ~predicted.is_matched, FALSE),
+        (predicted, predicted.is_matched, FOUND),
+    )
+    for match, chosen, colour in layers:
+        xy = match.xy[chosen] - (tile.col, tile.row)
+        inside = ((xy >= 0) & (xy < tile.width)).all(axis=1)
+        for x, y in (xy[inside] * scale).tolist():
+            draw.ellipse((x - 1.5, PANEL_PX - y - 1.5, x + 1.5, PANEL_PX - y + 1.5), fill=colour)
+    return np.asarray(panel)
+
+
+def _compose(
+    report: ScoreReport, tiles: list[TileScore], panels: list[Pixels], *, is_lines: bool
+) -> Image.Image:
+    n_columns = min(N_COLUMNS, max(1, len(tiles)))
+    n_rows = max(1, -(-len(tiles) // n_columns))
+    width = max(2, n_columns) * (PANEL_PX + GAP_PX) + GAP_PX
+    height = HEADER_PX + n_rows * (PANEL_PX + CAPTION_PX) + GAP_PX
+    sheet = Image.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=15)
+    title = f"{Path(report.prediction).name} against {Path(report.truth).name}: worst tiles first"
+    draw.text((GAP_PX, 8), title, fill=INK, font=font)
+    _draw_legend(draw, font)
+    for i, (tile, panel) in enumerate(zip(tiles, panels, strict=True)):
+        left = GAP_PX + (i % n_columns) * (PANEL_PX + GAP_PX)
+        top = HEADER_PX + (i // n_columns) * (PANEL_PX + CAPTION_PX)
+        sheet.paste(Image.fromarray(panel), (left, top))
+        draw.text(
+            (left, top + PANEL_PX + 4), _caption(tile, is_lines=is_lines), fill=INK, font=font
+        )
+    return sheet
+
+
+def _draw_legend(
+    draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+) -> None:
+    left = GAP_PX
+    for text, colour in (("found", FOUND), ("false", FALSE), ("missed", MISSED)):
+        draw.rectangle((left, 34, left + 14, 48), fill=colour, outline=INK)
+        draw.text((left + 20, 32), text, fill=INK, font=font)
+        left += 90
+
+
+def _caption(tile: TileScore, *, is_lines: bool) -> str:
+    if is_lines:
+        missed_m, false_m = tile.confusion.false_negative / 1e3, tile.confusion.false_positive / 1e3
+        lengths = f"-{missed_m:.0f} m +{false_m:.0f} m"
+        return f"{tile.name}  quality {tile.confusion.iou:.3f}  {lengths}"
+    place = "" if tile.row == tile.col == 0 else f" r{tile.row} c{tile.col}"
+    name = tile.name if len(tile.name) <= 18 else f"{tile.name[:17]}…"
+    return f"{name}{place}  IoU {tile.confusion.iou:.3f}"

@@ -1,0 +1,131 @@
+"""What a model sees of a scene, how far its labels should move, and what became of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from roadex.config import AlignConfig
+from roadex.models.modelfile import Model
+from roadex.models.scaling import Scaling
+from roadex.probability.encoding import decode
+from roadex.training.align.shifts import find_local_shifts, move_labels
+from roadex.training.datasets.labelled import Chip, Labelled
+from roadex.training.evaluation import predict_scenes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A window of a scene as a scene of its own."""
+
+    scene: Labelled
+    window: Window
+
+    @property
+    def name(self) -> str:
+        """That of the whole scene."""
+        return self.scene.name
+
+    @property
+    def gsd_m(self) -> float:
+        """Metres per pixel."""
+        return self.scene.gsd_m
+
+    def shape(self) -> tuple[int, int]:
+        """Return ``(H, W)`` of the window."""
+        return int(self.window.height), int(self.window.width)
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files of the whole scene."""
+        return self.scene.files()
+
+    def read(self, window: Window | None = None) -> Chip:
+        """Read the window; a window of a window is not needed."""
+        if window is not None:
+            msg = "a part is read whole"
+            raise ValueError(msg)
+        return self.scene.read(self.window)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Labels of a scene or a part of one, and where they should be; arrays on one grid."""
+
+    gsd_m: float
+    seen: NDArray[np.bool_]
+    """Where the model finds road."""
+    valid: NDArray[np.bool_]
+    road: NDArray[np.bool_]
+    moved: NDArray[np.bool_]
+    """``road``, moved by ``shifts``."""
+    shifts: NDArray[np.float32]
+    """Shape ``(2, H, W)``: pixels down and to the right."""
+
+
+def look_at(scene: Labelled, model: Model, config: AlignConfig) -> Look:
+    """Predict a scene, read whole, and find how far its labels should move."""
+    metadata = model.metadata
+    [(stored, chip)] = predict_scenes(
+        model.network,
+        [scene],
+        scaling=Scaling.of(metadata),
+        gsd_m=metadata.gsd_m,
+        tta=config.tta,
+    )
+    probability = decode(stored) * chip.valid
+    shifts = find_local_shifts(probability, chip.road, gsd_m=scene.gsd_m, most_m=config.most_m)
+    return Look(
+        gsd_m=scene.gsd_m,
+        seen=probability >= metadata.threshold_high,
+        valid=chip.valid,
+        road=chip.road,
+        moved=move_labels(chip.road, shifts),
+        shifts=shifts,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What became of the labels of a scene."""
+
+    scene: str
+    road_pixels: int
+    down_m: float
+    """Mean over the labels; negative is up."""
+    right_m: float
+    distance_m: float
+    """Mean length of the moves."""
+    iou_before: float
+    """Of the labels with the roads the model finds."""
+    iou_after: float
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums over the parts of a scene."""
+
+    road_pixels: int = 0
+    moves_m: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    hits: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, dtype=np.int64))
+    unions: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, dtype=np.int64))
+
+    def add(self, look: Look, core: tuple[slice, slice] = (slice(None), slice(None))) -> None:
+        """Count what lies in the core."""
+        valid, seen = look.valid[core], look.seen[core]
+        before, after = look.road[core] & valid, look.moved[core] & valid
+        down, right = (plane[core][before] for plane in look.shifts)
+        self.road_pixels += int(before.sum())
+        self.moves_m += look.gsd_m * np.array(
+            [down.sum(), right.sum(), np.hypot(down, right).sum()]
+        )
+        self.hits += [int((seen & road).sum()) for road in (before, after)]
+        self.unions += [int((seen | road).sum()) for road in (before, after)]
+
+    def moved(self, scene: str) -> Moved:
+        """Return means over all that was added."""
+        means = (self.moves_m / max(1, self.road_pixels)).tolist()
+        return Moved(scene, self.road_pixels, *means, *(self.hits / self.unions.clip(1)).tolist())

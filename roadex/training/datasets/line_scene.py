@@ -1,0 +1,111 @@
+"""A scene and road lines: labels are burnt window by window, nothing is held but the lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.features import rasterize
+from rasterio.windows import Window
+
+from roadex.imagery.scene import Scene
+from roadex.imagery.work_grid import WorkGrid, open_grid
+from roadex.training.datasets.labelled import Chip
+
+Geometries = NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LineScene:
+    """A scene on its work grid (metric, north up) and roads in the CRS of that grid.
+
+    Road is what lies within half a width of a line, or in a polygon. Around it runs a band without
+    a label: lines are drawn by eye, and nobody knows to the pixel where a road ends.
+    """
+
+    scene: Scene
+    grid: WorkGrid
+    roads: Geometries
+    """Lines or polygons."""
+
+    half_widths_m: NDArray[np.float64]
+    """Of each line; 0 for polygons."""
+
+    ignore_m: float
+    areas: Geometries | None = None
+    """Polygons in which the lines are complete; None is everywhere."""
+
+    sources: tuple[Path, ...] = ()
+    """Vector files."""
+
+    @property
+    def name(self) -> str:
+        """Name of the first image."""
+        return self.scene.name
+
+    @property
+    def gsd_m(self) -> float:
+        """Metres per pixel."""
+        return self.grid.gsd_m
+
+    def shape(self) -> tuple[int, int]:
+        """Return ``(H, W)`` of the work grid."""
+        return self.grid.shape
+
+    def files(self) -> tuple[Path, ...]:
+        """Return images and vector files."""
+        return (*map(Path, self.scene.paths), *self.sources)
+
+    def read(self, window: Window | None = None) -> Chip:
+        """Read a window (the whole scene if None), with roads burnt in.
+
+        Raises
+        ------
+        SceneError
+            If a file of the scene cannot be read.
+        """
+        if window is None:
+            window = Window(0, 0, self.grid.shape[1], self.grid.shape[0])
+        with open_grid(self.scene, self.grid) as reader:
+            image, valid = reader.read(window)
+        road, band = self._burn(window)
+        if self.areas is not None:
+            valid &= _fill(self.areas, window, self.grid.transform)
+        return Chip(image.round().astype(np.uint8), road, valid & ~(band & ~road))
+
+    def _burn(self, window: Window) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return road, and road with the band around it."""
+        reach = (float(self.half_widths_m.max()) if len(self.roads) else 0.0) + self.ignore_m
+        # The ends that clipping makes must lie outside, with the half circle around them.
+        margin = reach + 2 * self.grid.gsd_m
+        left, bottom, right, top = _bounds(window, self.grid.transform)
+        frame = (left - margin, bottom - margin, right + margin, top + margin)
+        near = shapely.intersects(self.roads, shapely.box(*frame))
+        pieces = shapely.clip_by_rect(self.roads[near], *frame)
+        half = self.half_widths_m[near]
+        road = _fill(shapely.buffer(pieces, half), window, self.grid.transform)
+        if self.ignore_m == 0:
+            return road, road
+        band = shapely.buffer(pieces, half + self.ignore_m)
+        return road, _fill(band, window, self.grid.transform)
+
+
+def _bounds(window: Window, transform: Affine) -> tuple[float, float, float, float]:
+    left, top = transform @ (window.col_off, window.row_off)
+    right, bottom = transform @ (window.col_off + window.width, window.row_off + window.height)
+    return left, bottom, right, top
+
+
+def _fill(polygons: Geometries, window: Window, transform: Affine) -> NDArray[np.bool_]:
+    """Return True where the centre of a pixel lies in a polygon."""
+    shape = (int(window.height), int(window.width))
+    shapes = [polygon for polygon in polygons if not polygon.is_empty]
+    if not shapes:
+        return np.zeros(shape, dtype=bool)
+    placed = transform @ Affine.translation(window.col_off, window.row_off)
+    burnt: NDArray[np.uint8] = rasterize(shapes, shape, transform=placed, dtype="uint8")
+    return burnt.astype(bool)

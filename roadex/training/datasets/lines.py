@@ -1,0 +1,228 @@
+"""Your own scene and road lines: imagery anywhere, any vector file, no mask needed.
+
+Three ways to say it:
+
+- ``lines:scene.tif+roads.gpkg``: an image and the lines in it;
+- ``lines:FOLDER``: every GeoTIFF in the folder, each with the vector file of its name, or all with
+  the one vector file there is;
+- ``lines:area.toml``: settings (see :class:`~roadex.config.LineLabelConfig`) and scenes::
+
+      width_m = 6.0
+      [[scene]]
+      images = ["ortho/*.tif"]       # several are one mosaic
+      roads = "roads.gpkg"
+      layer = "centrelines"
+      valid = "checked.gpkg"         # polygons in which the lines are complete
+      bands = [1, 2, 3]
+
+  Paths are relative to the TOML file; a scene can have settings of its own.
+
+Lines are brought to the CRS of the scene (a local metric one, where the scene is in degrees) and
+burnt at a width in metres or from an attribute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import pandas as pd
+import pyogrio
+import rasterio.transform
+import shapely
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from roadex.config import LineLabelConfig, read_toml
+from roadex.errors import DatasetError
+from roadex.imagery.scene import open_scene
+from roadex.imagery.work_grid import WorkGrid, plan_grid
+from roadex.training.datasets.labelled import Labelled
+from roadex.training.datasets.line_scene import LineScene
+
+IMAGE_SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2")
+VECTOR_SUFFIXES = (".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet", ".geoparquet")
+
+_EDGE_LAYER = "road_edges"
+_DEFAULTS = LineLabelConfig()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """What belongs to one scene."""
+
+    images: Sequence[Path]
+    roads: Path
+    valid: Path | None = None
+    bands: Sequence[int] | None = None
+    labels: LineLabelConfig = _DEFAULTS
+
+
+def recognises(folder: Path) -> bool:
+    """Return whether ``folder`` holds imagery beside vector files."""
+    return bool(_files(folder, IMAGE_SUFFIXES) and _files(folder, VECTOR_SUFFIXES))
+
+
+def leftovers(path: Path) -> list[Path]:
+    """Return the vector files of a folder that are used for no image."""
+    if not path.is_dir():
+        return []
+    used = {entry.roads for entry in _folder_entries(path)}
+    return [file for file in _files(path, VECTOR_SUFFIXES) if file not in used]
+
+
+def find(path: Path) -> list[Labelled]:
+    """Return the scenes of a folder, a TOML file or ``IMAGE+ROADS``, opened and measured.
+
+    Raises
+    ------
+    DatasetError
+        If files do not belong together, or no line lies in the scene.
+    SceneError
+        If an image cannot be opened or has no place on Earth.
+    """
+    if path.is_dir():
+        entries = _folder_entries(path)
+    elif path.suffix == ".toml":
+        entries = _toml_entries(path)
+    else:
+        image, _, roads = str(path).rpartition("+")
+        entries = [_Entry(images=[Path(image)], roads=Path(roads).expanduser())]
+    return [_open(entry) for entry in entries]
+
+
+def _files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+
+
+def _folder_entries(folder: Path) -> list[_Entry]:
+    vectors = _files(folder, VECTOR_SUFFIXES)
+    by_name = {path.name.split(".")[0]: path for path in vectors}
+    entries = []
+    for image in _files(folder, IMAGE_SUFFIXES):
+        roads = by_name.get(image.stem, vectors[0] if len(vectors) == 1 else None)
+        if roads is None:
+            msg = (
+                f"{image} has no road lines: expected {image.stem}.gpkg (or another vector file) "
+                "beside it, or one vector file for all images"
+            )
+            raise DatasetError(msg)
+        entries.append(_Entry(images=[image], roads=roads))
+    return entries
+
+
+def _toml_entries(path: Path) -> list[_Entry]:
+    values = read_toml(path)
+    scenes = values.pop("scene", [])
+    if not scenes:
+        msg = f"{path} names no scene: add [[scene]] with images and roads"
+        raise DatasetError(msg)
+    return [_toml_entry(path, {**values, **scene}) for scene in scenes]
+
+
+def _toml_entry(path: Path, values: Mapping[str, Any]) -> _Entry:
+    values = dict(values)
+    try:
+        patterns, roads = values.pop("images"), values.pop("roads")
+    except KeyError as error:
+        msg = f"{path}: a [[scene]] needs {error.args[0]!r}"
+        raise DatasetError(msg) from error
+    patterns = [patterns] if isinstance(patterns, str) else patterns
+    images = [image for pattern in patterns for image in sorted(path.parent.glob(pattern))]
+    if not images:
+        msg = f"{path}: no image matches {', '.join(patterns)}"
+        raise DatasetError(msg)
+    valid, bands = values.pop("valid", None), values.pop("bands", None)
+    return _Entry(
+        images=images,
+        roads=path.parent / roads,
+        valid=None if valid is None else path.parent / valid,
+        bands=bands,
+        labels=LineLabelConfig.from_dict(values),
+    )
+
+
+def _open(entry: _Entry) -> LineScene:
+    scene = open_scene(entry.images, bands=entry.bands)
+    grid = plan_grid(
+        scene, gsd_m=scene.gsd_m, gsd_range_m=(0.0, float("inf")), native_gsd=True
+    )  # fmt: skip
+    frame = _read(entry.roads, entry.labels.layer, grid)
+    inside = frame[frame.intersects(_footprint(grid))]
+    if inside.empty:
+        msg = (
+            f"none of the {len(frame)} lines of {entry.roads} lies in {entry.images[0]}: do both "
+            "carry the right CRS?"
+        )
+        raise DatasetError(msg)
+    roads = shapely.force_2d(inside.geometry.to_numpy())
+    areas = None
+    if entry.valid is not None:
+        areas = _read(entry.valid, "", grid).geometry.to_numpy()
+    return LineScene(
+        scene=scene,
+        grid=grid,
+        roads=roads,
+        half_widths_m=_half_widths_m(inside, roads, entry),
+        ignore_m=entry.labels.ignore_m,
+        areas=areas,
+        sources=(entry.roads, *([] if entry.valid is None else [entry.valid])),
+    )
+
+
+def _read(path: Path, layer: str, grid: WorkGrid) -> geopandas.GeoDataFrame:
+    """Read a vector file in the CRS of the grid."""
+    try:
+        if path.suffix in (".parquet", ".geoparquet"):
+            frame = geopandas.read_parquet(path)
+        else:
+            frame = pyogrio.read_dataframe(path, layer=layer or _only_layer(path))
+    except (DataSourceError, DataLayerError, OSError) as error:
+        msg = f"cannot read {path}: {error}"
+        raise DatasetError(msg) from error
+    if frame.crs is None:
+        msg = f"{path} has no CRS; write one with `ogr2ogr -a_srs EPSG:CODE OUT {path}`"
+        raise DatasetError(msg)
+    frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
+    return frame.to_crs(grid.crs.to_wkt())
+
+
+def _only_layer(path: Path) -> str:
+    layers = {str(name): str(kind) for name, kind in pyogrio.list_layers(path) if kind is not None}
+    if _EDGE_LAYER in layers:
+        return _EDGE_LAYER
+    with_lines = [name for name, kind in layers.items() if "Line" in kind] or list(layers)
+    if len(with_lines) != 1:
+        msg = (
+            f"{path} has the layers {', '.join(layers) or 'none'}; say which one in a TOML file "
+            '(layer = "NAME")'
+        )
+        raise DatasetError(msg)
+    return with_lines[0]
+
+
+def _footprint(grid: WorkGrid) -> shapely.Polygon:
+    return shapely.box(*rasterio.transform.array_bounds(*grid.shape, grid.transform))
+
+
+def _half_widths_m(
+    frame: geopandas.GeoDataFrame, roads: NDArray[np.object_], entry: _Entry
+) -> NDArray[np.float64]:
+    """Return half the width of every line: its attribute where that is a positive number."""
+    labels = entry.labels
+    widths = np.full(len(roads), labels.width_m)
+    attribute = labels.width_attribute
+    if attribute in frame.columns:
+        # Attributes are often text; what is no number (OpenStreetMap: "7 m") gets the default.
+        stated = pd.to_numeric(frame[attribute], errors="coerce").fillna(0).to_numpy(float)
+        widths = np.where(stated > 0, stated, widths)
+    elif attribute != _DEFAULTS.width_attribute:
+        known = ", ".join(name for name in frame.columns if name != "geometry")
+        msg = f"{entry.roads} has no attribute {attribute!r}; it has {known or 'none'}"
+        raise DatasetError(msg)
+    is_area = shapely.get_dimensions(roads) == 2
+    return np.where(is_area, 0.0, widths / 2)
