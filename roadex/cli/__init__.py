@@ -26,6 +26,8 @@ VERBS = {
     "generate": "Write generated scenes with known roads, to train on.",
     "align": "Move labels to the roads of the imagery, to train on.",
     "merge": "Join the networks of neighbouring scenes.",
+    "compare": "Compare a network with a reference: what either lacks.",
+    "convert": "Write a network in the format of JOSM, osmnx, MapRoulette and others.",
     "demo": "Run everything on a generated scene with known roads.",
     "doctor": "See whether everything is here that roadex needs.",
 }

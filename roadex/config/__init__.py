@@ -5,6 +5,7 @@ Each class checks itself when it is built and raises :class:`~roadex.errors.Conf
 """
 
 from roadex.config.base import read_toml, settings_from_text
+from roadex.config.comparing import CompareConfig
 from roadex.config.constants import (
     BATCH_SYSTEMS,
     DEFAULT_MODEL,
@@ -38,6 +39,7 @@ __all__ = [
     "AlignConfig",
     "AugmentConfig",
     "ClusterConfig",
+    "CompareConfig",
     "DemoConfig",
     "GenerateConfig",
     "LineLabelConfig",

@@ -134,7 +134,11 @@ class OutputConfig(Settings):
     """Put layer styles into GeoPackages, so that QGIS shows them without a click."""
 
     geojson_digits: int = 7
-    """Decimal places of degrees in GeoJSON (7: about 1 cm)."""
+    """Decimal places of degrees in GeoJSON, KML and MapRoulette files (7: about 1 cm)."""
+
+    source: str = ""
+    """Name of the imagery, as tag ``source`` of OpenStreetMap files and in Overture files; it is
+    never made up."""
 
     def __post_init__(self) -> None:
         require(

@@ -13,8 +13,10 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
 
 from roadex.config import PROBABILITY_MAX, VectorConfig
+from roadex.errors import NetworkError
 from roadex.imagery.geodesy import PixelSize, geodesic_lengths_m, place
 from roadex.network.cleaning.borders import border_nodes
 from roadex.network.graph import RoadGraph, group
@@ -48,6 +50,30 @@ class RoadNetwork:
         """CRS of both tables."""
         crs: CRS = self.edges.crs
         return crs
+
+    def to_crs(self, crs: CRS | str) -> RoadNetwork:
+        """Return the network in another CRS; lengths and widths stay those on the ground.
+
+        Raises
+        ------
+        NetworkError
+            If there is no such CRS.
+        """
+        try:
+            target = CRS.from_user_input(crs)
+        except CRSError as error:
+            msg = f"unknown CRS {crs!r}; name one as EPSG:4326"
+            raise NetworkError(msg) from error
+        nodes = self.nodes.to_crs(target)
+        points = dict(zip(nodes["node_id"], shapely.get_coordinates(nodes.geometry), strict=True))
+        u, v = (np.array([points[n] for n in self.edges[end]]).reshape(-1, 2) for end in "uv")
+        index = np.arange(len(self.edges))
+        lines = _pin_ends(
+            self.edges.geometry.to_crs(target).to_numpy(), np.concatenate([u, v]), index,
+            index + len(index),
+        )  # fmt: skip
+        edges = self.edges.set_geometry(gpd.GeoSeries(lines, index=self.edges.index, crs=target))
+        return RoadNetwork(edges=edges, nodes=nodes, summary=self.summary)
 
 
 def build_network(

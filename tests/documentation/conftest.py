@@ -110,7 +110,7 @@ def _make_datasets(folder: Path) -> None:
 
 
 def _make_deepglobe(folder: Path) -> None:
-    """Write images and masks as DeepGlobe names them; ``masks`` holds predictions, ``truth`` masks."""
+    """Write images and masks as DeepGlobe names them."""
     for part in ("deepglobe/train", "deepglobe/valid", "masks", "truth", "train"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for identifier, seed in (("104", 9), ("999667", 10)):

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -150,7 +151,7 @@ def _main() -> None:
 def _runnable(words: list[str], folder: Path) -> list[str]:
     """Expand patterns as a shell does, make room for results, and keep trainings short."""
     verb = words[0]
-    for option, value in zip(words, words[1:], strict=False):
+    for option, value in pairwise(words):
         if option in OUTPUT_OPTIONS:
             _remove(folder / value)
     positional = [word for word in words[1:] if not word.startswith("-")]

@@ -1,0 +1,81 @@
+"""``roadex compare``: a network against a reference; what to map, what to check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from roadex.cli import options as opt
+
+_TITLES = {
+    "missing_in_reference": "missing in the reference",
+    "only_in_reference": "only in the reference",
+    "shifted": "shifted",
+    "matched": "matched",
+    "hidden": "hidden (tunnels)",
+}
+
+
+@click.command()
+@click.argument("network", type=click.Path(path_type=Path))
+@click.argument("reference", type=click.Path(path_type=Path))
+@opt.output("comparison.gpkg", help="GeoPackage to write, one layer for each class.")
+@click.option("--search", "search_m", type=float, metavar="METRES",
+              help="Farthest that a road and its counterpart may lie apart.")  # fmt: skip
+@click.option("--shifted", "shifted_m", type=float, metavar="METRES",
+              help="Roads farther than this from their counterpart are shifted.")  # fmt: skip
+@opt.with_options(opt.OVERWRITE)
+def compare(
+    network: Path, reference: Path, output: Path, overwrite: bool, **distances: Any
+) -> None:
+    """Compare a network with a reference: what the reference lacks, and what the network lacks.
+
+    NETWORK is a file of roadex or the folder of a run. REFERENCE is another network, any file with
+    lines, or an OpenStreetMap extract (.osm.pbf, .osm): there, paths and planned roads do not
+    count, and tunnels are told apart.
+
+    The result has a layer for each class, the surest and longest roads first (review_order).
+
+    \b
+    Examples:
+      roadex compare out town.osm.pbf
+      roadex compare roads.gpkg truth.gpkg -o todo.gpkg --search 20
+    """
+    from roadex.config import CompareConfig
+    from roadex.network.conflation import compare_networks
+    from roadex.network.reading import read_network
+    from roadex.network.reference import read_reference
+    from roadex.outputs.comparison import write_comparison
+    from roadex.outputs.whole import check_place
+
+    given = {name: value for name, value in distances.items() if value is not None}
+    config = CompareConfig(**given)
+    check_place(output, overwrite=overwrite)
+    edges = read_network(network).edges
+    comparison = compare_networks(edges, read_reference(reference), config)
+    provenance = {
+        "network": network.name, "reference": reference.name, "compare": config.to_dict(),
+        "summary": comparison.summary,
+    }  # fmt: skip
+    write_comparison(comparison.layers, output, provenance=provenance, overwrite=overwrite)
+    _show(comparison.summary, output)
+
+
+def _show(summary: dict[str, Any], output: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("class", "km", title=f"{summary['network_km']:,.1f} km of road")
+    table.columns[1].justify = "right"
+    for name, title in _TITLES.items():
+        table.add_row(title, f"{summary['km'][name]:,.2f}")
+    console = Console()
+    console.print(table)
+    x, y = summary["scene_shift_m"]
+    if max(abs(x), abs(y)) >= 0.5:
+        console.print(f"the reference lies {x:+.1f} m east, {y:+.1f} m north of the network")
+    for note in summary["notes"]:
+        console.print(f"- {note}", highlight=False, soft_wrap=True)
+    console.print(f"  {output}", highlight=False, soft_wrap=True)
