@@ -246,14 +246,14 @@ def test_few_tasks_are_with_the_scheduler_at_any_time(two_kinds):
 
 
 def test_gpu_workers_see_one_gpu_each_and_the_others_none(monkeypatch):
-    from roadex.pipeline.cluster import local_workers
+    from roadex.pipeline.local_cluster import local_workers
 
-    monkeypatch.setattr("roadex.pipeline.cluster.default_workers", lambda: 4)
-    workers = {k: w["options"] for k, w in local_workers(ClusterConfig(gpus="0,3")).items()}
-    assert list(workers) == ["gpu-0", "gpu-3", "cpu-0", "cpu-1"]
-    visible = {name: options["env"]["CUDA_VISIBLE_DEVICES"] for name, options in workers.items()}
-    assert visible == {"gpu-0": "0", "gpu-3": "3", "cpu-0": "", "cpu-1": ""}
-    assert [options.get("resources") for options in workers.values()] == [
+    monkeypatch.setattr("roadex.pipeline.crew.default_workers", lambda: 4)
+    workers = local_workers(ClusterConfig(gpus="0,3"))
+    assert [worker.name for worker in workers] == ["gpu-0", "gpu-3", "cpu-0", "cpu-1"]
+    visible = [worker.environment({})["CUDA_VISIBLE_DEVICES"] for worker in workers]
+    assert visible == ["0", "3", "", ""]
+    assert [worker.options.get("resources") for worker in workers] == [
         {"GPU": 1}, {"GPU": 1}, None, None,
     ]  # fmt: skip
 

@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from distributed import Client
-
 from roadex.config import RunConfig
 from roadex.errors import RoadexError, RunError
 from roadex.imagery.locations import public_name
 from roadex.imagery.scene_list import ListedScene
-from roadex.pipeline.cluster import connect
+from roadex.pipeline.crew import Crew, open_crew
 from roadex.pipeline.plan import request_key
 from roadex.pipeline.predict import make_folder
 from roadex.pipeline.report import RunResult
@@ -118,8 +116,8 @@ def extract_many(
             summary.add(SceneOutcome(scene=scene, state=DONE_BEFORE, report=report))
             display.advance(_STAGE)
     if todo:
-        with connect(config.cluster) as client:
-            _do_all(todo, folder, config, client, overwrite, display, summary)
+        with open_crew(config.cluster) as crew:
+            _do_all(todo, folder, config, crew, overwrite, display, summary)
     summary.write()
     display.finish(_STAGE)
     return summary.in_order()
@@ -147,7 +145,7 @@ def _do_all(
     todo: Sequence[ListedScene],
     folder: Path,
     config: RunConfig,
-    client: Client,
+    crew: Crew,
     overwrite: bool,
     display: Display,
     summary: _Summary,
@@ -156,8 +154,7 @@ def _do_all(
     pool = ThreadPoolExecutor(config.cluster.scenes_in_flight, thread_name_prefix="scene")
     try:
         futures = [
-            pool.submit(_do_one, scene, folder, config, client, overwrite, display)
-            for scene in todo
+            pool.submit(_do_one, scene, folder, config, crew, overwrite, display) for scene in todo
         ]
         for future in as_completed(futures):
             summary.add(future.result())
@@ -170,7 +167,7 @@ def _do_one(
     scene: ListedScene,
     folder: Path,
     config: RunConfig,
-    client: Client,
+    crew: Crew,
     overwrite: bool,
     display: Display,
 ) -> SceneOutcome:
@@ -182,7 +179,7 @@ def _do_one(
             scene.path, result.folder, config,
             overwrite=overwrite, display=_Labelled(display, scene.name),
         )  # fmt: skip
-        carry_out(work, client)
+        carry_out(work, crew)
     except RoadexError as problem:
         state, error = FAILED, str(problem)
         holes = result.read_report().get("result", {}).get("failed_tiles")

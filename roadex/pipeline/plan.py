@@ -14,6 +14,13 @@ from roadex.imagery.scene import Scene, open_scene
 from roadex.imagery.tiling import Tile, check_alignment, plan_tiles
 from roadex.imagery.work_grid import WorkGrid, plan_grid
 from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
+from roadex.pipeline.crew import Load
+
+N_VIEWS = {"none": 1, "flip": 4, "d4": 8}
+"""Forward passes per tile by test-time augmentation; tta.py is not asked because it loads torch."""
+
+SECONDS_PER_MPX = 0.5
+"""Of one core for a forward pass of ``roadex-light`` over a million pixels, see docs/cluster.md."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +43,16 @@ class RunPlan:
     def warnings(self) -> tuple[str, ...]:
         """Everything doubtful about the input."""
         return self.scene.warnings + self.grid.warnings
+
+    @property
+    def read_megapixels(self) -> float:
+        """Pixels given to the network in one view, halos included, in millions."""
+        return float(sum(tile.read.width * tile.read.height for tile in self.tiles)) / 1e6
+
+    def load(self, config: RunConfig) -> Load:
+        """Return what predicting takes, if the model is about as large as ``roadex-light``."""
+        seconds = self.read_megapixels * N_VIEWS[config.predict.tta] * SECONDS_PER_MPX
+        return Load(n_tasks=len(self.tiles), core_seconds=seconds)
 
 
 def plan_run(scenes: Sequence[str | Path], config: RunConfig) -> RunPlan:

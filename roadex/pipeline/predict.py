@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from distributed import Client
 from numpy.typing import NDArray
 
 import roadex
@@ -21,11 +20,11 @@ from roadex.config import NODATA, THRESHOLDS_TAG, ClusterConfig, RunConfig
 from roadex.errors import OutputError, RoadexError, RunError
 from roadex.imagery.tiling import Tile
 from roadex.inference.allocator import release_free_memory
-from roadex.pipeline.cluster import connect
-from roadex.pipeline.model_transfer import SharedModel, share_model
+from roadex.pipeline.crew import CallingProcess, Crew, open_crew
+from roadex.pipeline.model_transfer import SharedModel
 from roadex.pipeline.plan import RunPlan, plan_run
 from roadex.pipeline.tasks import run_tasks
-from roadex.pipeline.worker import JobPlugin, PredictJob, predict_tile
+from roadex.pipeline.worker import PredictJob, add_job, predict_tile, remove_job
 from roadex.probability.raster import ProbabilityProfile, probability_writer
 from roadex.probability.tile_store import TileStore
 from roadex.progress import Display, Silent, Stopwatch
@@ -119,8 +118,8 @@ def predict_scene(
             msg = f"{path} exists; choose another -o or add --overwrite"
             raise OutputError(msg)
         make_folder(path.parent)
-    with connect(config.cluster) as client:
-        failures = predict_tiles(client, plan, store, config, watch)
+    with open_crew(config.cluster, plan.load(config)) as crew:
+        failures = predict_tiles(crew, plan, store, config, watch)
     stitch(plan, store, failures, path, watch)
     failures.raise_if_any(len(plan.tiles))
     remove_store(path, store, config.cluster)
@@ -128,7 +127,7 @@ def predict_scene(
 
 
 def predict_tiles(
-    client: Client, plan: RunPlan, store: TileStore, config: RunConfig, watch: Stopwatch
+    crew: Crew, plan: RunPlan, store: TileStore, config: RunConfig, watch: Stopwatch
 ) -> Failures:
     """Predict all tiles that are not in the store yet.
 
@@ -142,13 +141,13 @@ def predict_tiles(
     failures = Failures()
     with (
         watch.stage("predict", len(plan.tiles)),
-        _job_on_workers(client, plan, store, config) as key,
+        _job_of(crew, plan, store, config) as key,
     ):
         todo = _missing(plan, store)
         n_done = len(plan.tiles) - len(todo)
         watch.advance("predict", n_done)
         task = partial(predict_tile, key=key)
-        for outcome in run_tasks(client, task, todo, config=config.cluster, is_inference=True):
+        for outcome in run_tasks(crew, task, todo, config=config.cluster, is_inference=True):
             if isinstance(outcome.error, OutputError):
                 raise _store_trouble(outcome.error, n_done, len(plan.tiles)) from outcome.error
             watch.advance("predict")
@@ -204,30 +203,31 @@ def stitch(
 
 
 @contextmanager
-def _job_on_workers(
-    client: Client, plan: RunPlan, store: TileStore, config: RunConfig
-) -> Iterator[str]:
-    """Tell the workers, also those to come, what the job is; and at the end, that it is over.
+def _job_of(crew: Crew, plan: RunPlan, store: TileStore, config: RunConfig) -> Iterator[str]:
+    """Tell those who work what the job is, also those who join later; and that it is over.
 
     Yields the key under which tasks find it. No two runs share one, not even of the same plan.
     """
-    model = SharedModel.of(plan.model_file, plan.model_sha256)
     job = PredictJob(
         key=f"{plan.key}-{uuid.uuid4().hex[:8]}",
         scene=plan.scene,
         grid=plan.grid,
-        model=model,
+        model=SharedModel.of(plan.model_file, plan.model_sha256),
         tta=config.predict.tta,
         store=store,
+        device=crew.device if isinstance(crew, CallingProcess) else None,
     )
-    share_model(client, model, config.cluster)
-    plugin = JobPlugin(job)
-    client.register_plugin(plugin)
-    try:
+    if isinstance(crew, CallingProcess):
+        add_job(job)
+        try:
+            yield job.key
+        finally:
+            remove_job(job)
+        return
+    from roadex.pipeline.plugins import job_on_cluster
+
+    with job_on_cluster(crew, job, config.cluster):
         yield job.key
-    finally:
-        if client.status == "running":
-            client.unregister_worker_plugin(plugin.name)
 
 
 def _missing(plan: RunPlan, store: TileStore) -> list[Tile]:

@@ -15,7 +15,7 @@ from roadex.config import PROBABILITY_MAX, RunConfig
 from roadex.errors import DatasetError, RunError
 from roadex.inference.allocator import release_free_memory
 from roadex.models.modelfile import model_path, read_metadata
-from roadex.pipeline.cluster import connect
+from roadex.pipeline.crew import open_crew
 from roadex.pipeline.predict import make_folder
 from roadex.pipeline.tasks import run_tasks
 from roadex.progress import Display, Silent, Stopwatch
@@ -93,11 +93,11 @@ def predict_deepglobe(
     make_folder(output)
     todo = [name for name in ids if overwrite or not mask_path(output, name).exists()]
     failed = {}
-    with watch.stage("predict", len(ids)), connect(config.cluster) as client:
+    with watch.stage("predict", len(ids)), open_crew(config.cluster) as crew:
         for _ in range(len(ids) - len(todo)):
             watch.advance("predict")
         for outcome in run_tasks(
-            client, partial(predict_image, job=job), todo, config=config.cluster
+            crew, partial(predict_image, job=job), todo, config=config.cluster
         ):
             watch.advance("predict")
             if outcome.error is not None:

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import rasterio
-from distributed import Client
 from pyproj import CRS
 
 from roadex.config import RunConfig
@@ -26,7 +25,7 @@ from roadex.inference.allocator import release_free_memory
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
 from roadex.outputs.preview import write_preview
-from roadex.pipeline.cluster import connect
+from roadex.pipeline.crew import Crew, open_crew
 from roadex.pipeline.memory import MemoryMeter
 from roadex.pipeline.plan import RunPlan, plan_run
 from roadex.pipeline.predict import Failures, predict_tiles, remove_store, stitch, store_for
@@ -76,8 +75,8 @@ def run(
     config = config or RunConfig()
     with rasterio.Env(**READING):
         work = prepare(scenes, output, config, overwrite=overwrite, display=display)
-        with connect(config.cluster) as client:
-            return carry_out(work, client)
+        with open_crew(config.cluster, work.plan.load(config)) as crew:
+            return carry_out(work, crew)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,17 +113,17 @@ def prepare(
     return Work(plan=plan, config=config, result=result, store=store, watch=watch, began=began)
 
 
-def carry_out(work: Work, client: Client) -> RunResult:
-    """Do a run on the workers of ``client``; result and errors as :func:`run`."""
+def carry_out(work: Work, crew: Crew) -> RunResult:
+    """Do a run with those who are there to work; result and errors as :func:`run`."""
     plan, config, result, watch = work.plan, work.config, work.result, work.watch
     with MemoryMeter() as memory, rasterio.Env(**READING):
-        failures = predict_tiles(client, plan, work.store, config, watch)
+        failures = predict_tiles(crew, plan, work.store, config, watch)
         stitch(plan, work.store, failures, result.probability, watch)
         with watch.stage("vectorize"):
             network = vectorize(
                 _stored_probability(work, failures),
                 config=config.vector,
-                map_tiles=mapper(client, config.cluster),
+                map_tiles=mapper(crew, config.cluster),
                 output_crs=CRS.from_wkt(plan.scene.crs.to_wkt()),
             )
         with watch.stage("write"):

@@ -13,13 +13,16 @@ from roadex.inference.allocator import release_free_memory
 from roadex.network.road_network import RoadNetwork
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network, writer_for
-from roadex.pipeline.cluster import connect
+from roadex.pipeline.crew import Load, open_crew
 from roadex.pipeline.tasks import mapper
-from roadex.probability.source import RasterSource
+from roadex.probability.source import ProbabilitySource, RasterSource
 from roadex.progress import Display, Silent, Stopwatch
 
 TILE_SIZE = 2048
 """Side of the tiles in pixels; it never changes the network."""
+
+TRACE_MPX_S = 50.0
+"""Traced by one core, see docs/vectorization.md."""
 
 
 def vectorize_raster(
@@ -72,12 +75,12 @@ def vectorize_raster(
     settings = config.vector
     if source.thresholds is not None:
         settings = settings.with_thresholds(*source.thresholds)
-    with watch.stage("vectorize"), connect(config.cluster) as client:
+    with watch.stage("vectorize"), open_crew(config.cluster, trace_load(source, tile_size)) as crew:
         network = vectorize(
             source,
             config=settings,
             tile_size=tile_size,
-            map_tiles=mapper(client, config.cluster),
+            map_tiles=mapper(crew, config.cluster),
         )
     made_by = {
         "raster": Path(public_name(str(raster))).name,
@@ -88,3 +91,10 @@ def vectorize_raster(
         path.parent.mkdir(parents=True, exist_ok=True)
         write_network(network, path, provenance=made_by, overwrite=True)
     return network, source
+
+
+def trace_load(source: ProbabilitySource, tile_size: int) -> Load:
+    """Return what tracing a raster takes."""
+    height, width = source.shape
+    n_tiles = -(-height // tile_size) * -(-width // tile_size)
+    return Load(n_tasks=n_tiles, core_seconds=height * width / 1e6 / TRACE_MPX_S)
