@@ -76,7 +76,7 @@ def test_a_full_store_stops_the_run_and_the_next_one_does_the_rest(
     assert 1 <= len(todo[1]) <= 4  # a tile in the making may have been stored after the error
     whole = run(scene, tmp_path / "whole", config=settings())
     for name in RESULTS:
-        assert (out / name).read_bytes() == (whole.folder / name).read_bytes()
+        assert (out / name).read_bytes() == (whole.paths.folder / name).read_bytes()
 
 
 def test_a_bad_block_of_the_scene_is_a_hole_and_mended_is_all_that_is_done(
@@ -283,7 +283,7 @@ def test_a_lost_scheduler_is_one_line_and_the_next_run_goes_on(
     try:
         config = settings(scheduler=None, scheduler_file=str(path))
         with pytest.raises(RunError, match="scheduler"):
-            predict_scene([scene], out / "p.tif", config=config, display=Killer())
+            predict_scene([scene], out / "p.tif", config=config, progress=Killer())
     finally:
         for process in (scheduler, worker):
             process.kill()
@@ -318,7 +318,7 @@ def test_a_disk_that_is_really_full(make_scene, settings, tmp_path, todo):
     assert 0 < len(todo[1]) < 6
     whole = run(scene, tmp_path / "whole", config=settings())
     for name in RESULTS:
-        assert (out / name).read_bytes() == (whole.folder / name).read_bytes()
+        assert (out / name).read_bytes() == (whole.paths.folder / name).read_bytes()
 
 
 @pytest.fixture
@@ -362,7 +362,9 @@ def test_scene_and_tiles_on_a_failing_s3_give_the_same_bytes(make_scene, setting
     config = settings(store="s3://bucket/tiles", retries=2)
     result = run("s3://bucket/scenes/scene.tif", tmp_path / "out", config=config)
     for name in RESULTS:
-        assert (whole.folder / name).read_bytes() == (result.folder / name).read_bytes(), name
+        assert (whole.paths.folder / name).read_bytes() == (
+            result.paths.folder / name
+        ).read_bytes(), name
     with urllib.request.urlopen(f"{s3}/-/counts") as answer:
         counts = json.load(answer)
     assert counts["500"] > 5

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyogrio
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from roadex.config import PROBABILITY_MAX, VectorConfig
+from roadex.errors import OutputError
 from roadex.imagery.geodesy import PixelSize, geodesic_lengths_m, place
 from roadex.network.cleaning.borders import border_nodes
 from roadex.network.graph import RoadGraph, group
+from roadex.network.line_reader import EDGE_LAYER
 from roadex.network.measures import EdgeMeasures, measure_edges
 from roadex.network.smoothing import draw_lines
 
 WIDTH_BIAS_PX = 0.5
 """A road n pixels wide measures, in the mean over odd and even n, n + 0.5 between its gaps."""
 
+
+NODE_LAYER = "road_nodes"
+"""Layer of the nodes in a GeoPackage of roadex."""
 
 MEASURED = ("width_m", "prob_mean", "prob_min", "bridged", "area")
 """Columns of edges that come from the probability; the others follow from the lines."""
@@ -42,6 +49,24 @@ class RoadNetwork:
 
     summary: dict[str, Any]
     """Totals, and what each cleaning step left."""
+
+    @classmethod
+    def read(cls, path: str | Path) -> RoadNetwork:
+        """Read a network roadex has written as GeoPackage.
+
+        Raises
+        ------
+        OutputError
+            If the file is no network of roadex.
+        """
+        try:
+            edges, nodes = (gpd.read_file(path, layer=name) for name in (EDGE_LAYER, NODE_LAYER))
+        except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+            msg = (
+                f"{path} is no road network of roadex (layers {EDGE_LAYER}, {NODE_LAYER}): {error}"
+            )
+            raise OutputError(msg) from error
+        return cls(edges, nodes, {})
 
     @property
     def crs(self) -> CRS:

@@ -19,7 +19,7 @@ from roadex.imagery.scene_list import ListedScene
 from roadex.pipeline.crew import Crew, open_crew
 from roadex.pipeline.plan import request_key
 from roadex.pipeline.predict import make_folder
-from roadex.pipeline.report import RunResult
+from roadex.pipeline.report import RunFolder
 from roadex.pipeline.run import carry_out, prepare
 from roadex.progress import Display, Silent
 
@@ -72,7 +72,7 @@ def extract_many(
     *,
     config: RunConfig | None = None,
     overwrite: bool = False,
-    display: Display | None = None,
+    progress: Display | None = None,
 ) -> list[SceneOutcome]:
     """Extract the road networks of many scenes, each on its own.
 
@@ -86,7 +86,7 @@ def extract_many(
     output
         Folder: results go into a folder per scene in it, ``summary.csv`` and ``summary.geojson``
         (with footprints) beside those.
-    config, display
+    config, progress
         As in :func:`roadex.run`.
     overwrite
         Do all scenes again, and replace results of other settings.
@@ -103,7 +103,7 @@ def extract_many(
     RunError
         If the scheduler does not answer.
     """
-    config, folder, display = config or RunConfig(), Path(output), display or Silent()
+    config, folder, display = config or RunConfig(), Path(output), progress or Silent()
     make_folder(folder)
     summary = _Summary(folder, scenes)
     display.start(_STAGE, len(scenes))
@@ -172,12 +172,12 @@ def _do_one(
     display: Display,
 ) -> SceneOutcome:
     """Do one scene; whatever goes wrong with it is part of the outcome."""
-    result = RunResult(folder=folder / scene.name)
+    result = RunFolder(folder / scene.name)
     state, error = DONE, ""
     try:
         work = prepare(
             scene.path, result.folder, config,
-            overwrite=overwrite, display=_Labelled(display, scene.name),
+            overwrite=overwrite, progress=_Labelled(display, scene.name),
         )  # fmt: skip
         carry_out(work, crew)
     except RoadexError as problem:
@@ -196,7 +196,7 @@ def _do_one(
 
 def _finished(scene: ListedScene, folder: Path, config: RunConfig) -> dict[str, Any] | None:
     """Return the report of a scene whose results are complete and still what is asked for."""
-    result = RunResult(folder=folder / scene.name)
+    result = RunFolder(folder / scene.name)
     report = result.read_report()
     if not report or report["result"]["failed_tiles"]:
         return None

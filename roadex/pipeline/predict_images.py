@@ -47,7 +47,7 @@ def predict_deepglobe(
     config: RunConfig | None = None,
     with_probability: bool = False,
     overwrite: bool = False,
-    display: Display | None = None,
+    progress: Display | None = None,
 ) -> list[Path]:
     """Write a mask in the format of the DeepGlobe challenge for every image of a folder.
 
@@ -63,7 +63,7 @@ def predict_deepglobe(
         Also write ``<id>_probability.png``, 0 to 254, for threshold sweeps.
     overwrite
         Do images again whose mask is there already; else they are skipped.
-    display
+    progress
         Told of the progress.
 
     Raises
@@ -74,7 +74,7 @@ def predict_deepglobe(
         If images failed; the masks of all others are there.
     """
     config = config or RunConfig()
-    watch = Stopwatch(display or Silent(), release_free_memory)
+    watch = Stopwatch(progress or Silent(), release_free_memory)
     path = model_path(config.predict.model)
     metadata = read_metadata(path)
     job = ImageJob(
