@@ -45,15 +45,15 @@ def compare(
     """
     from roadex.config import CompareConfig
     from roadex.network.conflation import compare_networks
-    from roadex.network.reading import read_network
     from roadex.network.reference import read_reference
+    from roadex.network.road_network import RoadNetwork
     from roadex.outputs.comparison import write_comparison
     from roadex.outputs.whole import check_place
 
     given = {name: value for name, value in distances.items() if value is not None}
     config = CompareConfig(**given)
     check_place(output, overwrite=overwrite)
-    edges = read_network(network).edges
+    edges = RoadNetwork.read(network).edges
     comparison = compare_networks(edges, read_reference(reference), config)
     provenance = {
         "network": network.name, "reference": reference.name, "compare": config.to_dict(),

@@ -43,11 +43,11 @@ def convert(
     from rich.console import Console
 
     from roadex.config import OutputConfig
-    from roadex.network.reading import read_network
+    from roadex.network.road_network import RoadNetwork
     from roadex.outputs import check_target, write_network
 
     check_target(output, overwrite=overwrite)
-    found = read_network(network)
+    found = RoadNetwork.read(network)
     if crs is not None:
         found = found.to_crs(crs)
     config = OutputConfig(source=source or "")

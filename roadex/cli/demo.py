@@ -61,7 +61,7 @@ def demo(output: Path, seed: int, size: int, overwrite: bool, **options: Any) ->
             demo=DemoConfig(seed=seed, size=size),
             config=opt.build_config(options),
             overwrite=overwrite,
-            display=bars,
+            progress=bars,
         )
     show_result(result.run, console)
     _show_scores(result, console)

@@ -22,7 +22,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from roadex.pipeline.batch import SceneOutcome
-    from roadex.pipeline.report import RunResult
+    from roadex.pipeline.result import RunResult
 
 _BATCH_LINES = 40
 
@@ -95,7 +95,8 @@ def show_result(result: RunResult, console: Console) -> None:
     for name, value in rows.items():
         table.add_row(name, value)
     console.print(table, highlight=False)
-    for path in (result.network, result.probability, result.preview, result.report):
+    paths = result.paths
+    for path in (paths.network, paths.probability, paths.preview, paths.report):
         console.print(f"  {path}", highlight=False, soft_wrap=True)
 
 

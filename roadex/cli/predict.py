@@ -63,7 +63,7 @@ def predict(
 
     with Bars(Console(stderr=True)) as bars:
         plan = predict_scene(
-            scenes, output, config=opt.build_config(options), overwrite=overwrite, display=bars
+            scenes, output, config=opt.build_config(options), overwrite=overwrite, progress=bars
         )
     show_warnings(plan.warnings, console)
     console.print(f"  {output}", highlight=False, soft_wrap=True)
@@ -92,7 +92,7 @@ def _predict_folder(
             config=opt.build_config(options),
             with_probability=with_probability,
             overwrite=overwrite,
-            display=bars,
+            progress=bars,
         )
     if archive is not None:
         from roadex.scoring.submission import zip_masks

@@ -69,7 +69,7 @@ def run(
             output,
             config=opt.build_config(options),
             overwrite=overwrite,
-            display=bars,
+            progress=bars,
         )
     show_result(result, console)
 
@@ -97,7 +97,7 @@ def _run_batch(
         listed = read_scene_list(scene_list, asset=asset)
     with Bars(Console(stderr=True), keep=False) as bars:
         outcomes = extract_many(
-            listed, output, config=opt.build_config(options), overwrite=overwrite, display=bars
+            listed, output, config=opt.build_config(options), overwrite=overwrite, progress=bars
         )
     show_batch(outcomes, output, Console())
     raise_if_any_failed(outcomes, output)

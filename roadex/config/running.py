@@ -59,8 +59,9 @@ class ClusterConfig(Settings):
     """Batch system whose jobs are the workers: ``slurm``, ``pbs`` or ``lsf``."""
 
     workers: int | None = None
-    """Worker processes on this machine; None is one per core, fewer where memory is short. With
-    ``jobqueue``, the jobs to keep going; None is one."""
+    """Worker processes on this machine. None is none where the work is small: it is done in the
+    calling process; else one per core, fewer where memory is short. 0 is always the calling
+    process. With ``jobqueue``, the jobs to keep going; None is one."""
 
     gpus: str = "auto"
     """GPUs for inference: ``auto`` (those there are), ``all`` (there must be one), ``none``, or
@@ -83,10 +84,14 @@ class ClusterConfig(Settings):
     worker_timeout_s: float = 600.0
     """How long to wait for a worker to join a running cluster before giving up."""
 
+    dashboard: bool = False
+    """Serve Dask's dashboard while workers of this machine run. Its address is said on standard
+    error; every user of the machine can read it."""
+
     def __post_init__(self) -> None:
         require(
-            self.workers is None or self.workers > 0,
-            f"workers must be positive, got {self.workers}",
+            self.workers is None or self.workers >= (1 if self.jobqueue else 0),
+            f"workers must not be negative, and a batch system needs one; got {self.workers}",
         )
         require(
             sum(w is not None for w in (self.scheduler, self.scheduler_file, self.jobqueue)) <= 1,

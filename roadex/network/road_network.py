@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -22,10 +23,10 @@ from roadex.network.cleaning.borders import border_nodes
 from roadex.network.graph import RoadGraph, group
 from roadex.network.measures import EdgeMeasures, measure_edges
 from roadex.network.smoothing import draw_lines
+from roadex.network.tables import read_tables
 
 WIDTH_BIAS_PX = 0.5
 """A road n pixels wide measures, in the mean over odd and even n, n + 0.5 between its gaps."""
-
 
 MEASURED = ("width_m", "prob_mean", "prob_min", "bridged", "area")
 """Columns of edges that come from the probability; the others follow from the lines."""
@@ -44,6 +45,24 @@ class RoadNetwork:
 
     summary: dict[str, Any]
     """Totals, and what each cleaning step left."""
+
+    @classmethod
+    def read(cls, path: str | Path) -> RoadNetwork:
+        """Read a network of roadex.
+
+        Parameters
+        ----------
+        path
+            Its GeoPackage, its GeoParquet or FlatGeobuf file with the nodes beside it, or the
+            folder of a run.
+
+        Raises
+        ------
+        NetworkError
+            If there is none, or it has no CRS.
+        """
+        edges, nodes = read_tables(Path(path))
+        return cls(edges, nodes, {})
 
     @property
     def crs(self) -> CRS:

@@ -24,12 +24,12 @@ import geopandas as gpd
 import pyogrio
 
 from roadex.config import OutputConfig
+from roadex.network.line_reader import EDGE_LAYER
+from roadex.network.tables import NODE_LAYER
 
 if TYPE_CHECKING:
     from roadex.outputs import Network
 
-EDGE_LAYER: Final = "road_edges"
-NODE_LAYER: Final = "road_nodes"
 
 _LAYERS: Final = {
     EDGE_LAYER: ("Road centre lines", "Edges of the road network between two nodes"),

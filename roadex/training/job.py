@@ -15,7 +15,7 @@ from rich.console import Console
 from roadex.config import TrainConfig, read_toml, settings_from_text
 from roadex.errors import ConfigError, OutputError
 from roadex.inference.allocator import tune_allocator
-from roadex.models.modelfile import ModelMetadata, load_model, save_model
+from roadex.models.modelfile import Model, ModelMetadata, load_model, save_model
 from roadex.models.scaling import Scaling
 from roadex.scoring.metrics.thresholds import LevelCounts
 from roadex.training.checkpoint import TrainingState
@@ -23,7 +23,7 @@ from roadex.training.datasets import find_labelled_scenes
 from roadex.training.datasets.chip_windows import WeightedScenes
 from roadex.training.datasets.labelled import Labelled
 from roadex.training.evaluation import common_figures, evaluate_datasets, thresholds_of
-from roadex.training.loop import train
+from roadex.training.loop import train as train_network
 from roadex.training.monitor import Monitor
 from roadex.training.preflight import CONFIG_NAME, changed_settings, check_data
 from roadex.training.processes import Group, run_in_group
@@ -41,6 +41,9 @@ class TrainingJob:
     recipe: str | None = None
     config_path: Path | None = None
     settings: Sequence[str] = ()
+    config: TrainConfig | None = None
+    """All settings; recipe, file and single settings are then left alone."""
+
     initial: Path | None = None
     run_folder: Path | None = None
     licence: str = ""
@@ -48,6 +51,8 @@ class TrainingJob:
     tensorboard: bool = False
     check: bool = False
     overwrite: bool = False
+    quiet: bool = False
+    """Print nothing."""
 
     @property
     def folder(self) -> Path:
@@ -62,6 +67,66 @@ class _Material:
     config: TrainConfig
     sources: Sequence[WeightedScenes]
     validation: Mapping[str, Sequence[Labelled]]
+
+
+def train(
+    data: str | Sequence[str],
+    output: str | Path,
+    *,
+    initial: str | Path | None = None,
+    config: TrainConfig | None = None,
+    validation: Sequence[str] = (),
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> Model:
+    """Train a model on labelled imagery and write its file.
+
+    An interrupted training goes on from its last checkpoint, in ``runs/`` under the name of
+    ``output``.
+
+    Parameters
+    ----------
+    data
+        Datasets as ``roadex train`` takes them, one or several: folders of image and mask, or
+        ``lines:SCENE+ROADS``; ``@SHARE`` at the end is the share of the chips.
+    output
+        Model file to write, ``.safetensors``.
+    initial
+        Model whose weights the training starts from.
+    config
+        All settings; None is the defaults.
+    validation
+        Datasets to evaluate on, and to choose the thresholds by.
+    overwrite
+        Replace ``output``.
+    quiet
+        Print nothing.
+
+    Raises
+    ------
+    DatasetError, ConfigError, ModelError, OutputError, TrainingError
+        Whatever is wrong with data, settings, initial model, output or the training.
+
+    Examples
+    --------
+    >>> config = roadex.TrainConfig(
+    ...     network="unet-quarter", arguments={}, steps=2, batch_size=2, chip_size=64
+    ... )
+    >>> data = "lines:scene.tif+truth.gpkg"
+    >>> model = roadex.train(data, "my.safetensors", config=config, quiet=True)
+    >>> model.metadata.name
+    'my'
+    """
+    job = TrainingJob(
+        data=[data] if isinstance(data, str) else data,
+        output=Path(output),
+        validation=validation,
+        config=config or TrainConfig(),
+        initial=Path(initial) if initial is not None else None,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    return load_model(run_training_job(job))
 
 
 def run_training_job(job: TrainingJob) -> Path:
@@ -92,7 +157,7 @@ def check(job: TrainingJob, console: Console) -> None:
 def _run(job: TrainingJob, group: Group) -> None:
     """Do the job in one process of the group."""
     tune_allocator()
-    console = Console(quiet=not group.is_first)
+    console = Console(quiet=job.quiet or not group.is_first)
     material = _gather(job)
     config, scaling = material.config, _scaling(material.config)
     job.folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +171,7 @@ def _run(job: TrainingJob, group: Group) -> None:
         tensorboard=job.tensorboard and group.is_first,
     )  # fmt: skip
     with monitor:
-        state = train(
+        state = train_network(
             material.sources,
             config,
             folder=job.folder,
@@ -153,6 +218,8 @@ def _scaling(config: TrainConfig) -> Scaling:
 
 def _read_config(job: TrainingJob) -> TrainConfig:
     """Return recipe, file and single settings, each over the one before."""
+    if job.config is not None:
+        return job.config
     values: dict[str, Any] = read_recipe(job.recipe) if job.recipe is not None else {}
     file = read_toml(job.config_path) if job.config_path is not None else {}
     for layer in (file, settings_from_text(job.settings)):

@@ -1,4 +1,4 @@
-"""A road network from its files, as other programs may have left it."""
+"""The two tables of a road network in its files, as other programs may have left them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from roadex.errors import NetworkError
-from roadex.network.road_network import RoadNetwork
+from roadex.network.line_reader import EDGE_LAYER
 
-EDGE_LAYER, NODE_LAYER = "road_edges", "road_nodes"
+NODE_LAYER = "road_nodes"
 NETWORK_NAME = "roads.gpkg"
 
 
-def read_network(path: str | Path) -> RoadNetwork:
-    """Read a network.
+def read_tables(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Read the edges and nodes of a network.
 
     Parameters
     ----------
@@ -29,14 +29,13 @@ def read_network(path: str | Path) -> RoadNetwork:
     NetworkError
         If there is none, or it has no CRS.
     """
-    path = Path(path)
     if path.is_dir():
         path = path / NETWORK_NAME
     if not path.exists():
         msg = f"{path} does not exist"
         raise NetworkError(msg)
     try:
-        edges, nodes = _read_tables(path)
+        edges, nodes = _read_layers(path)
     except (DataSourceError, DataLayerError, OSError) as error:
         msg = f"{path} is not a road network of roadex ({EDGE_LAYER}, {NODE_LAYER}): {error}"
         raise NetworkError(msg) from error
@@ -45,10 +44,10 @@ def read_network(path: str | Path) -> RoadNetwork:
         what = f"columns {', '.join(missing)}" if missing else "a CRS or column node_id"
         msg = f"{path} is not a road network of roadex: it lacks {what}"
         raise NetworkError(msg)
-    return RoadNetwork(edges=edges, nodes=nodes, summary={})
+    return edges, nodes
 
 
-def _read_tables(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+def _read_layers(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     if path.suffix == ".gpkg":
         edges, nodes = (
             pyogrio.read_dataframe(path, layer=layer) for layer in (EDGE_LAYER, NODE_LAYER)
