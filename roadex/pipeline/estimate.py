@@ -13,11 +13,16 @@ import psutil
 
 from roadex.config import ClusterConfig, RunConfig
 from roadex.inference.speed_trial import Calibration, calibrate
-from roadex.pipeline.crew import WORKER_BYTES, CallingProcess, count_cpu_workers, crew_here
+from roadex.pipeline.crew import (
+    TRACE_MPX_S,
+    WORKER_BYTES,
+    CallingProcess,
+    count_cpu_workers,
+    crew_here,
+)
 from roadex.pipeline.gpus import choose_gpus
 from roadex.pipeline.plan import N_VIEWS, RunPlan, plan_run
 from roadex.pipeline.tasks import count_threads
-from roadex.pipeline.vectorize import TRACE_MPX_S
 
 STORED_BYTES = 0.5
 """Bytes per pixel of the tile store and of the finished raster (measured on 100 Mpx: 0.53 with

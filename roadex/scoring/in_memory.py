@@ -32,10 +32,10 @@ def side_path(side: Comparable, folder: Path, name: str) -> str:
     TypeError
         If it is nothing that can be compared.
     """
-    import geopandas as gpd  # the raster half of the comparison does without
-
     if isinstance(side, str | Path):
         return str(side)
+    import geopandas as gpd  # most comparisons are of files
+
     if isinstance(side, rasterio.DatasetReader):
         return str(side.name)
     if isinstance(side, np.ndarray):
