@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from roadex import __version__
 from roadex.config import TTA_NAMES
 from roadex.errors import ModelError
-from roadex.models import create_network
+from roadex.models import create_network, require_torch
 
 if TYPE_CHECKING:
     import torch
@@ -232,6 +232,7 @@ def load_model(name_or_path: str | Path) -> Model:
     >>> model.metadata.bands
     ('red', 'green', 'blue')
     """
+    require_torch()
     from safetensors.torch import load_file
 
     path = model_path(name_or_path)

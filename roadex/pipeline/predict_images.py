@@ -14,6 +14,7 @@ from PIL import Image
 from roadex.config import PROBABILITY_MAX, RunConfig
 from roadex.errors import DatasetError, RunError
 from roadex.inference.allocator import release_free_memory
+from roadex.models import require_torch
 from roadex.models.modelfile import model_path, read_metadata
 from roadex.pipeline.crew import open_crew
 from roadex.pipeline.predict import make_folder
@@ -75,6 +76,8 @@ def predict_deepglobe(
     """
     config = config or RunConfig()
     watch = Stopwatch(progress or Silent(), release_free_memory)
+    if not config.cluster.is_remote:
+        require_torch()
     path = model_path(config.predict.model)
     metadata = read_metadata(path)
     job = ImageJob(
