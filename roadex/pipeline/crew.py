@@ -29,7 +29,7 @@ WORKER_BYTES = 1_500_000_000
 GPU_THREADS = 4
 """Threads per GPU: one computes while the others read and write."""
 
-HERE_SECONDS = 30.0
+HERE_SECONDS = 20.0
 """Most seconds of work per core that are done in the calling process, see docs/cluster.md."""
 
 TRACE_MPX_S = 50.0
