@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from roadex.config import RunConfig
 from roadex.errors import ConfigError, SceneError
+from roadex.imagery.containers import listed
 from roadex.imagery.locations import gdal_location, is_virtual
 from roadex.imagery.scene import Scene, open_scene
 from roadex.imagery.tiling import Tile, check_alignment, plan_tiles
@@ -121,14 +122,20 @@ def plan(scenes: Scenes, *, config: RunConfig | None = None) -> RunPlan:
 
 def _open(scenes: Scenes, model: ModelMetadata, config: RunConfig) -> Scene:
     if not isinstance(scenes, Scene):
-        return open_scene(_paths(scenes), n_bands=model.in_channels, bands=config.predict.bands)
+        return open_scene(
+            _paths(scenes),
+            wanted=model.bands,
+            bands=config.predict.bands,
+            nodata=config.predict.nodata_values,
+            trusted_only=config.predict.trusted_inputs_only,
+        )
     if config.predict.bands not in (None, scenes.bands):
         msg = f"the Scene was opened with bands {scenes.bands}; leave out predict.bands"
         raise ConfigError(msg)
-    if len(scenes.bands) != model.in_channels:
+    if scenes.wanted != model.bands:
         msg = (
-            f"the Scene was opened with {len(scenes.bands)} bands, model {model.name} takes "
-            f"{model.in_channels}. Open it with n_bands={model.in_channels}"
+            f"the Scene was opened for bands {listed(scenes.wanted)}, model {model.name} takes "
+            f"{listed(model.bands)}. Open it with wanted=model.metadata.bands"
         )
         raise SceneError(msg)
     return scenes
@@ -171,6 +178,7 @@ def _key(scene: Scene, grid: WorkGrid, sha256: str, config: RunConfig) -> str:
     parts = {
         "scene": scene.identity,
         "radiometry": asdict(scene.radiometry),
+        "validity": asdict(scene.validity),
         "grid": [grid.shape, grid.crs.to_wkt(), list(grid.transform)],
         "model": sha256,
         "tta": config.predict.tta,
