@@ -63,7 +63,8 @@ _INTERPRETED: Mapping[ColorInterp, str] = MappingProxyType(
     }
 )
 _RGB = ("red", "green", "blue")
-_NOT_IMAGERY = ("elevation", "mask", "class")
+NOT_IMAGERY = ("elevation", "mask", "class")
+"""What a band can show that is no imagery."""
 
 
 def band_roles(
@@ -107,7 +108,7 @@ def choose_bands(
     imagery = [i + 1 for i, role in enumerate(roles) if role not in (ALPHA, "mask")]
     if len(imagery) == 1:
         note = f"{path} has one band; it is used for all {len(wanted)} bands of the model"
-        return (imagery[0],) * len(wanted), (note, *_doubts(roles[imagery[0] - 1]))
+        return (imagery[0],) * len(wanted), (note,)
     _refuse_without(wanted, roles, path)
     if len(imagery) == len(wanted):
         if not set(wanted) <= set(_RGB):
@@ -158,15 +159,6 @@ def check_bands(
         )
         raise SceneError(msg)
     return tuple(bands)
-
-
-def _doubts(role: str | None) -> tuple[str, ...]:
-    if role not in _NOT_IMAGERY:
-        return ()
-    return (
-        f"the band says that it is {role}, not imagery: the result is doubtful. Masks and classes "
-        "of roads go into `roadex vectorize`",
-    )
 
 
 def _role_of(description: str) -> str | None:

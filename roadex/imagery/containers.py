@@ -1,4 +1,4 @@
-"""Opening rasters: what to say where a name is a folder, an archive or a file of several rasters."""
+"""Opening rasters: also archives with one raster, and what to say of folders and others."""
 
 from __future__ import annotations
 
@@ -31,6 +31,16 @@ def without_georeference_warning() -> Iterator[None]:
         yield
 
 
+def open_location(location: str) -> rasterio.DatasetReader:
+    """Open what GDAL calls ``location``, in the same way each time."""
+    options = {}
+    if location.upper().startswith("NETCDF:") or location.lower().endswith(".nc"):
+        # Axes x and y of files that do not follow the CF conventions to the letter.
+        options["IGNORE_XY_AXIS_NAME_CHECKS"] = "YES"
+    with without_georeference_warning():
+        return rasterio.open(location, **options)
+
+
 @contextmanager
 def open_raster(path: str) -> Iterator[rasterio.DatasetReader]:
     """Open a raster by its path, URL or GDAL name.
@@ -47,8 +57,7 @@ def open_raster(path: str) -> Iterator[rasterio.DatasetReader]:
         msg = f"scene {name} does not exist"
         raise SceneError(msg)
     try:
-        with without_georeference_warning():
-            raster = rasterio.open(location)
+        raster = open_location(location)
     except (RasterioError, UnicodeDecodeError, ValueError) as error:
         raise _unreadable(location, name, error) from error
     with raster:
@@ -65,9 +74,7 @@ def listed(names: Sequence[str]) -> str:
 
 def other_pages(raster: rasterio.DatasetReader) -> tuple[str, ...]:
     """Return the names of the further pages of a TIFF, as they are given to roadex."""
-    return tuple(
-        name for name in raster.subdatasets[1:] if name.upper().startswith("GTIFF_DIR:")
-    )
+    return tuple(name for name in raster.subdatasets[1:] if name.upper().startswith("GTIFF_DIR:"))
 
 
 def _unreadable(location: str, name: str, error: Exception) -> SceneError:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from roadex.imagery.bands import NOT_IMAGERY
 from roadex.imagery.validity import Sampled, Validity
 
 _SMOOTH = 0.05
@@ -36,7 +37,9 @@ def why_no_imagery(sample: Sequence[Sampled], validity: Validity) -> str:
             "transparent. If there is imagery, choose the other bands with --bands and write the "
             "file without alpha (`gdal_translate -b 1 -b 2 -b 3`)"
         )
-    fills = [f"{value:g}" for fill in validity.fills for value in fill.values[:1] if value is not None]
+    fills = [
+        f"{value:g}" for fill in validity.fills for value in fill.values[:1] if value is not None
+    ]
     found = " or ".join(dict.fromkeys(fills)) or "transparent"
     return (
         f"no imagery was found: all that was looked at is {found}. The file may be an empty part "
@@ -45,9 +48,9 @@ def why_no_imagery(sample: Sequence[Sampled], validity: Validity) -> str:
 
 
 def doubts(
-    sample: Sequence[Sampled], valid: Sequence[NDArray[np.bool_]], dtype: str, bands: Sequence[int]
+    sample: Sequence[Sampled], valid: Sequence[NDArray[np.bool_]], dtype: str, role: str | None
 ) -> tuple[str, ...]:
-    """Return what makes it doubtful that a scene is imagery.
+    """Return what makes it doubtful that a scene of one band is imagery.
 
     Parameters
     ----------
@@ -55,11 +58,9 @@ def doubts(
         Windows of the scene, and where they show imagery.
     dtype
         Data type of the files.
-    bands
-        Chosen bands; only scenes of one band are doubted.
+    role
+        What the band says that it shows, see :func:`roadex.imagery.bands.band_roles`.
     """
-    if len(set(bands)) > 1:
-        return ()
     values = [np.unique(p.pixels[0][v]) for p, v in zip(sample, valid, strict=True)]
     distinct = np.unique(np.concatenate(values))
     if len(distinct) == 1:
@@ -76,6 +77,8 @@ def doubts(
             "looks like a raster of classes, not imagery. Roads of a class come from "
             "`roadex vectorize --class-value`",
         )
+    if role in NOT_IMAGERY:
+        return (f"the band says that it is {role}, not imagery: the result is doubtful",)
     if dtype != "uint8" and _step_share(sample, valid) < _SMOOTH:
         return (
             "one band of values that change slowly: this looks like an elevation model, not "
@@ -86,7 +89,9 @@ def doubts(
 
 def _is_dense(distinct: NDArray[np.generic]) -> bool:
     """Return whether values are numbers of classes: from 0 or 1 on, without wide gaps."""
-    return bool(distinct[0] >= 0 and distinct[-1] < 4 * _FEW_CLASSES and np.diff(distinct).max() < 8)
+    return bool(
+        distinct[0] >= 0 and distinct[-1] < 4 * _FEW_CLASSES and np.diff(distinct).max() < 8
+    )
 
 
 def _step_share(sample: Sequence[Sampled], valid: Sequence[NDArray[np.bool_]]) -> float:

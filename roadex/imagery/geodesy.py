@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
 from pyproj.aoi import AreaOfInterest
 from pyproj.database import query_utm_crs_info
-from pyproj.exceptions import CRSError, ProjError
+from pyproj.exceptions import CRSError
 
 from roadex.errors import SceneError
 
@@ -65,7 +65,7 @@ def require_earth(crs: CRS, name: str) -> None:
     if flat.is_engineering:
         msg = (
             f"{name} has a local CRS ({crs.name}): nothing says where on the Earth it is. Place it "
-            f"with ground control points, or write its real CRS with `rio edit-info --crs EPSG:CODE "
+            "with ground control points, or write its real CRS with `rio edit-info --crs EPSG:CODE "
             f"{name}`"
         )
     elif flat.is_geocentric:
@@ -94,8 +94,11 @@ def parse_crs(wkt: str, name: str) -> CRS:
     try:
         crs = CRS.from_wkt(wkt)
     except CRSError as error:
-        msg = f"the CRS of {name} cannot be understood ({error}). Write another with `rio edit-info"
-        raise SceneError(f"{msg} --crs EPSG:CODE {name}`") from error
+        msg = (
+            f"the CRS of {name} cannot be understood ({error}). Write another with `rio edit-info "
+            f"--crs EPSG:CODE {name}`"
+        )
+        raise SceneError(msg) from error
     require_earth(crs, name)
     return crs
 
@@ -116,8 +119,11 @@ def require_pixels(transform: Affine, name: str) -> None:
         problem = f"gives pixels of {width:g} by {height:g} CRS units, an area of {area:g}"
     else:
         return
-    msg = f"the georeference of {name} {problem}. Write it with `rio edit-info --transform ... "
-    raise SceneError(f"{msg}{name}`")
+    msg = (
+        f"the georeference of {name} {problem}. Write it with `rio edit-info --transform ... "
+        f"{name}`"
+    )
+    raise SceneError(msg)
 
 
 def metric_crs_at(longitude: float, latitude: float) -> CRS:

@@ -147,7 +147,7 @@ class Member:
         return stored.astype(self.pixel_type, copy=False)
 
     def colours(self, index: NDArray[np.generic]) -> NDArray[np.uint8]:
-        """Return red, green, blue and alpha, ``(4, h, w)``, of indices ``(h, w)`` of the palette."""
+        """Return red, green, blue and alpha ``(4, h, w)`` of indices ``(h, w)``."""
         table = np.asarray(self.palette, dtype=np.uint8)
         return np.moveaxis(table[np.clip(index.astype(np.int64), 0, len(table) - 1)], -1, 0)
 
@@ -157,14 +157,17 @@ def _check_type(raster: rasterio.DatasetReader, path: str) -> None:
     if any(kind.startswith("complex") for kind in kinds):
         msg = (
             f"{path} holds complex numbers, as radar images do. Write their amplitude first, with "
-            f"`gdal_calc.py -A {path} --calc 'abs(A)' --type Float32 --outfile new.tif`; roadex-light "
-            "knows optical imagery alone"
+            f"`gdal_calc.py -A {path} --calc 'abs(A)' --type Float32 --outfile new.tif`; the models "
+            "that come with roadex know optical imagery alone"
         )
         raise SceneError(msg)
     unknown = sorted(kinds - set(PIXEL_TYPES))
     if unknown:
-        msg = f"{path} has values of type {unknown[0]}; bring them to Float32 with `gdal_translate"
-        raise SceneError(f"{msg} -ot Float32 {path} new.tif`")
+        msg = (
+            f"{path} has values of type {unknown[0]}; bring them to Float32 with `gdal_translate "
+            f"-ot Float32 {path} new.tif`"
+        )
+        raise SceneError(msg)
 
 
 def _check_size(raster: rasterio.DatasetReader, path: str) -> None:

@@ -15,7 +15,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from roadex.errors import SceneError
-from roadex.imagery.containers import without_georeference_warning
+from roadex.imagery.containers import open_location
 from roadex.imagery.members import Member, check_alike
 from roadex.imagery.validity import Sampled, Validity
 
@@ -102,7 +102,10 @@ class NativeReader:
         margin = self._validity.margin
         part = self.look(_grown(window, margin))
         valid = self._validity.of(part)
-        inner = (slice(margin, margin + int(window.height)), slice(margin, margin + int(window.width)))
+        inner = (
+            slice(margin, margin + int(window.height)),
+            slice(margin, margin + int(window.width)),
+        )
         return part.pixels[(slice(None), *inner)], valid[inner]
 
     def look(self, window: Window, *, alpha: int | None = None) -> Sampled:
@@ -196,8 +199,7 @@ class NativeReader:
         if i not in self._open:
             if len(self._open) == _OPEN_FILES:
                 self._open.popitem(last=False)[1].close()
-            with without_georeference_warning():
-                self._open[i] = rasterio.open(self._mosaic.placed[i].member.location)
+            self._open[i] = open_location(self._mosaic.placed[i].member.location)
         self._open.move_to_end(i)
         return self._open[i]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import rasterio
 from rasterio.errors import RasterioError
@@ -17,7 +17,13 @@ from roadex.imagery.locations import gdal_location, is_virtual, public_name
 _DEEPEST = 8
 """Virtual rasters in one another; a deeper nest is refused."""
 
-_SOURCES = ("SimpleSource", "ComplexSource", "AveragedSource", "KernelFilteredSource", "ArraySource")
+_SOURCES = (
+    "SimpleSource",
+    "ComplexSource",
+    "AveragedSource",
+    "KernelFilteredSource",
+    "ArraySource",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +98,17 @@ def _resolved(text: str, folder: str) -> str:
     return os.path.normpath(os.path.join(folder, text)) if folder else gdal_location(text)  # noqa: PTH118
 
 
-def _rectangle(rect: ElementTree.Element, shape: tuple[int, int]) -> Rectangle:
+def _rectangle(rect: ET.Element, shape: tuple[int, int]) -> Rectangle:
     left, top, width, height = (float(rect.get(k, "0")) for k in ("xOff", "yOff", "xSize", "ySize"))
     rows = [min(max(round(v), 0), shape[0]) for v in (top, top + height)]
     cols = [min(max(round(v), 0), shape[1]) for v in (left, left + width)]
     return Rectangle(rows[0], cols[0], rows[1] - rows[0], cols[1] - cols[0])
 
 
-def _described(raster: rasterio.DatasetReader) -> ElementTree.Element | None:
+def _described(raster: rasterio.DatasetReader) -> ET.Element | None:
     """Return the description of a virtual raster, as GDAL writes it; None for other rasters."""
     text = raster.tags(ns="xml:VRT").get("xml:VRT") if raster.driver == "VRT" else None
-    return None if text is None else ElementTree.fromstring(text)
+    return None if text is None else ET.fromstring(text)
 
 
 def _sources(raster: rasterio.DatasetReader, name: str, depth: int) -> Iterator[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from affine import Affine
+from numpy.typing import NDArray
 from pyproj import Geod, Transformer
 from rasterio.crs import CRS
 
@@ -203,7 +204,16 @@ def _look(
     radiometry, seen = measure_radiometry(np.concatenate([empty, *values], axis=1), first.dtype)
     if not any(part.any() for part in valid):
         return validity, radiometry, (*notes, why_no_imagery(sample, validity))
-    return validity, radiometry, (*notes, *seen, *doubts(sample, valid, first.dtype, mosaic.bands))
+    return validity, radiometry, (*notes, *seen, *_doubts(sample, valid, mosaic))
+
+
+def _doubts(
+    sample: Sequence[Sampled], valid: Sequence[NDArray[np.bool_]], mosaic: Mosaic
+) -> tuple[str, ...]:
+    if len(set(mosaic.bands)) > 1:
+        return ()
+    first = mosaic.placed[0].member
+    return doubts(sample, valid, first.dtype, first.roles[mosaic.bands[0] - 1])
 
 
 def _sample(

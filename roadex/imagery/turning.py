@@ -72,7 +72,7 @@ def turn_of(transform: Affine, shape: tuple[int, int]) -> Turn | None:
 
 def _skew_px(transform: Affine, shape: tuple[int, int]) -> float:
     """Return how far rows and columns leave those of the map over a whole scene, in pixels."""
-    a, b, _, d, e, _ = transform[:6]
+    a, b, d, e = (float(v) for v in (transform.a, transform.b, transform.d, transform.e))
     if a == 0 or e == 0:
         return math.inf
     return max(abs(b) * shape[0] / abs(a), abs(d) * shape[1] / abs(e))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +106,7 @@ class Validity:
 
     def opaque(self, alpha: NDArray[np.generic]) -> NDArray[np.bool_]:
         """Return where a band of alpha says that there is imagery."""
-        return np.asarray(alpha >= self.opaque_from)
+        return np.asarray(np.greater_equal(alpha, self.opaque_from))
 
     def filled(
         self, pixels: NDArray[np.generic], *, outside: NDArray[np.bool_]
@@ -200,10 +201,16 @@ def find_validity(
     return replace(rule, fills=tuple(fills)), tuple(notes)
 
 
-def _as_stored(value: float, dtype: np.dtype[np.generic]) -> float:
+def _as_stored(value: float, dtype: np.dtype[Any]) -> float:
     if dtype == np.float32:
-        return float(np.float32(np.clip(value, np.finfo(dtype).min, np.finfo(dtype).max)))
+        return float(np.float32(np.clip(value, *_limits(dtype))))
     return value
+
+
+def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Return the least and the largest number of a type."""
+    limits: Any = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
+    return float(limits.min), float(limits.max)
 
 
 def _reach(fill: Fill) -> int:
@@ -219,7 +226,8 @@ def _wide(
     area = (fill | outside).astype(np.uint8)
     size = 2 * half + 1
     core = ndimage.minimum_filter(area, size, mode="nearest")
-    wide = ndimage.maximum_filter(core, size, mode="nearest").astype(bool) & fill
+    wide: NDArray[np.bool_] = ndimage.maximum_filter(core, size, mode="nearest") > 0
+    wide = wide & fill
     if reach:
         grown = ndimage.binary_dilation(wide, np.ones((3, 3), bool), reach, mask=fill)
         wide = np.asarray(grown)
@@ -249,10 +257,8 @@ def _is_alpha(sample: Sequence[Sampled]) -> bool:
     )
 
 
-def _undeclared(
-    sample: Sequence[Sampled], rule: Validity, declared: Sequence[Fill]
-) -> list[Fill]:
-    """Return fills nobody declared: values no brightness has, and wide borders of an extreme one."""
+def _undeclared(sample: Sequence[Sampled], rule: Validity, declared: Sequence[Fill]) -> list[Fill]:
+    """Return fills nobody declared: values no brightness has, wide borders of an extreme."""
     known = {value for fill in declared for value in fill.values}
     n_seen = sum(int(part.seen.sum()) for part in sample)
     candidates = {value for part in sample for value in _extremes(part)}
@@ -268,8 +274,7 @@ def _undeclared(
 def _extremes(part: Sampled) -> set[float]:
     """Return extreme values that pixels of a window have in all bands."""
     dtype = part.pixels.dtype
-    limits = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
-    values = {0.0, float(limits.min), float(limits.max)}
+    values = {0.0, *_limits(dtype)}
     if dtype != np.uint8:
         values |= {_as_stored(value, dtype) for value in _USUAL_FILLS}
         first = part.pixels[0][part.seen].astype(np.float64)
@@ -309,7 +314,7 @@ def _is_no_brightness(fill: Fill, sample: Sequence[Sampled]) -> bool:
 
 
 def _others(fill: Fill, sample: Sequence[Sampled]) -> tuple[NDArray[np.float64], int]:
-    """Return the other values of a sample (one pixel of seven), and how many pixels have the fill."""
+    """Return other values of a sample (one of seven), and how many pixels have the fill."""
     others, n_equal = [], 0
     for part in sample:
         same = fill.matches(part.pixels)
@@ -319,14 +324,12 @@ def _others(fill: Fill, sample: Sequence[Sampled]) -> tuple[NDArray[np.float64],
     return np.concatenate(others), n_equal
 
 
-def _judged(
-    fill: Fill, sample: Sequence[Sampled], rule: Validity, *, is_lossy: bool
-) -> Fill:
+def _judged(fill: Fill, sample: Sequence[Sampled], rule: Validity, *, is_lossy: bool) -> Fill:
     """Return a fill with what the sample says of it: whether it is a colour, whether smeared."""
     if not sample or sample[0].pixels.dtype.kind not in "iu":
         return fill
     if is_lossy:
-        top = float(np.iinfo(sample[0].pixels.dtype).max)
+        top = _limits(sample[0].pixels.dtype)[1]
         return replace(fill, is_colour=True, tolerance=_SMEARED * top / 255)
     others, _ = _others(fill, sample)
     if sample[0].pixels.dtype != np.uint8 and others.size:
@@ -350,8 +353,8 @@ def _about(fill: Fill, is_given: bool) -> tuple[str, ...]:
     if not fill.is_declared:
         where = "wide areas of it" if fill.is_colour else "they"
         return (
-            f"pixels of {value:g} were found that nothing declares as nodata; {where} are taken for "
-            "no imagery (--nodata VALUE or --nodata none decides otherwise)",
+            f"pixels of {value:g} were found that nothing declares as nodata; {where} are taken "
+            "for no imagery (--nodata VALUE or --nodata none decides otherwise)",
         )
     if fill.is_colour and not fill.tolerance and not is_given:
         return (

@@ -181,7 +181,7 @@ def _described(
 
 
 def _needed(scene: Scene, grid: WorkGrid, window: Window) -> Window | None:
-    """Return the window of the scene that a window of the grid is made from; None if there is none."""
+    """Return the window of the scene that one of the grid is made from, or None."""
     x, y = _edges(grid.transform, _whole_blocks(window, grid.shape))
     rows, cols = _positions(x, y, grid.crs, scene.crs, ~scene.transform)
     if not rows.size:
@@ -228,7 +228,7 @@ def _whole_blocks(window: Window, shape: tuple[int, int]) -> Window:
 
 
 def _halves(window: Window) -> tuple[int, list[Window]]:
-    """Cut a window in two between blocks; return the axis, and no parts where it is in one block."""
+    """Cut a window in two between blocks; return axis and parts, none if it is in one block."""
     top, left, height, width = (
         int(v) for v in (window.row_off, window.col_off, window.height, window.width)
     )

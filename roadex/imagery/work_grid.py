@@ -38,6 +38,7 @@ COARSE_LIMIT = 1.5
 """Pixels larger than the model's largest by more than this factor are refused: roads a few pixels
 wide vanish, and enlarging does not bring them back."""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkGrid:
     """Where the pixels of a run lie."""
@@ -145,7 +146,6 @@ class GridReader:
         valid = seen[index] & inside_rows[:, None] & inside_cols
         return image[:, index[0], index[1]], valid
 
-
     def _read_inside(self, part: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         if self._grid.is_native:
             turn = self._grid.turn
@@ -198,7 +198,9 @@ def _is_metric(scene: Scene) -> bool:
     width, height = math.hypot(t.a, t.d), math.hypot(t.b, t.e)
     # A projection that stretches (Web Mercator) is metric in name only.
     true_scale = abs(math.sqrt(abs(t.determinant)) / scene.gsd_m - 1) < 0.02
-    return true_scale and abs(height / width - 1) < 0.01 and abs(t.determinant) > 0.99 * width * height
+    return (
+        true_scale and abs(height / width - 1) < 0.01 and abs(t.determinant) > 0.99 * width * height
+    )
 
 
 def _ordered(bounds: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
