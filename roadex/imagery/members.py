@@ -157,8 +157,8 @@ def _check_type(raster: rasterio.DatasetReader, path: str) -> None:
     if any(kind.startswith("complex") for kind in kinds):
         msg = (
             f"{path} holds complex numbers, as radar images do. Write their amplitude first, with "
-            f"`gdal_calc.py -A {path} --calc 'abs(A)' --type Float32 --outfile new.tif`; the models "
-            "that come with roadex know optical imagery alone"
+            f"`gdal_calc.py -A {path} --calc 'abs(A)' --type Float32 --outfile new.tif`; the "
+            "models that come with roadex know optical imagery alone"
         )
         raise SceneError(msg)
     unknown = sorted(kinds - set(PIXEL_TYPES))
