@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,7 +64,7 @@ def thinned(pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np
 
 
 def measure_radiometry(
-    values: NDArray[np.float64], dtype: str
+    values: NDArray[np.float64], dtype: str, stretch: Sequence[tuple[float, float]] = ()
 ) -> tuple[Radiometry, tuple[str, ...]]:
     """Choose how the values of a scene become those a network takes, from a sample of them.
 
@@ -77,6 +78,8 @@ def measure_radiometry(
         Shape ``(C, n)``, valid pixels only.
     dtype
         Data type of the files.
+    stretch
+        Per band: what (0-255) the two percentiles become; empty is 0 and 255.
 
     Returns
     -------
@@ -93,6 +96,7 @@ def measure_radiometry(
         low = tuple(float(v) for v in bounds[0])
         high = tuple(float(max(b, a + 1e-6 * max(1.0, abs(a)))) for a, b in bounds.T)
         ranges = ", ".join(f"{a:g}-{b:g}" for a, b in zip(low, high, strict=True))
+        low, high = _extended(low, high, stretch) if stretch else (low, high)
         stretched = f"{dtype} values were stretched to 8 bits from {ranges}"
         notes += (f"{stretched} (1st to 99th percentile)",)
     linear = Radiometry(low=low, high=high, fill=(0.0,) * n_bands)
@@ -103,6 +107,17 @@ def measure_radiometry(
     bright = replace(linear, gamma=gamma)
     fill = bright.apply(values[:, None], seen).mean(axis=(1, 2), dtype=np.float64)
     return replace(bright, fill=tuple(float(v) for v in fill)), notes
+
+
+def _extended(
+    low: tuple[float, ...], high: tuple[float, ...], stretch: Sequence[tuple[float, float]]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return what becomes 0 and 255 if ``low`` and ``high`` become the values of ``stretch``."""
+    per_unit = [
+        (b - a) / (to - start) for a, b, (start, to) in zip(low, high, stretch, strict=True)
+    ]
+    zero = [a - unit * start for a, unit, (start, _) in zip(low, per_unit, stretch, strict=True)]
+    return tuple(zero), tuple(z + 255 * unit for z, unit in zip(zero, per_unit, strict=True))
 
 
 def _brightening(brightness: NDArray[np.float32]) -> float:

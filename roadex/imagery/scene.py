@@ -98,6 +98,7 @@ def open_scene(
     wanted: Sequence[str] = RGB,
     bands: Sequence[int] | None = None,
     nodata: Sequence[float] | None = None,
+    stretch: Sequence[tuple[float, float]] = (),
     trusted_only: bool = False,
 ) -> Scene:
     """Check rasters and describe them as one scene.
@@ -115,6 +116,9 @@ def open_scene(
     nodata
         Values of pixels without imagery, instead of those that files declare and that are found;
         ``()`` is none.
+    stretch
+        Per band: the values (0-255) to which the 1st and 99th percentile of scenes of other types
+        than 8 bits are brought; empty is 0 and 255.
     trusted_only
         Refuse virtual rasters that read files outside of their own folder.
 
@@ -136,7 +140,7 @@ def open_scene(
             chosen, notes = check_bands(bands, len(first.roles), wanted, first.path), ()
         mosaic = join_members(members, chosen)
         gsd_m = gsd_of(first.crs, mosaic.transform, mosaic.shape)
-        validity, radiometry, seen = _look(mosaic, gsd_m, nodata)
+        validity, radiometry, seen = _look(mosaic, gsd_m, nodata, stretch)
     return Scene(
         paths=tuple(member.path for member in members),
         mosaic=mosaic,
@@ -180,7 +184,10 @@ def _open_member(path: str, *, trusted_only: bool) -> Member:
 
 
 def _look(
-    mosaic: Mosaic, gsd_m: float, nodata: Sequence[float] | None
+    mosaic: Mosaic,
+    gsd_m: float,
+    nodata: Sequence[float] | None,
+    stretch: Sequence[tuple[float, float]],
 ) -> tuple[Validity, Radiometry, tuple[str, ...]]:
     """Look at windows of a scene: what is imagery, how bright it is, and what is doubtful."""
     first = mosaic.placed[0].member
@@ -201,7 +208,9 @@ def _look(
     valid = [validity.of(part) for part in sample]
     values = [thinned(part.pixels, seen) for part, seen in zip(sample, valid, strict=True)]
     empty = np.empty((len(mosaic.bands), 0))
-    radiometry, seen = measure_radiometry(np.concatenate([empty, *values], axis=1), first.dtype)
+    radiometry, seen = measure_radiometry(
+        np.concatenate([empty, *values], axis=1), first.dtype, stretch
+    )
     if not any(part.any() for part in valid):
         return validity, radiometry, (*notes, why_no_imagery(sample, validity))
     return validity, radiometry, (*notes, *seen, *_doubts(sample, valid, mosaic))

@@ -14,7 +14,7 @@ from roadex.errors import ConfigError, SceneError
 from roadex.imagery.containers import listed
 from roadex.imagery.locations import gdal_location, is_virtual
 from roadex.imagery.scene import Scene, open_scene
-from roadex.imagery.tiling import Tile, check_alignment, plan_tiles
+from roadex.imagery.tiling import Tiles, check_alignment, plan_tiles
 from roadex.imagery.work_grid import WorkGrid, plan_grid
 from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
 from roadex.pipeline.crew import Load
@@ -38,7 +38,7 @@ class RunPlan:
     model: ModelMetadata
     model_file: Path
     model_sha256: str
-    tiles: list[Tile]
+    tiles: Tiles
     key: str
     """Identity of the probability: the same key means the same tiles with the same values."""
 
@@ -53,7 +53,7 @@ class RunPlan:
     @property
     def read_megapixels(self) -> float:
         """Pixels given to the network in one view, halos included, in millions."""
-        return float(sum(tile.read.width * tile.read.height for tile in self.tiles)) / 1e6
+        return self.tiles.read_pixels / 1e6
 
     def load(self, config: RunConfig) -> Load:
         """Return what predicting takes, if the model is about as large as ``roadex-light``."""
@@ -127,6 +127,7 @@ def _open(scenes: Scenes, model: ModelMetadata, config: RunConfig) -> Scene:
             wanted=model.bands,
             bands=config.predict.bands,
             nodata=config.predict.nodata_values,
+            stretch=model.stretch,
             trusted_only=config.predict.trusted_inputs_only,
         )
     if config.predict.bands not in (None, scenes.bands):
