@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -119,7 +120,7 @@ class Predictor:
                     torch.cuda.empty_cache()
 
     @torch.inference_mode()
-    def _in_parts(self, image: NDArray[np.float32], parts: list[Tile]) -> NDArray[np.float32]:
+    def _in_parts(self, image: NDArray[np.float32], parts: Sequence[Tile]) -> NDArray[np.float32]:
         result = np.empty(image.shape[1:], dtype=np.float32)
         for part in parts:
             rows, cols = (slice(max(0, start), stop) for start, stop in part.read.toranges())

@@ -98,7 +98,8 @@ class Estimate:
         """Memory of a worker that predicts; what a GPU holds is not in it."""
         if self.calibration is None:
             return WORKER_BYTES
-        pixels = max(int(tile.read.width * tile.read.height) for tile in self.plan.tiles)
+        largest = self.plan.tiles[0].read  # the others own as much or less
+        pixels = int(largest.width * largest.height)
         on_device = 0.0 if self.workers.has_gpu else self.calibration.bytes_per_pixel
         image_bytes = 4 * (len(self.plan.scene.bands) + 2)
         return int(self.calibration.base_bytes + pixels * (on_device + image_bytes))
