@@ -1,18 +1,20 @@
 """What steers a training: schedules, parts of batches, early stop, epochs, recipes, logs."""
 
 import dataclasses
+import io
 import json
+import re
 from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from rich.console import Console
 
 from roadex.config import AugmentConfig, TrainConfig
 from roadex.errors import ConfigError, TrainingError
 from roadex.models.scaling import Scaling
+from roadex.progress import LogDisplay
 from roadex.training.batches import PartIndices
 from roadex.training.checkpoint import TrainingState
 from roadex.training.datasets import find_labelled_scenes
@@ -287,15 +289,14 @@ def test_tensorboard_gets_the_figures(tmp_path):
 
 
 def test_finished_training_shows_as_finished(sources, tmp_path):
-    console = Console(record=True, width=120, force_terminal=True)
-
     def run():
+        shown = io.StringIO()
         monitor = Monitor(
             tmp_path,
             CONFIG,
             scaling=Scaling(),
             validation={"v": sources[0].scenes},
-            console=console,
+            display=LogDisplay(shown),
         )
         with monitor:
             train(
@@ -303,10 +304,10 @@ def test_finished_training_shows_as_finished(sources, tmp_path):
                 on_start=monitor.on_start, on_step=monitor.on_step,
                 on_evaluation=monitor.on_evaluation,
             )  # fmt: skip
-        return console.export_text()
+        return shown.getvalue()
 
     run()
-    assert "4/4" in run()
+    assert re.search(r"finished: train 4/4 \(100%\), 0:00:\d\d, loss \d\.\d+, IoU \d", run())
     with Image.open(tmp_path / "validation_000004.png") as sheet:
         assert sheet.width > sheet.height > 300
     assert len((tmp_path / "evaluations.csv").read_text().splitlines()) == 5

@@ -49,15 +49,12 @@ def align(dataset: str, folder: Path, model: str, tta: str, most_m: float, overw
       roadex train lines:aligned/lines.toml --initial roadex-light -o mine.safetensors
     """
     config = AlignConfig(model=model, tta=tta, most_m=most_m)
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from roadex.cli.display import open_display
     from roadex.training.align import MOVES_NAME, LabelAlignment
 
     alignment = LabelAlignment.begin(dataset, folder, config, overwrite=overwrite)
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("aligning", total=alignment.n_windows)
-        moved = list(alignment.run(on_window=lambda: bar.advance(task)))
+    with open_display() as display:
+        moved = list(alignment.run(display))
     n_road = max(1, sum(scene.road_pixels for scene in moved))
     distance_m = sum(scene.road_pixels * scene.distance_m for scene in moved) / n_road
     scenes = "1 scene" if len(moved) == 1 else f"{len(moved)} scenes"

@@ -51,17 +51,17 @@ def demo(output: Path, seed: int, size: int, overwrite: bool, **options: Any) ->
     """
     from rich.console import Console
 
-    from roadex.cli.display import Bars, show_result
+    from roadex.cli.display import open_display, show_result
     from roadex.pipeline.demo import run_demo
 
     console = Console()
-    with Bars(Console(stderr=True)) as bars:
+    with open_display() as display:
         result = run_demo(
             output,
             demo=DemoConfig(seed=seed, size=size),
             config=opt.build_config(options),
             overwrite=overwrite,
-            display=bars,
+            display=display,
         )
     show_result(result.run, console)
     _show_scores(result, console)

@@ -50,9 +50,8 @@ def generate(folder: Path, scenes: int, size: int, gsd: float, seed: int, overwr
         msg = f"{folder} is not empty; choose another folder or add --overwrite"
         raise OutputError(msg)
     config = GenerateConfig(scenes=scenes, size=size, gsd_m=gsd, seed=seed)
-    from rich.console import Console
-    from rich.progress import track
-
+    from roadex.cli.display import open_display
+    from roadex.progress import Stopwatch
     from roadex.synthetic import STYLES, generate_scene, write_pairs
 
     styles = list(STYLES)
@@ -64,6 +63,9 @@ def generate(folder: Path, scenes: int, size: int, gsd: float, seed: int, overwr
         for i in range(config.scenes)
     )  # fmt: skip
     written = write_pairs(made, folder)
-    for _ in track(written, "generating", total=config.scenes, console=Console(stderr=True)):
-        pass
+    with open_display() as display:
+        watch = Stopwatch(display)
+        with watch.stage("generate", config.scenes):
+            for _ in written:
+                watch.advance("generate")
     click.echo(f"wrote {config.scenes} scenes to {folder}; train on pairs:{folder}")

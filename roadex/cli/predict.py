@@ -52,7 +52,7 @@ def predict(
     """
     from rich.console import Console
 
-    from roadex.cli.display import Bars, show_warnings
+    from roadex.cli.display import open_display, show_warnings
 
     console = Console()
     if dataset is not None:
@@ -61,9 +61,9 @@ def predict(
         return
     from roadex.pipeline.predict import predict_scene
 
-    with Bars(Console(stderr=True)) as bars:
+    with open_display() as display:
         plan = predict_scene(
-            scenes, output, config=opt.build_config(options), overwrite=overwrite, display=bars
+            scenes, output, config=opt.build_config(options), overwrite=overwrite, display=display
         )
     show_warnings(plan.warnings, console)
     console.print(f"  {output}", highlight=False, soft_wrap=True)
@@ -77,22 +77,21 @@ def _predict_folder(
     overwrite: bool,
     options: dict[str, Any],
 ) -> None:
-    from rich.console import Console
 
-    from roadex.cli.display import Bars
+    from roadex.cli.display import open_display
     from roadex.pipeline.predict_images import predict_deepglobe
 
     if len(folders) != 1:
         msg = "--dataset takes one folder"
         raise click.UsageError(msg)
-    with Bars(Console(stderr=True)) as bars:
+    with open_display() as display:
         masks = predict_deepglobe(
             Path(folders[0]),
             output,
             config=opt.build_config(options),
             with_probability=with_probability,
             overwrite=overwrite,
-            display=bars,
+            display=display,
         )
     if archive is not None:
         from roadex.scoring.submission import zip_masks

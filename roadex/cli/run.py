@@ -53,7 +53,7 @@ def run(
     """
     from rich.console import Console
 
-    from roadex.cli.display import Bars, show_result
+    from roadex.cli.display import open_display, show_result
     from roadex.pipeline.run import run as run_scene
 
     if each or scene_list is not None:
@@ -63,13 +63,13 @@ def run(
         msg = "name a SCENE, or give a --list of them"
         raise click.UsageError(msg)
     console = Console()
-    with Bars(Console(stderr=True)) as bars:
+    with open_display() as display:
         result = run_scene(
             list(scenes),
             output,
             config=opt.build_config(options),
             overwrite=overwrite,
-            display=bars,
+            display=display,
         )
     show_result(result, console)
 
@@ -84,7 +84,7 @@ def _run_batch(
 ) -> None:
     from rich.console import Console
 
-    from roadex.cli.display import Bars, show_batch
+    from roadex.cli.display import open_display, show_batch
     from roadex.imagery.scene_list import name_scenes, read_scene_list
     from roadex.pipeline.batch import extract_many, raise_if_any_failed
 
@@ -95,9 +95,9 @@ def _run_batch(
         listed = name_scenes((None, path) for path in scenes)
     else:
         listed = read_scene_list(scene_list, asset=asset)
-    with Bars(Console(stderr=True), keep=False) as bars:
+    with open_display(keep=False) as display:
         outcomes = extract_many(
-            listed, output, config=opt.build_config(options), overwrite=overwrite, display=bars
+            listed, output, config=opt.build_config(options), overwrite=overwrite, display=display
         )
     show_batch(outcomes, output, Console())
     raise_if_any_failed(outcomes, output)

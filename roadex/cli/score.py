@@ -96,11 +96,12 @@ def score_files(prediction: str, truth: str, metrics: tuple[str, ...], **options
       roadex score probability.tif mask.tif --threshold 0.4 --sheet worst.png
       roadex score roads.gpkg mask.tif --set line_width_m=9
     """
+    from roadex.cli.display import open_display
     from roadex.scoring import score as compare
 
     config = _config(options)
-    with _progress() as progress:
-        report = compare(prediction, truth, config, metrics=metrics or None, progress=progress)
+    with open_display() as display:
+        report = compare(prediction, truth, config, metrics=metrics or None, display=display)
     _show(report)
     _write(report, options)
 
@@ -139,13 +140,14 @@ def score_deepglobe(
       roadex score deepglobe 'masks/*_probability.png' deepglobe/train --curves pr.png
       roadex score deepglobe tta-none/ tta-d4/ deepglobe/train --json tta.json
     """
+    from roadex.cli.display import open_display
     from roadex.scoring.deepglobe import METRICS
     from roadex.scoring.deepglobe import score_deepglobe as compare
 
     config = _config(options)
-    with _progress() as progress:
+    with open_display() as display:
         result = compare(
-            predictions, truth, config, split=split, metrics=metrics or METRICS, progress=progress
+            predictions, truth, config, split=split, metrics=metrics or METRICS, display=display
         )
     for report in result.reports:
         _show(report)
@@ -181,23 +183,6 @@ def _parse(text: str, default: Any) -> Any:
             raise ValueError(msg)
         return text.lower() == "true"
     return type(default)(text)
-
-
-def _progress() -> Any:
-    """Return a progress bar on standard error, shown on a terminal only."""
-    from contextlib import contextmanager
-
-    from rich.console import Console
-    from rich.progress import Progress
-
-    @contextmanager
-    def bar() -> Any:
-        console = Console(stderr=True)
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task("scoring", total=None)
-            yield lambda done, total: progress.update(task, completed=done, total=total)
-
-    return bar()
 
 
 def _show(report: Any) -> None:

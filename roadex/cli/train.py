@@ -48,7 +48,9 @@ import click
 @click.option("--check", is_flag=True, help="Only look at the data and say what was found.")
 @click.option("--smoke", is_flag=True, help="A minute's training on generated scenes, as a test.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing model file.")
-def train(data: tuple[str, ...], output: Path | None, smoke: bool, **options: Any) -> None:
+def train(
+    data: tuple[str, ...], output: Path | None, smoke: bool, check: bool, **options: Any
+) -> None:
     """Train a model on labelled imagery.
 
     DATA are datasets: a folder, LAYOUT:FOLDER, or lines:IMAGE+ROADS for imagery with road lines,
@@ -66,19 +68,27 @@ def train(data: tuple[str, ...], output: Path | None, smoke: bool, **options: An
       roadex train roads/train --validation roads/val --check
       roadex train --smoke
     """
-    if smoke:
-        from rich.console import Console
+    from rich.console import Console
 
+    from roadex.cli.display import open_display, show_data_report
+
+    if smoke:
         from roadex.training.smoke import run_smoke
 
-        run_smoke(options["run_folder"] or Path("runs/smoke"), Console())
+        run_smoke(options["run_folder"] or Path("runs/smoke"), open_display)
         return
     if not data:
         msg = "Missing argument 'DATA...'."
         raise click.UsageError(msg)
-    if output is None and not options["check"]:
+    if output is None and not check:
         msg = "Missing option '-o' / '--output'."
         raise click.UsageError(msg)
-    from roadex.training.job import TrainingJob, run_training_job
+    from roadex.training.job import TrainingJob, check_job, run_training_job
 
-    run_training_job(TrainingJob(data=data, output=output or Path("checked"), **options))
+    job = TrainingJob(data=data, output=output or Path("checked"), **options)
+    if check:
+        report = check_job(job)
+        show_data_report(report, Console())
+        report.raise_if_bad()
+    else:
+        run_training_job(job, open_display)

@@ -52,11 +52,11 @@ def vectorize(
     """
     from rich.console import Console
 
-    from roadex.cli.display import Bars
+    from roadex.cli.display import open_display
     from roadex.pipeline.vectorize import TILE_SIZE, vectorize_raster
 
     console = Console()
-    with Bars(Console(stderr=True)) as bars:
+    with open_display() as display:
         network, source = vectorize_raster(
             raster,
             output,
@@ -66,7 +66,7 @@ def vectorize(
             band=band,
             tile_size=tile_size or TILE_SIZE,
             overwrite=overwrite,
-            display=bars,
+            display=display,
         )
     road_km = network.edges["length_m"].sum() / 1000
     console.print(source.explanation, highlight=False)

@@ -23,7 +23,7 @@ from roadex.pipeline.plan import request_key
 from roadex.pipeline.predict import make_folder
 from roadex.pipeline.report import RunResult
 from roadex.pipeline.run import carry_out, prepare
-from roadex.progress import Display, Silent
+from roadex.progress import Display, Labelled, Silent
 
 DONE, DONE_BEFORE, INCOMPLETE, FAILED = "done", "done before", "incomplete", "failed"
 """What became of a scene. ``incomplete``: its results have holes."""
@@ -180,7 +180,7 @@ def _do_one(
     try:
         work = prepare(
             scene.path, result.folder, config,
-            overwrite=overwrite, display=_Labelled(display, scene.name),
+            overwrite=overwrite, display=Labelled(display, scene.name),
         )  # fmt: skip
         carry_out(work, client)
     except RoadexError as problem:
@@ -206,22 +206,6 @@ def _finished(scene: ListedScene, folder: Path, config: RunConfig) -> dict[str, 
     if not (result.network.exists() and result.probability.exists()):
         return None
     return report if report.get("request") == request_key([scene.path], config) else None
-
-
-class _Labelled:
-    """Passes the progress of one scene on under its name."""
-
-    def __init__(self, display: Display, name: str) -> None:
-        self._display, self._name = display, name
-
-    def start(self, stage: str, total: int) -> None:
-        self._display.start(f"{self._name} {stage}", total)
-
-    def advance(self, stage: str) -> None:
-        self._display.advance(f"{self._name} {stage}")
-
-    def finish(self, stage: str) -> None:
-        self._display.finish(f"{self._name} {stage}")
 
 
 class _Summary:

@@ -94,8 +94,7 @@ def predict_deepglobe(
     todo = [name for name in ids if overwrite or not mask_path(output, name).exists()]
     failed = {}
     with watch.stage("predict", len(ids)), connect(config.cluster) as client:
-        for _ in range(len(ids) - len(todo)):
-            watch.advance("predict")
+        watch.advance("predict", len(ids) - len(todo))
         for outcome in run_tasks(
             client, partial(predict_image, job=job), todo, config=config.cluster
         ):

@@ -11,13 +11,14 @@ pixels (the lines are drawn) and as lines (the raster is traced).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
 from roadex.network.line_reader import RoadLines, read_lines
+from roadex.progress import Display
 from roadex.scoring.aligned_rasters import grid_of
 from roadex.scoring.centre_lines import centre_lines, clip_to_grid
 from roadex.scoring.inputs import Side, recognise_side
@@ -35,7 +36,7 @@ def score(
     config: ScoreConfig | None = None,
     *,
     metrics: Sequence[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    display: Display | None = None,
 ) -> ScoreReport:
     """Compare predicted roads with true ones.
 
@@ -51,8 +52,8 @@ def score(
         :data:`~roadex.scoring.metrics.LINE_METRICS`; if None all pixel metrics where a side is a
         raster,
         and all line metrics where a side is lines.
-    progress
-        Called with the number of images done and their number.
+    display
+        Shows the images done; None shows nothing.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def score(
     reports = []
     if kinds != {"lines"} and pixel_metrics:
         pairs = find_pairs(predicted, true, config)
-        reports.append(score_pixels(pairs, config, metrics=pixel_metrics, progress=progress))
+        reports.append(score_pixels(pairs, config, metrics=pixel_metrics, display=display))
     has_lines = "lines" in kinds and "tiles" not in kinds
     if line_metrics and (has_lines or metrics is not None):
         reports.append(_score_lines(predicted, true, config, line_metrics))

@@ -10,13 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from roadex.config import TrainConfig, read_toml, settings_from_text
 from roadex.errors import ConfigError, OutputError
 from roadex.inference.allocator import tune_allocator
 from roadex.models.modelfile import ModelMetadata, load_model, save_model
 from roadex.models.scaling import Scaling
+from roadex.progress import Display, OpenDisplay, Silent
 from roadex.scoring.metrics.thresholds import LevelCounts
 from roadex.training.checkpoint import TrainingState
 from roadex.training.datasets import find_labelled_scenes
@@ -25,7 +24,7 @@ from roadex.training.datasets.labelled import Labelled
 from roadex.training.evaluation import common_figures, evaluate_datasets, thresholds_of
 from roadex.training.loop import train
 from roadex.training.monitor import Monitor
-from roadex.training.preflight import CONFIG_NAME, changed_settings, check_data
+from roadex.training.preflight import CONFIG_NAME, DataReport, changed_settings, check_data
 from roadex.training.processes import Group, run_in_group
 from roadex.training.recipes import read_recipe
 from roadex.training.schedules import with_steps
@@ -46,7 +45,6 @@ class TrainingJob:
     licence: str = ""
     processes: int = 0
     tensorboard: bool = False
-    check: bool = False
     overwrite: bool = False
 
     @property
@@ -64,45 +62,52 @@ class _Material:
     validation: Mapping[str, Sequence[Labelled]]
 
 
-def run_training_job(job: TrainingJob) -> Path:
+def run_training_job(job: TrainingJob, open_display: OpenDisplay = Silent) -> Path:
     """Train, evaluate, and write the model file; return its path.
 
-    With ``job.check`` the data are looked at and nothing else is done.
+    Parameters
+    ----------
+    job
+        What to do.
+    open_display
+        Opens the display in the process that shows progress, which is another one where several
+        train together.
 
     Raises
     ------
     RoadexError
         Whatever is wrong with data, settings, checkpoint or output.
     """
-    if job.check:
-        check(job, Console())
-        return job.output
     if job.output.exists() and not job.overwrite:
         msg = f"{job.output} exists; choose another -o or add --overwrite"
         raise OutputError(msg)
-    run_in_group(partial(_run, job), job.processes)
+    run_in_group(partial(_run, job, open_display), job.processes)
     return job.output
 
 
-def check(job: TrainingJob, console: Console) -> None:
-    """Look at the data of a job and print what was found."""
-    _check(job, _gather(job), console)
+def check_job(job: TrainingJob) -> DataReport:
+    """Look at the data of a job; nothing is trained."""
+    return _check(job, _gather(job))
 
 
-def _run(job: TrainingJob, group: Group) -> None:
+def _run(job: TrainingJob, open_display: OpenDisplay, group: Group) -> None:
     """Do the job in one process of the group."""
     tune_allocator()
-    console = Console(quiet=not group.is_first)
+    with open_display() if group.is_first else Silent() as display:
+        _train(job, group, display)
+
+
+def _train(job: TrainingJob, group: Group, display: Display) -> None:
     material = _gather(job)
     config, scaling = material.config, _scaling(material.config)
     job.folder.mkdir(parents=True, exist_ok=True)
     for change in changed_settings(job.folder, config):
-        console.print(f"[yellow]warning[/] the training goes on with other settings: {change}")
+        display.note(f"warning: the training goes on with other settings: {change}")
     if group.is_first:
-        _check(job, material, console)
+        _show_check(_check(job, material), display)
         (job.folder / CONFIG_NAME).write_text(json.dumps(config.to_dict(), indent=1))
     monitor = Monitor(
-        job.folder, config, scaling=scaling, validation=material.validation, console=console,
+        job.folder, config, scaling=scaling, validation=material.validation, display=display,
         tensorboard=job.tensorboard and group.is_first,
     )  # fmt: skip
     with monitor:
@@ -119,13 +124,13 @@ def _run(job: TrainingJob, group: Group) -> None:
             on_evaluation=monitor.on_evaluation if group.is_first else None,
         )
     if group.is_first:
-        console.print(f"evaluating with test-time augmentation {config.tta}")
+        display.note(f"evaluating with test-time augmentation {config.tta}")
         counts = evaluate_datasets(
             state.averaged_network, material.validation, scaling=scaling, gsd_m=config.gsd_m,
             tta=config.tta,
         )  # fmt: skip
         path = _write(job, config, state, scaling, counts)
-        console.print(f"wrote {path}", soft_wrap=True)
+        display.note(f"wrote {path}")
     group.share(None)
 
 
@@ -140,11 +145,20 @@ def _gather(job: TrainingJob) -> _Material:
     return _Material(with_steps(_read_config(job), sources), sources, validation)
 
 
-def _check(job: TrainingJob, material: _Material, console: Console) -> None:
+def _show_check(report: DataReport, display: Display) -> None:
+    widths = [max(map(len, column)) for column in zip(*report.rows(), strict=True)]
+    for row in report.rows():
+        display.note("  ".join(text.ljust(n) for text, n in zip(row, widths, strict=True)))
+    for note in report.notes():
+        display.note(note)
+    report.raise_if_bad()
+
+
+def _check(job: TrainingJob, material: _Material) -> DataReport:
     names = [_split(specification)[0] for specification in job.data]
     training = {name: source.scenes for name, source in zip(names, material.sources, strict=True)}
     validation = dict(zip(job.validation, material.validation.values(), strict=True))
-    check_data(training, validation, gsd_m=material.config.gsd_m, console=console)
+    return check_data(training, validation, gsd_m=material.config.gsd_m)
 
 
 def _scaling(config: TrainConfig) -> Scaling:
