@@ -103,10 +103,10 @@ def test_command_line_runs_a_list_and_says_what_failed(
     with pytest.raises(SystemExit) as stop:
         main()
     out, err = capsys.readouterr()
-    assert stop.value.code == 2
+    assert stop.value.code == 3
     assert [line for line in err.splitlines() if line.startswith("Error")] == [
         "Error: 1 of 2 scenes are not complete: nope (scene ../nope.tif does not exist); see "
-        "out/summary.csv. The same command does just those"
+        "out/summary.csv. Run the same command again to retry them"
     ]
     assert "failed" in out
     assert (tmp_path / "here" / "out" / "a" / "roads.gpkg").exists()

@@ -20,7 +20,7 @@ from roadex.training.checkpoint import TrainingState
 from roadex.training.datasets import find_labelled_scenes
 from roadex.training.datasets.chip_windows import EveryWindow, WeightedScenes
 from roadex.training.divergence import follow_loss
-from roadex.training.job import TrainingJob, _read_config, _scaling
+from roadex.training.job import _scaling
 from roadex.training.logs import CsvLog, TensorBoardLog
 from roadex.training.loop import train
 from roadex.training.monitor import Monitor
@@ -28,6 +28,7 @@ from roadex.training.preflight import changed_settings
 from roadex.training.processes import Group
 from roadex.training.recipes import read_recipe, recipe_names
 from roadex.training.schedules import DivideBy5, Verdict, steps_of_epoch, with_steps
+from roadex.training.settings import read_train_settings
 
 CONFIG = TrainConfig.from_dict(
     {
@@ -206,11 +207,11 @@ def test_default_input_range_is_the_scaling_there_always_was():
 
 def test_settings_lie_over_the_file_over_the_recipe(tmp_path):
     (tmp_path / "c.toml").write_text("seed = 7\n[augment]\nblur_probability = 0.6\n")
-    job = TrainingJob(
-        data=[], output=tmp_path / "m", recipe="dlinknet-2018", config_path=tmp_path / "c.toml",
-        settings=["augment.hue_wrap=original", "seed=8"],
-    )  # fmt: skip
-    config = _read_config(job)
+    config = read_train_settings(
+        recipe="dlinknet-2018",
+        path=tmp_path / "c.toml",
+        assignments=["augment.hue_wrap=original", "seed=8"],
+    )
     assert (config.seed, config.chip_size) == (8, 1024)
     assert config.augment.style == "published"
     assert config.augment.blur_probability == 0.6
@@ -218,7 +219,7 @@ def test_settings_lie_over_the_file_over_the_recipe(tmp_path):
 
 
 def test_unknown_recipe_is_said():
-    with pytest.raises(ConfigError, match="known: dlinknet-2018, roadex"):
+    with pytest.raises(ConfigError, match="available: dlinknet-2018, roadex"):
         read_recipe("dlinknet")
 
 

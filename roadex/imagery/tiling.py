@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from rasterio.windows import Window
 
-from roadex.config import TILE_ALIGNMENT, TilingConfig
-from roadex.errors import ConfigError
+from roadex.config import TilingConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +45,3 @@ def plan_tiles(shape: tuple[int, int], config: TilingConfig) -> list[Tile]:
             read = Window(left - halo, top - halo, cols + 2 * halo, rows + 2 * halo)
             tiles.append(Tile(row, col, core, read))
     return tiles
-
-
-def check_alignment(tiling: TilingConfig) -> None:
-    """Refuse tiles on which the network would not be shift-exact.
-
-    Raises
-    ------
-    ConfigError
-        If core or halo are no multiples of the network's stride.
-    """
-    for name in ("core_size", "halo"):
-        value = getattr(tiling, name)
-        if value % TILE_ALIGNMENT:
-            msg = f"{name} must be a multiple of {TILE_ALIGNMENT} for prediction, got {value}"
-            raise ConfigError(msg)

@@ -15,7 +15,7 @@ from typing import Any
 from distributed import Client
 
 from roadex.config import RunConfig
-from roadex.errors import RoadexError, RunError
+from roadex.errors import IncompleteError, RoadexError, RunError
 from roadex.imagery.locations import public_name
 from roadex.imagery.scene_list import ListedScene
 from roadex.pipeline.cluster import connect
@@ -130,7 +130,7 @@ def raise_if_any_failed(outcomes: Sequence[SceneOutcome], output: Path) -> None:
 
     Raises
     ------
-    RunError
+    IncompleteError
         If there are any.
     """
     bad = [outcome for outcome in outcomes if not outcome.is_good]
@@ -138,9 +138,9 @@ def raise_if_any_failed(outcomes: Sequence[SceneOutcome], output: Path) -> None:
         msg = (
             f"{len(bad)} of {len(outcomes)} scenes are not complete: "
             f"{', '.join(outcome.scene.name for outcome in bad[:5])} ({bad[0].error}); see "
-            f"{output / 'summary.csv'}. The same command does just those"
+            f"{output / 'summary.csv'}. Run the same command again to retry them"
         )
-        raise RunError(msg)
+        raise IncompleteError(msg)
 
 
 def _do_all(

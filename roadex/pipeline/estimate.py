@@ -201,7 +201,7 @@ def estimate_run(
 def _workers(config: RunConfig) -> Workers:
     if config.cluster.jobqueue is not None:  # jobs are not submitted just to count them
         with_gpu, without = 0, config.cluster.workers or 1
-        place = config.cluster.jobqueue
+        place: str = config.cluster.jobqueue
     elif config.cluster.is_remote:
         with connect(config.cluster) as client:
             with_gpu, without = count_threads(client)

@@ -11,7 +11,7 @@ from pathlib import Path
 from roadex.config import RunConfig
 from roadex.imagery.locations import gdal_location, is_virtual
 from roadex.imagery.scene import Scene, open_scene
-from roadex.imagery.tiling import Tile, check_alignment, plan_tiles
+from roadex.imagery.tiling import Tile, plan_tiles
 from roadex.imagery.work_grid import WorkGrid, plan_grid
 from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
 
@@ -46,7 +46,6 @@ def plan_run(scenes: Sequence[str | Path], config: RunConfig) -> RunPlan:
     SceneError, ModelError, ConfigError
         If the run cannot work.
     """
-    check_alignment(config.tiling)
     path = model_path(config.predict.model)
     model = read_metadata(path)
     scene = open_scene(scenes, n_bands=model.in_channels, bands=config.predict.bands)

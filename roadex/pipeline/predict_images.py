@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from roadex.config import PROBABILITY_MAX, RunConfig
-from roadex.errors import DatasetError, RunError
+from roadex.errors import DatasetError, IncompleteError
 from roadex.inference.allocator import release_free_memory
 from roadex.models.modelfile import model_path, read_metadata
 from roadex.pipeline.cluster import connect
@@ -70,7 +70,7 @@ def predict_deepglobe(
     ------
     DatasetError
         If the folder has no such image.
-    RunError
+    IncompleteError
         If images failed; the masks of all others are there.
     """
     config = config or RunConfig()
@@ -103,8 +103,11 @@ def predict_deepglobe(
                 failed[outcome.item] = outcome.error
     if failed:
         name, error = next(iter(failed.items()))
-        msg = f"{len(failed)} of {len(ids)} images failed, the first is {name}: {error}"
-        raise RunError(msg)
+        msg = (
+            f"{len(failed)} of {len(ids)} images failed, the first is {name}: {error}. Run the "
+            "same command again to retry them"
+        )
+        raise IncompleteError(msg)
     return [mask_path(output, name) for name in ids]
 
 

@@ -69,9 +69,11 @@ def run(
     ------
     SceneError, ModelError, ConfigError, OutputError
         If the run cannot work; nothing is written then.
-    RunError
-        If tiles failed. All results are there, with holes where those tiles are; the same call
+    IncompleteError
+        If tiles failed. All results are there, without data where those tiles are; the same call
         does just the missing ones.
+    RunError
+        If the workers failed.
     """
     config = config or RunConfig()
     with rasterio.Env(**READING):
@@ -129,7 +131,13 @@ def carry_out(work: Work, client: Client) -> RunResult:
             )
         with watch.stage("write"):
             made_by = provenance(plan, config)
-            write_network(network, result.network, provenance=made_by, overwrite=True)
+            write_network(
+                network,
+                result.network,
+                provenance=made_by,
+                overwrite=True,
+                config=config.output,
+            )
             write_preview(plan.scene, plan.grid, result.probability, network, result.preview)
     result.complete(network, plan, watch.seconds, memory.peak_bytes, failures)
     write_report(result, plan, config, began=work.began)

@@ -86,5 +86,5 @@ def vectorize_raster(
     }
     with watch.stage("write"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_network(network, path, provenance=made_by, overwrite=True)
+        write_network(network, path, provenance=made_by, overwrite=True, config=config.output)
     return network, source

@@ -36,7 +36,7 @@ def score(
     config: ScoreConfig | None = None,
     *,
     metrics: Sequence[str] | None = None,
-    display: Display | None = None,
+    progress: Display | None = None,
 ) -> ScoreReport:
     """Compare predicted roads with true ones.
 
@@ -52,7 +52,7 @@ def score(
         :data:`~roadex.scoring.metrics.LINE_METRICS`; if None all pixel metrics where a side is a
         raster,
         and all line metrics where a side is lines.
-    display
+    progress
         Shows the images done; None shows nothing.
 
     Raises
@@ -67,7 +67,7 @@ def score(
     reports = []
     if kinds != {"lines"} and pixel_metrics:
         pairs = find_pairs(predicted, true, config)
-        reports.append(score_pixels(pairs, config, metrics=pixel_metrics, display=display))
+        reports.append(score_pixels(pairs, config, metrics=pixel_metrics, progress=progress))
     has_lines = "lines" in kinds and "tiles" not in kinds
     if line_metrics and (has_lines or metrics is not None):
         reports.append(_score_lines(predicted, true, config, line_metrics))

@@ -69,7 +69,7 @@ def score_deepglobe(
     *,
     split: str = "all",
     metrics: Sequence[str] = METRICS,
-    display: Display | None = None,
+    progress: Display | None = None,
 ) -> DeepGlobeReport:
     """Score folders of masks or probability against a folder of DeepGlobe masks.
 
@@ -87,7 +87,7 @@ def score_deepglobe(
         with one identifier per line.
     metrics
         Names of pixel metrics.
-    display
+    progress
         Shows the images done of each of the predictions; None shows nothing.
 
     Raises
@@ -104,8 +104,8 @@ def score_deepglobe(
     reports = []
     for i, folder in enumerate(predictions):
         pairs = find_pairs(_folder(folder), true, config)
-        shown = Labelled(display or Silent(), f"{i + 1}/{len(predictions)}")
-        report = _with_mean(score_pixels(pairs, config, metrics=metrics, display=shown))
+        shown = Labelled(progress or Silent(), f"{i + 1}/{len(predictions)}")
+        report = _with_mean(score_pixels(pairs, config, metrics=metrics, progress=shown))
         reports.append(replace(report, prediction=str(folder), truth=str(truth)))
     return DeepGlobeReport(
         split=split,

@@ -83,7 +83,7 @@ def score_pixels(
     config: ScoreConfig,
     *,
     metrics: Sequence[str],
-    display: Display | None = None,
+    progress: Display | None = None,
 ) -> ScoreReport:
     """Score all images together.
 
@@ -95,7 +95,7 @@ def score_pixels(
         Settings.
     metrics
         Names of pixel metrics; those that need probability are left out where there is none.
-    display
+    progress
         Shows the images done; None shows nothing.
     """
     modules = {
@@ -104,7 +104,7 @@ def score_pixels(
         if not (module := load_metric(name)).NEEDS_PROBABILITY or pairs.has_probability
     }
     totals = _Totals()
-    watch = Stopwatch(display or Silent())
+    watch = Stopwatch(progress or Silent())
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), watch.stage(STAGE, len(pairs.names)):
         for name, opener in zip(pairs.names, pairs.openers, strict=True):
             with opener() as pair:

@@ -31,7 +31,7 @@ def write_submission(
     *,
     config: ScoreConfig | None = None,
     zip_path: str | Path | None = None,
-    display: Display | None = None,
+    progress: Display | None = None,
 ) -> list[Path]:
     """Turn a folder of probability or masks into challenge masks.
 
@@ -46,7 +46,7 @@ def write_submission(
         Threshold and meaning of the values; the defaults if None.
     zip_path
         ZIP file to write as well.
-    display
+    progress
         Shows the images done; None shows nothing.
 
     Returns
@@ -69,7 +69,7 @@ def write_submission(
     paths = list(side.tiles.values())
     encoding, _ = decide_encoding(paths, wanted=config.prediction_values, is_truth=False)
     masks = []
-    watch = Stopwatch(display or Silent())
+    watch = Stopwatch(progress or Silent())
     with watch.stage("masks", len(paths)):
         for name, path in side.tiles.items():
             grid = grid_of(path)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from roadex.config import TrainConfig, read_toml, settings_from_text
+from roadex.config import TrainConfig
 from roadex.errors import ConfigError, OutputError
 from roadex.inference.allocator import tune_allocator
-from roadex.models.modelfile import ModelMetadata, load_model, save_model
+from roadex.models.modelfile import Model, ModelMetadata, load_model, save_model
 from roadex.models.scaling import Scaling
 from roadex.progress import Display, OpenDisplay, Silent
 from roadex.scoring.metrics.thresholds import LevelCounts
@@ -26,8 +26,8 @@ from roadex.training.loop import train
 from roadex.training.monitor import Monitor
 from roadex.training.preflight import CONFIG_NAME, DataReport, changed_settings, check_data
 from roadex.training.processes import Group, run_in_group
-from roadex.training.recipes import read_recipe
 from roadex.training.schedules import with_steps
+from roadex.training.settings import check_network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +37,16 @@ class TrainingJob:
     data: Sequence[str]
     output: Path
     validation: Sequence[str] = ()
-    recipe: str | None = None
-    config_path: Path | None = None
-    settings: Sequence[str] = ()
-    initial: Path | None = None
+    config: TrainConfig = field(default_factory=TrainConfig)
+    """All settings, those of the initial model among them: see
+    :func:`roadex.training.settings.read_train_settings`."""
+
+    recipe: str = ""
+    """Name of the recipe the settings began with, for the model file."""
+
+    initial: str | Path | None = None
+    """Name or file of the model whose weights the training starts from."""
+
     run_folder: Path | None = None
     licence: str = ""
     processes: int = 0
@@ -55,9 +61,10 @@ class TrainingJob:
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """Settings and scenes of a job."""
+    """Settings and scenes of a job, and what it starts from."""
 
     config: TrainConfig
+    initial: Model | None
     sources: Sequence[WeightedScenes]
     validation: Mapping[str, Sequence[Labelled]]
 
@@ -81,12 +88,14 @@ def run_training_job(job: TrainingJob, open_display: OpenDisplay = Silent) -> Pa
     if job.output.exists() and not job.overwrite:
         msg = f"{job.output} exists; choose another -o or add --overwrite"
         raise OutputError(msg)
+    check_network(job.config)
     run_in_group(partial(_run, job, open_display), job.processes)
     return job.output
 
 
 def check_job(job: TrainingJob) -> DataReport:
-    """Look at the data of a job; nothing is trained."""
+    """Look at the settings and the data of a job; nothing is trained."""
+    check_network(job.config)
     return _check(job, _gather(job))
 
 
@@ -99,7 +108,13 @@ def _run(job: TrainingJob, open_display: OpenDisplay, group: Group) -> None:
 
 def _train(job: TrainingJob, group: Group, display: Display) -> None:
     material = _gather(job)
-    config, scaling = material.config, _scaling(material.config)
+    config, initial = material.config, material.initial
+    scaling = _scaling(config) if initial is None else Scaling.of(initial.metadata)
+    if initial is not None and config.gsd_m != initial.metadata.gsd_m:
+        display.note(
+            f"warning: training at {config.gsd_m:g} m per pixel; {job.initial} is a model for "
+            f"{initial.metadata.gsd_m:g} m"
+        )
     job.folder.mkdir(parents=True, exist_ok=True)
     for change in changed_settings(job.folder, config):
         display.note(f"warning: the training goes on with other settings: {change}")
@@ -117,7 +132,7 @@ def _train(job: TrainingJob, group: Group, display: Display) -> None:
             folder=job.folder,
             scaling=scaling,
             group=group,
-            initial=load_model(job.initial).network.state_dict() if job.initial else None,
+            initial=None if initial is None else initial.network.state_dict(),
             evaluate=monitor.evaluate if material.validation else None,
             on_start=monitor.on_start if group.is_first else None,
             on_step=monitor.on_step if group.is_first else None,
@@ -129,7 +144,7 @@ def _train(job: TrainingJob, group: Group, display: Display) -> None:
             state.averaged_network, material.validation, scaling=scaling, gsd_m=config.gsd_m,
             tta=config.tta,
         )  # fmt: skip
-        path = _write(job, config, state, scaling, counts)
+        path = _write(job, material, state, scaling, counts)
         display.note(f"wrote {path}")
     group.share(None)
 
@@ -142,7 +157,8 @@ def _gather(job: TrainingJob) -> _Material:
         name: find_labelled_scenes(specification)
         for name, specification in zip(names, job.validation, strict=True)
     }
-    return _Material(with_steps(_read_config(job), sources), sources, validation)
+    initial = None if job.initial is None else load_model(job.initial)
+    return _Material(with_steps(job.config, sources), initial, sources, validation)
 
 
 def _show_check(report: DataReport, display: Display) -> None:
@@ -165,16 +181,6 @@ def _scaling(config: TrainConfig) -> Scaling:
     return Scaling((2 * config.input_range / 255,) * 3, (-config.input_range,) * 3)
 
 
-def _read_config(job: TrainingJob) -> TrainConfig:
-    """Return recipe, file and single settings, each over the one before."""
-    values: dict[str, Any] = read_recipe(job.recipe) if job.recipe is not None else {}
-    file = read_toml(job.config_path) if job.config_path is not None else {}
-    for layer in (file, settings_from_text(job.settings)):
-        augment = {**values.get("augment", {}), **layer.get("augment", {})}
-        values = {**values, **layer, "augment": augment}
-    return TrainConfig.from_dict(values)
-
-
 def _split(specification: str) -> tuple[str, float]:
     """Return the dataset and its share."""
     source, separator, weight = specification.rpartition("@")
@@ -194,11 +200,12 @@ def _weighted_scenes(specification: str) -> WeightedScenes:
 
 def _write(
     job: TrainingJob,
-    config: TrainConfig,
+    material: _Material,
     state: TrainingState,
     scaling: Scaling,
     counts: dict[str, LevelCounts],
 ) -> Path:
+    config, initial = material.config, material.initial
     spread = math.exp(config.augment.scale_jitter)
     figures = common_figures(counts) if counts else {}
     low, high = thresholds_of(figures)
@@ -216,8 +223,10 @@ def _write(
         training={
             "data": [_short_name(item) for item in job.data],
             "licence": job.licence,
-            "recipe": job.recipe or "",
+            "recipe": job.recipe,
             "settings": _portable(config),
+            "initial": "" if initial is None else initial.metadata.name,
+            "initial_sha256": "" if initial is None else initial.sha256,
             "steps": state.step,
             "adaptation": getattr(state.averaged_network, "adaptation", ""),
             "hours": round(state.seconds / 3600, 2),

@@ -10,6 +10,7 @@ from roadex.models.modelfile import load_model
 from roadex.progress import Display, OpenDisplay, Silent
 from roadex.synthetic import generate_scene, write_scene
 from roadex.training.job import TrainingJob, run_training_job
+from roadex.training.settings import read_train_settings
 
 N_STEPS = 60
 SCENE_PX = 256
@@ -57,8 +58,8 @@ def run_smoke(folder: Path, open_display: OpenDisplay = Silent) -> Path:
         data=data["train"],
         validation=data["validation"],
         output=model,
+        config=read_train_settings(recipe="roadex", assignments=[*SETTINGS, f"steps={N_STEPS}"]),
         recipe="roadex",
-        settings=(*SETTINGS, f"steps={N_STEPS}"),
         run_folder=run,
         overwrite=True,
     )

@@ -75,8 +75,11 @@ class LabelAlignment:
         scenes = find_labelled_scenes(dataset)
         model = load_model(config.model)
         made_of = {
-            "dataset": dataset, "model": model.sha256, "tta": config.tta, "most_m": config.most_m
-        }  # fmt: skip
+            "dataset": dataset,
+            "model": model.sha256,
+            "tta": config.tta,
+            "max_shift_m": config.max_shift_m,
+        }
         _keep_apart(folder, scenes)
         targets = [_target(folder, scene) for scene in scenes]
         if len(set(targets)) < len(targets):
