@@ -80,8 +80,8 @@ def main() -> None:
         write_resampled(scene, gsd_m, image)
         result = roadex.run(image, options.output / f"{gsd_m:g}", config=config, overwrite=True)
         at = ScoreConfig(threshold=options.threshold)
-        report = score(result.probability, truth, at, metrics=["iou"])
-        lines = score(result.network, truth, metrics=["completeness"])
+        report = score(result.paths.probability, truth, at, metrics=["iou"])
+        lines = score(result.paths.network, truth, metrics=["completeness"])
         values = (
             report.value("iou"),
             lines.value("completeness"),

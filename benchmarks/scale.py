@@ -181,7 +181,7 @@ def main() -> None:
     with rasterio.Env(**READING), connect(config.cluster) as client:
         memory = Memory()
         times = StageTimes(memory)
-        work = prepare(scene, arguments.output / "out", config, overwrite=True, display=times)
+        work = prepare(scene, arguments.output / "out", config, overwrite=True, progress=times)
         client.register_plugin(BrightnessPlugin(work.plan.model_sha256, "none"))
         result = carry_out(work, client)
         megabytes = memory.stop()

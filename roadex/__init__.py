@@ -4,7 +4,10 @@
     (anything      (metric,       (D-LinkNet      (thinning,    (clean,      (QGIS opens it
      GDAL reads)    model GSD)     + TTA, COG)     traced)       attributed)  styled)
 
-Public names: :func:`run` does all of it.
+:func:`run` does all of it; :func:`predict` and :func:`vectorize` are its halves, :func:`plan` says
+what it would do. :func:`merge` joins networks, :func:`score` compares them with the truth,
+:func:`train` makes a model, :func:`load_model` opens one. Each name is imported when it is first
+used: ``import roadex`` loads neither torch nor Dask, rasterio or geopandas.
 """
 
 from __future__ import annotations
@@ -13,18 +16,102 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from roadex.errors import (
+    ConfigError,
+    DatasetError,
+    IncompleteError,
+    ModelError,
+    NetworkError,
+    OutputError,
+    RoadexError,
+    RunError,
+    SceneError,
+    ScoreError,
+    TrainingError,
+)
+
 if TYPE_CHECKING:
+    from roadex.config import RunConfig as RunConfig
+    from roadex.config import TrainConfig as TrainConfig
+    from roadex.imagery.scene import Scene as Scene
+    from roadex.models.modelfile import Model as Model
+    from roadex.models.modelfile import load_model as load_model
+    from roadex.network.merge import merge as merge
+    from roadex.network.road_network import RoadNetwork as RoadNetwork
+    from roadex.pipeline.plan import RunPlan as RunPlan
+    from roadex.pipeline.plan import plan as plan
+    from roadex.pipeline.predict import predict as predict
+    from roadex.pipeline.result import RunResult as RunResult
     from roadex.pipeline.run import run as run
+    from roadex.pipeline.vectorize import vectorize as vectorize
+    from roadex.scoring import ScoreReport as ScoreReport
+    from roadex.scoring import score as score
+    from roadex.training.job import train as train
 
 __version__ = version("roadex")
-__all__ = ["__version__", "run"]
 
-_LAZY = {"run": "roadex.pipeline.run"}
+_PLACES = {
+    "run": "pipeline.run",
+    "predict": "pipeline.predict",
+    "vectorize": "pipeline.vectorize",
+    "merge": "network.merge",
+    "score": "scoring",
+    "train": "training.job",
+    "plan": "pipeline.plan",
+    "load_model": "models.modelfile",
+    "Model": "models.modelfile",
+    "RoadNetwork": "network.road_network",
+    "RunConfig": "config",
+    "RunPlan": "pipeline.plan",
+    "RunResult": "pipeline.result",
+    "Scene": "imagery.scene",
+    "ScoreReport": "scoring",
+    "TrainConfig": "config",
+}
+"""Public name to the module it lives in."""
+
+__all__ = [
+    "ConfigError",
+    "DatasetError",
+    "IncompleteError",
+    "Model",
+    "ModelError",
+    "NetworkError",
+    "OutputError",
+    "RoadNetwork",
+    "RoadexError",
+    "RunConfig",
+    "RunError",
+    "RunPlan",
+    "RunResult",
+    "Scene",
+    "SceneError",
+    "ScoreError",
+    "ScoreReport",
+    "TrainConfig",
+    "TrainingError",
+    "__version__",
+    "load_model",
+    "merge",
+    "plan",
+    "predict",
+    "run",
+    "score",
+    "train",
+    "vectorize",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """Import public functions when they are first used: ``import roadex`` stays instant."""
-    if name not in _LAZY:
+    """Import a public name when it is first used."""
+    if name not in _PLACES:
         msg = f"module 'roadex' has no attribute {name!r}"
         raise AttributeError(msg)
-    return getattr(import_module(_LAZY[name]), name)
+    value = getattr(import_module(f"roadex.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return all public names, also those that are not imported yet."""
+    return sorted({*globals(), *__all__})

@@ -30,6 +30,10 @@ class OutputError(RoadexError):
     """A result cannot be written, or exists already."""
 
 
+class NetworkError(RoadexError):
+    """A road network, or a file with lines, cannot be read or cannot be what it should be."""
+
+
 class ScoreError(RoadexError):
     """A prediction and a truth cannot be compared."""
 

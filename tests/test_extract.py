@@ -41,7 +41,7 @@ def test_results_are_complete_and_nothing_else_is_left(scene, settings, tmp_path
     result = run(scene, tmp_path / "out", config=settings())
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["preview.png", "probability.tif", "report.json", "roads.gpkg"]
-    report = json.loads(result.report.read_text())
+    report = json.loads(result.paths.report.read_text())
     assert report["tiles"] == 12
     assert report["result"]["failed_tiles"] == {}
     assert report["model"]["sha256"]
@@ -63,7 +63,7 @@ def test_network_is_in_the_crs_of_the_scene(make_scene, settings, tmp_path):
         shape=(200, 200), crs="EPSG:4326", transform=Affine(1e-5, 0, 15, 0, -1e-5, 48.7)
     )
     result = run(scene, tmp_path / "out", config=settings())
-    edges = gpd.read_file(result.network, layer="road_edges")
+    edges = gpd.read_file(result.paths.network, layer="road_edges")
     assert edges.crs.to_epsg() == 4326
 
 
@@ -88,7 +88,7 @@ def test_scene_without_imagery_gives_valid_empty_layers(make_scene, settings, tm
     scene = make_scene(values=np.zeros((3, 100, 100), np.uint8), nodata=0)
     result = run(scene, tmp_path / "out", config=settings())
     for layer in ("road_edges", "road_nodes"):
-        frame = gpd.read_file(result.network, layer=layer)
+        frame = gpd.read_file(result.paths.network, layer=layer)
         assert len(frame) == 0
         assert frame.crs.to_epsg() == 32633
     assert "no imagery" in result.summary["warnings"][0]
@@ -131,7 +131,7 @@ def test_interrupted_run_goes_on_and_ends_with_the_same_bytes(
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     run(scene, whole, config=settings())
     with pytest.raises(KeyboardInterrupt):
-        run(scene, parts, config=settings(), display=Interrupt(after=6))
+        run(scene, parts, config=settings(), progress=Interrupt(after=6))
     assert not (parts / "roads.gpkg").exists()
     done = []
     monkeypatch.setattr(
@@ -176,7 +176,7 @@ def test_failed_tile_is_a_hole_that_the_next_run_fills(scene, settings, tmp_path
 
     run(scene, out, config=settings())
     whole = run(scene, tmp_path / "whole", config=settings())
-    assert (out / "probability.tif").read_bytes() == whole.probability.read_bytes()
+    assert (out / "probability.tif").read_bytes() == whole.paths.probability.read_bytes()
 
 
 def test_error_of_every_tile_is_the_error_of_the_run(scene, settings, tmp_path, monkeypatch):
@@ -202,11 +202,11 @@ def test_truncated_scene_gives_what_can_be_read_and_says_so(scene, settings, tmp
 def test_stages_one_by_one_give_the_network_of_the_whole(scene, settings, tmp_path):
     result = run(scene, tmp_path / "out", config=settings())
     predict_scene([scene], tmp_path / "p.tif", config=settings())
-    assert (tmp_path / "p.tif").read_bytes() == result.probability.read_bytes()
+    assert (tmp_path / "p.tif").read_bytes() == result.paths.probability.read_bytes()
     network, _ = vectorize_raster(
         tmp_path / "p.tif", tmp_path / "roads.gpkg", config=settings(), tile_size=96
     )
-    together = gpd.read_file(result.network, layer="road_edges")
+    together = gpd.read_file(result.paths.network, layer="road_edges")
     apart = gpd.read_file(tmp_path / "roads.gpkg", layer="road_edges")
     assert len(apart) == len(together) > 0
     assert (apart.geometry == together.geometry).all()

@@ -76,7 +76,7 @@ def test_a_full_store_stops_the_run_and_the_next_one_does_the_rest(
     assert 1 <= len(todo[1]) <= 4  # a tile in the making may have been stored after the error
     whole = run(scene, tmp_path / "whole", config=settings())
     for name in RESULTS:
-        assert (out / name).read_bytes() == (whole.folder / name).read_bytes()
+        assert (out / name).read_bytes() == (whole.paths.folder / name).read_bytes()
 
 
 def test_a_bad_block_of_the_scene_is_a_hole_and_mended_is_all_that_is_done(
@@ -246,14 +246,14 @@ def test_few_tasks_are_with_the_scheduler_at_any_time(two_kinds):
 
 
 def test_gpu_workers_see_one_gpu_each_and_the_others_none(monkeypatch):
-    from roadex.pipeline.cluster import local_workers
+    from roadex.pipeline.local_cluster import local_workers
 
-    monkeypatch.setattr("roadex.pipeline.cluster.default_workers", lambda: 4)
-    workers = {k: w["options"] for k, w in local_workers(ClusterConfig(gpus="0,3")).items()}
-    assert list(workers) == ["gpu-0", "gpu-3", "cpu-0", "cpu-1"]
-    visible = {name: options["env"]["CUDA_VISIBLE_DEVICES"] for name, options in workers.items()}
-    assert visible == {"gpu-0": "0", "gpu-3": "3", "cpu-0": "", "cpu-1": ""}
-    assert [options.get("resources") for options in workers.values()] == [
+    monkeypatch.setattr("roadex.pipeline.crew.default_workers", lambda: 4)
+    workers = local_workers(ClusterConfig(gpus="0,3"))
+    assert [worker.name for worker in workers] == ["gpu-0", "gpu-3", "cpu-0", "cpu-1"]
+    visible = [worker.environment({})["CUDA_VISIBLE_DEVICES"] for worker in workers]
+    assert visible == ["0", "3", "", ""]
+    assert [worker.options.get("resources") for worker in workers] == [
         {"GPU": 1}, {"GPU": 1}, None, None,
     ]  # fmt: skip
 
@@ -283,7 +283,7 @@ def test_a_lost_scheduler_is_one_line_and_the_next_run_goes_on(
     try:
         config = settings(scheduler=None, scheduler_file=str(path))
         with pytest.raises(RunError, match="scheduler"):
-            predict_scene([scene], out / "p.tif", config=config, display=Killer())
+            predict_scene([scene], out / "p.tif", config=config, progress=Killer())
     finally:
         for process in (scheduler, worker):
             process.kill()
@@ -318,7 +318,7 @@ def test_a_disk_that_is_really_full(make_scene, settings, tmp_path, todo):
     assert 0 < len(todo[1]) < 6
     whole = run(scene, tmp_path / "whole", config=settings())
     for name in RESULTS:
-        assert (out / name).read_bytes() == (whole.folder / name).read_bytes()
+        assert (out / name).read_bytes() == (whole.paths.folder / name).read_bytes()
 
 
 @pytest.fixture
@@ -362,7 +362,9 @@ def test_scene_and_tiles_on_a_failing_s3_give_the_same_bytes(make_scene, setting
     config = settings(store="s3://bucket/tiles", retries=2)
     result = run("s3://bucket/scenes/scene.tif", tmp_path / "out", config=config)
     for name in RESULTS:
-        assert (whole.folder / name).read_bytes() == (result.folder / name).read_bytes(), name
+        assert (whole.paths.folder / name).read_bytes() == (
+            result.paths.folder / name
+        ).read_bytes(), name
     with urllib.request.urlopen(f"{s3}/-/counts") as answer:
         counts = json.load(answer)
     assert counts["500"] > 5

@@ -55,7 +55,7 @@ def demo(output: Path, overwrite: bool, **options: Any) -> None:
             demo=opt.read_options(DemoConfig, options),
             config=opt.read_settings(DEMO, options),
             overwrite=overwrite,
-            display=display,
+            progress=display,
         )
     show_result(result.run, console)
     _show_scores(result, console)

@@ -25,7 +25,7 @@ from roadex.progress import Display, LogDisplay
 
 if TYPE_CHECKING:
     from roadex.pipeline.batch import SceneOutcome
-    from roadex.pipeline.report import RunResult
+    from roadex.pipeline.result import RunResult
     from roadex.training.preflight import DataReport
 
 _BATCH_LINES = 40
@@ -202,7 +202,8 @@ def show_result(result: RunResult, console: Console) -> None:
     for name, value in rows.items():
         table.add_row(name, value)
     console.print(table, highlight=False)
-    for path in (result.network, result.probability, result.preview, result.report):
+    paths = result.paths
+    for path in (paths.network, paths.probability, paths.preview, paths.report):
         console.print(f"  {path}", highlight=False, soft_wrap=True)
 
 

@@ -28,12 +28,12 @@ def merge(networks: tuple[str, ...], output: Path, overwrite: bool, **options: A
     """
     from rich.console import Console
 
-    from roadex.network.merge import merge_files
+    from roadex.network.merge import merge as merge_networks
     from roadex.outputs import check_target, write_network
 
     config = opt.read_settings(MERGE, options)
     check_target(output, overwrite=overwrite)
-    network = merge_files(networks, config.merge)
+    network = merge_networks(networks, config=config.merge)
     provenance = {"merged_from": list(networks), "merge": config.merge.to_dict()}
     write_network(network, output, provenance=provenance, overwrite=overwrite, config=config.output)
     console = Console()

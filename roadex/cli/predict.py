@@ -76,7 +76,7 @@ def predict(
             output,
             config=opt.read_settings(PREDICT, options),
             overwrite=overwrite,
-            display=display,
+            progress=display,
         )
     show_warnings(plan.warnings, console)
     console.print(f"  {output}", highlight=False, soft_wrap=True)
@@ -103,7 +103,7 @@ def _predict_folder(
             config=opt.read_settings(PREDICT, options),
             with_probability=with_probability,
             overwrite=overwrite,
-            display=display,
+            progress=display,
         )
     if archive is not None:
         from roadex.scoring.submission import zip_masks

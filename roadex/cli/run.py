@@ -78,7 +78,7 @@ def run(
             output,
             config=opt.read_settings(RUN, options),
             overwrite=overwrite,
-            display=display,
+            progress=display,
         )
     show_result(result, console)
 
@@ -110,7 +110,7 @@ def _run_batch(
             output,
             config=opt.read_settings(RUN, options),
             overwrite=overwrite,
-            display=display,
+            progress=display,
         )
     show_batch(outcomes, output, Console())
     raise_if_any_failed(outcomes, output)

@@ -66,7 +66,7 @@ def vectorize(
             band=band,
             tile_size=tile_size or TILE_SIZE,
             overwrite=overwrite,
-            display=display,
+            progress=display,
         )
     road_km = network.edges["length_m"].sum() / 1000
     console.print(source.explanation, highlight=False)

@@ -6,6 +6,7 @@ when it is built and raises :class:`~roadex.errors.ConfigError`.
 """
 
 from roadex.config.cluster import ClusterConfig
+from roadex.config.comparing import CompareConfig
 from roadex.config.constants import (
     BATCH_SYSTEMS,
     DEFAULT_MODEL,
@@ -34,6 +35,7 @@ __all__ = [
     "AlignConfig",
     "AugmentConfig",
     "ClusterConfig",
+    "CompareConfig",
     "DemoConfig",
     "GenerateConfig",
     "Layers",

@@ -107,9 +107,3 @@ def unknown_setting(settings: type[Settings], name: str, typed: str) -> ConfigEr
     near = [other for other in known if name in other] or difflib.get_close_matches(name, known)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
     return ConfigError(f"unknown setting {typed}; {hint}")
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise :class:`ConfigError` with ``message`` unless the condition holds."""
-    if not condition:
-        raise ConfigError(message)

@@ -27,9 +27,10 @@ class ClusterConfig(Settings):
     jobqueue: Annotated[BatchSystem | None, Unset("none")] = None
     """Batch system whose jobs are the workers; see workflows/slurm."""
 
-    workers: Annotated[Count | None, Unset("one per core, or one job")] = None
-    """Worker processes on this machine, or jobs of the batch system. By default there are fewer
-    than cores where memory is short."""
+    workers: Annotated[Whole | None, Unset("by the size of the work, or one job")] = None
+    """Worker processes on this machine, or jobs of the batch system. By default small work is done
+    in the calling process (as with 0), larger work by one worker per core, fewer where memory is
+    short."""
 
     gpus: str = "auto"
     """GPUs for inference: auto (use any), all (require one), none, or numbers such as 0,1. On a
@@ -52,10 +53,16 @@ class ClusterConfig(Settings):
     worker_timeout_s: Positive = 600.0
     """Longest wait for a worker to join a running cluster."""
 
+    dashboard: bool = False
+    """Serve Dask's dashboard while workers of this machine run. Its address is printed on standard
+    error; every user of the machine can read it."""
+
     def contradictions(self) -> Iterator[str]:
         """Yield what is wrong between settings."""
         if sum(w is not None for w in (self.scheduler, self.scheduler_file, self.jobqueue)) > 1:
             yield "give only one of {scheduler}, {scheduler_file} and {jobqueue}"
+        if self.jobqueue is not None and self.workers == 0:
+            yield "{workers} must be at least 1 with {jobqueue}, got 0"
         if not _GPUS.fullmatch(self.gpus.strip()):
             yield f"{{gpus}} must be auto, all, none or numbers such as 0,1; got {self.gpus!r}"
 

@@ -121,4 +121,8 @@ class OutputConfig(Settings):
     """Put layer styles into GeoPackages, so that QGIS shows them styled."""
 
     geojson_digits: Annotated[int, Limits(at_least=1, at_most=15)] = 7
-    """Decimal places of degrees in GeoJSON (7: about 1 cm)."""
+    """Decimal places of degrees in GeoJSON, KML and MapRoulette files (7: about 1 cm)."""
+
+    source: str = ""
+    """Name of the imagery, for OpenStreetMap files (tag ``source``) and Overture files; it is never
+    made up."""

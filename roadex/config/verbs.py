@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic
 
+from roadex.config.comparing import CompareConfig
 from roadex.config.run import RunConfig
 from roadex.config.scoring import ScoreConfig
 from roadex.config.sources import Layers, S
@@ -30,7 +31,7 @@ _WORKERS = tuple(
     f"cluster.{name}"
     for name in (
         "scheduler", "scheduler_file", "jobqueue", "workers", "retries", "tiles_in_flight",
-        "worker_timeout_s",
+        "worker_timeout_s", "dashboard",
     )
 )  # fmt: skip
 _INFERENCE = ("tiling", "predict", *_WORKERS, "cluster.gpus", "cluster.store")
@@ -42,10 +43,26 @@ VECTORIZE = VerbSettings("vectorize", RunConfig, (*_WORKERS, "vector", "output")
 MERGE = VerbSettings("merge", RunConfig, ("merge", "output"))
 DEMO = VerbSettings("demo", RunConfig, (*_INFERENCE, "vector", "output"))
 DOCTOR = VerbSettings("doctor", RunConfig, (*_WORKERS, "cluster.gpus", "cluster.store"))
+COMPARE = VerbSettings("compare", CompareConfig)
+CONVERT = VerbSettings("convert", RunConfig, ("output",))
 TRAIN = VerbSettings("train", TrainConfig)
 SCORE = VerbSettings("score", ScoreConfig)
 
 VERB_SETTINGS: MappingProxyType[str, VerbSettings[Any]] = MappingProxyType(
-    {each.verb: each for each in (RUN, PLAN, PREDICT, VECTORIZE, MERGE, DEMO, TRAIN, SCORE)}
+    {
+        each.verb: each
+        for each in (
+            RUN,
+            PLAN,
+            PREDICT,
+            VECTORIZE,
+            MERGE,
+            COMPARE,
+            CONVERT,
+            DEMO,
+            TRAIN,
+            SCORE,
+        )
+    }
 )
 """Commands that take settings by ``--set`` and ``--config``, by name."""

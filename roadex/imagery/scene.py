@@ -58,6 +58,15 @@ class Scene:
 
     warnings: tuple[str, ...] = ()
 
+    @classmethod
+    def open(
+        cls, paths: str | Path | Sequence[str | Path], *, n_bands: int = 3,
+        bands: Sequence[int] | None = None,
+    ) -> Scene:  # fmt: skip
+        """Open a raster, or several that form one mosaic; see :func:`open_scene`."""
+        listed = [paths] if isinstance(paths, str | Path) else paths
+        return open_scene(listed, n_bands=n_bands, bands=bands)
+
     @property
     def name(self) -> str:
         """Name of the first file, without its suffix."""

@@ -1,4 +1,8 @@
-"""Encoders of segmentation-models-pytorch and timm, with weights from local files only."""
+"""Encoders, with weights from local files only.
+
+MobileNetV2 and the ResNets are roadex's own, all others those of segmentation-models-pytorch and
+timm: these libraries take two seconds to import, so only who names such an encoder waits for them.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from roadex.errors import ModelError
+from roadex.models.mobilenet_v2 import MobileNetV2
+from roadex.models.resnet import LAYERS, ResNet
 
 CLASSIFIER_KEYS = ("classifier.", "fc.", "head.", "last_linear.")
 """Prefixes of an ImageNet classifier's last layers: in weight files, not in an encoder."""
@@ -22,8 +28,9 @@ def build_encoder(
     Parameters
     ----------
     name
-        An encoder of segmentation-models-pytorch (``resnet34``, ``mobilenet_v2``, ``mit_b2``) or,
-        with ``tu-`` in front, one of timm (``tu-convnext_tiny``).
+        ``mobilenet_v2``, ``resnet18`` to ``resnet152``, another encoder of
+        segmentation-models-pytorch (``mit_b2``) or, with ``tu-`` in front, one of timm
+        (``tu-convnext_tiny``).
     in_channels
         Bands of the input.
     depth
@@ -43,6 +50,22 @@ def build_encoder(
     ModelError
         If there is no such encoder, or the weights do not fit it.
     """
+    encoder = _own_encoder(name, in_channels, depth)
+    if encoder is None:
+        encoder = _library_encoder(name, in_channels, depth)
+    return encoder, "" if weights is None else load_encoder_weights(encoder, Path(weights))
+
+
+def _own_encoder(name: str, in_channels: int, depth: int) -> nn.Module | None:
+    """Return an encoder of roadex, or None where it has none of that name and depth."""
+    if name == "mobilenet_v2" and depth == 5:
+        return MobileNetV2(in_channels)
+    if name in LAYERS and 2 <= depth <= 5:
+        return ResNet(name, in_channels, depth)
+    return None
+
+
+def _library_encoder(name: str, in_channels: int, depth: int) -> nn.Module:
     from segmentation_models_pytorch.encoders import get_encoder
 
     try:
@@ -55,7 +78,7 @@ def build_encoder(
         raise ModelError(msg) from error
     if depth < 5 and not name.startswith("tu-"):
         _drop_unused_stages(encoder, name, depth)
-    return encoder, "" if weights is None else load_encoder_weights(encoder, Path(weights))
+    return encoder
 
 
 def _drop_unused_stages(encoder: nn.Module, name: str, depth: int) -> None:

@@ -225,6 +225,12 @@ def load_model(name_or_path: str | Path) -> Model:
     ------
     ModelError
         If the file is missing, damaged, no model of roadex, or does not fit its network.
+
+    Examples
+    --------
+    >>> model = roadex.load_model("roadex-light")
+    >>> model.metadata.bands
+    ('red', 'green', 'blue')
     """
     from safetensors.torch import load_file
 

@@ -12,22 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
+from typing import TypeAlias
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
 from roadex.config import MergeConfig
-from roadex.errors import OutputError
 from roadex.network.rebuild import knit_network, place_ids
 from roadex.network.road_network import RoadNetwork
-
-EDGE_LAYER = "road_edges"
-NODE_LAYER = "road_nodes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,48 +38,67 @@ class _Roads:
     """Shape ``(n, 2)``: places of nodes of kind ``border``."""
 
 
-def merge_files(paths: Sequence[str | Path], config: MergeConfig | None = None) -> RoadNetwork:
-    """Join networks written by roadex.
+Mergeable: TypeAlias = (
+    str | Path | RoadNetwork | tuple[gpd.GeoDataFrame, gpd.GeoDataFrame] | gpd.GeoDataFrame
+)
+"""A network: file of roadex, network, its tables of edges and nodes, or its edges alone."""
+
+
+def merge(networks: Sequence[Mergeable], *, config: MergeConfig | None = None) -> RoadNetwork:
+    """Join the networks of neighbouring or overlapping scenes into one.
 
     Parameters
     ----------
-    paths
-        GeoPackages, the most trusted first.
+    networks
+        The most trusted first: paths of GeoPackages of roadex, networks, or tables with their
+        columns: ``(edges, nodes)``, or edges alone, which then have no ends at borders of scenes.
     config
-        Tolerances.
+        Tolerances; None is the defaults.
 
     Returns
     -------
     network
-        In the CRS of the first file.
+        In the CRS of the first one.
 
     Raises
     ------
-    OutputError
+    NetworkError
         If a file is no network of roadex.
+    TypeError
+        If something is no network.
+
+    Examples
+    --------
+    >>> both = roadex.merge(["east.gpkg", "west.gpkg"])
+    >>> both.edges["length_m"].sum() > 0
+    np.True_
     """
-    return merge_networks([_read(path) for path in paths], config)
+    return merge_networks([_tables(network) for network in networks], config)
+
+
+def _tables(network: Mergeable) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    if isinstance(network, str | Path):
+        network = RoadNetwork.read(network)
+    if isinstance(network, RoadNetwork):
+        return network.edges, network.nodes
+    if isinstance(network, gpd.GeoDataFrame):
+        return network, gpd.GeoDataFrame({"kind": []}, geometry=[], crs=network.crs)
+    if isinstance(network, tuple) and all(isinstance(t, gpd.GeoDataFrame) for t in network):
+        return network
+    msg = f"merge takes paths, RoadNetworks and GeoDataFrames, got {type(network).__name__}"
+    raise TypeError(msg)
 
 
 def merge_networks(
     frames: Sequence[tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]], config: MergeConfig | None = None
 ) -> RoadNetwork:
-    """Join networks given as edges and nodes, see :func:`merge_files`."""
+    """Join networks given as edges and nodes, see :func:`merge`."""
     config = config or MergeConfig()
     crs = CRS.from_user_input(frames[0][0].crs)
     work_crs = _metric_crs(frames[0][0], crs)
     roads = [_roads(edges, nodes, work_crs) for edges, nodes in frames]
     merged = reduce(lambda first, second: _merge(first, second, config), roads)
     return knit_network(merged.lines, merged.attributes, merged.borders, work_crs, output_crs=crs)
-
-
-def _read(path: str | Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    try:
-        layers = [gpd.read_file(path, layer=layer) for layer in (EDGE_LAYER, NODE_LAYER)]
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        msg = f"{path} is no road network of roadex (layers {EDGE_LAYER}, {NODE_LAYER}): {error}"
-        raise OutputError(msg) from error
-    return layers[0], layers[1]
 
 
 def _metric_crs(edges: gpd.GeoDataFrame, crs: CRS) -> CRS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -13,17 +14,19 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
 
 from roadex.config import PROBABILITY_MAX, VectorConfig
+from roadex.errors import NetworkError
 from roadex.imagery.geodesy import PixelSize, geodesic_lengths_m, place
 from roadex.network.cleaning.borders import border_nodes
 from roadex.network.graph import RoadGraph, group
 from roadex.network.measures import EdgeMeasures, measure_edges
 from roadex.network.smoothing import draw_lines
+from roadex.network.tables import read_tables
 
 WIDTH_BIAS_PX = 0.5
 """A road n pixels wide measures, in the mean over odd and even n, n + 0.5 between its gaps."""
-
 
 MEASURED = ("width_m", "prob_mean", "prob_min", "bridged", "area")
 """Columns of edges that come from the probability; the others follow from the lines."""
@@ -43,11 +46,53 @@ class RoadNetwork:
     summary: dict[str, Any]
     """Totals, and what each cleaning step left."""
 
+    @classmethod
+    def read(cls, path: str | Path) -> RoadNetwork:
+        """Read a network of roadex.
+
+        Parameters
+        ----------
+        path
+            Its GeoPackage, its GeoParquet or FlatGeobuf file with the nodes beside it, or the
+            folder of a run.
+
+        Raises
+        ------
+        NetworkError
+            If there is none, or it has no CRS.
+        """
+        edges, nodes = read_tables(Path(path))
+        return cls(edges, nodes, {})
+
     @property
     def crs(self) -> CRS:
         """CRS of both tables."""
         crs: CRS = self.edges.crs
         return crs
+
+    def to_crs(self, crs: CRS | str) -> RoadNetwork:
+        """Return the network in another CRS; lengths and widths stay those on the ground.
+
+        Raises
+        ------
+        NetworkError
+            If there is no such CRS.
+        """
+        try:
+            target = CRS.from_user_input(crs)
+        except CRSError as error:
+            msg = f"unknown CRS {crs!r}; name one as EPSG:4326"
+            raise NetworkError(msg) from error
+        nodes = self.nodes.to_crs(target)
+        points = dict(zip(nodes["node_id"], shapely.get_coordinates(nodes.geometry), strict=True))
+        u, v = (np.array([points[n] for n in self.edges[end]]).reshape(-1, 2) for end in "uv")
+        index = np.arange(len(self.edges))
+        lines = _pin_ends(
+            self.edges.geometry.to_crs(target).to_numpy(), np.concatenate([u, v]), index,
+            index + len(index),
+        )  # fmt: skip
+        edges = self.edges.set_geometry(gpd.GeoSeries(lines, index=self.edges.index, crs=target))
+        return RoadNetwork(edges=edges, nodes=nodes, summary=self.summary)
 
 
 def build_network(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +11,7 @@ import geopandas as gpd
 
 from roadex.config import OutputConfig
 from roadex.errors import OutputError
+from roadex.outputs.whole import check_place, write_whole
 
 
 class Network(Protocol):
@@ -39,8 +37,14 @@ WRITERS: Final[dict[str, str]] = {
     ".graphml": "roadex.outputs.graphml",
     ".csv": "roadex.outputs.edgelist",
     ".shp": "roadex.outputs.shapefile",
+    ".osm": "roadex.outputs.josm",
+    ".kml": "roadex.outputs.kml",
+    ".pmtiles": "roadex.outputs.pmtiles",
+    ".maproulette.json": "roadex.outputs.maproulette",
+    ".overture.parquet": "roadex.outputs.overture",
 }
-"""Module of the writer of each file name suffix; each has a function ``write``."""
+"""Module of the writer of each ending of a file name; each has a function ``write``. The longest
+ending counts."""
 
 
 def write_network(
@@ -74,12 +78,10 @@ def write_network(
     """
     path = Path(path)
     writer = check_target(path, overwrite=overwrite)
-    try:
-        _write_whole(network, path, provenance, config or OutputConfig(), writer)
-    except (OSError, RuntimeError) as error:  # pyogrio's errors are RuntimeErrors
-        msg = f"{path} cannot be written: {error}"
-        raise OutputError(msg) from error
-    return path
+    settings = config or OutputConfig()
+    return write_whole(
+        path, lambda place: writer(network, place, provenance, settings), overwrite=overwrite
+    )
 
 
 def check_target(path: Path, *, overwrite: bool) -> Writer:
@@ -91,38 +93,17 @@ def check_target(path: Path, *, overwrite: bool) -> Writer:
         If the format is not known, the file exists, or its folder does not.
     """
     writer = writer_for(path)
-    if path.exists() and not overwrite:
-        msg = f"{path} exists already. Choose another name, or allow overwriting it"
-        raise OutputError(msg)
-    if not path.parent.is_dir():
-        msg = f"{path} cannot be written: there is no folder {path.parent}"
-        raise OutputError(msg)
+    check_place(path, overwrite=overwrite)
     return writer
 
 
 def writer_for(path: Path) -> Writer:
     """Return the writer of a file name's format, or raise :class:`OutputError`."""
-    module = WRITERS.get(path.suffix.lower())
-    if module is None:
+    name = path.name.lower()
+    endings = [ending for ending in WRITERS if name.endswith(ending)]
+    if not endings:
         msg = f"{path}: no format has the suffix {path.suffix!r}. Known: {', '.join(WRITERS)}"
         raise OutputError(msg)
+    module = WRITERS[max(endings, key=len)]
     writer: Writer = import_module(module).write
     return writer
-
-
-def _write_whole(
-    network: Network,
-    path: Path,
-    provenance: Mapping[str, Any],
-    config: OutputConfig,
-    writer: Writer,
-) -> None:
-    """Write beside the final place, on the same disk, and rename when all is done."""
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", dir=path.parent))
-    try:
-        writer(network, folder / path.name, provenance, config)
-        written = sorted(folder.iterdir(), key=lambda file: (file.name == path.name, file.name))
-        for file in written:  # the file that was asked for comes last
-            os.replace(file, path.parent / file.name)  # noqa: PTH105 - replaces on every system
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -13,22 +13,23 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import geopandas as gpd
 import pyogrio
 
 from roadex.config import OutputConfig
+from roadex.network.line_reader import EDGE_LAYER
+from roadex.network.tables import NODE_LAYER
 
 if TYPE_CHECKING:
     from roadex.outputs import Network
 
-EDGE_LAYER: Final = "road_edges"
-NODE_LAYER: Final = "road_nodes"
 
 _LAYERS: Final = {
     EDGE_LAYER: ("Road centre lines", "Edges of the road network between two nodes"),
@@ -108,36 +109,77 @@ def write(
     network: Network, path: Path, provenance: Mapping[str, Any], config: OutputConfig
 ) -> None:
     """Write both layers and what GeoPackage and QGIS want beside them."""
+    layers = [
+        Layer(EDGE_LAYER, network.edges, "LineString", *_LAYERS[EDGE_LAYER]),
+        Layer(NODE_LAYER, network.nodes, "Point", *_LAYERS[NODE_LAYER]),
+    ]
+    folder = files("roadex.outputs") / "styles"
+    styles = [
+        Style(layer, name, (folder / file).read_text(encoding="utf-8"), bool(default), text)
+        for layer, name, file, default, text in _STYLES
+    ]
+    with styled_geopackage(path, layers, provenance, styles if config.styles else ()) as database:
+        database.executescript(_indexes(network))
+        _add_columns(database, network)
+
+
+class Layer(NamedTuple):
+    """A layer to write."""
+
+    name: str
+    frame: gpd.GeoDataFrame
+    geometry_type: str
+    identifier: str
+    description: str
+
+
+class Style(NamedTuple):
+    """A QGIS style of a layer."""
+
+    layer: str
+    name: str
+    qml: str
+    is_default: bool
+    description: str
+
+
+@contextmanager
+def styled_geopackage(
+    path: Path, layers: Sequence[Layer], provenance: Mapping[str, Any], styles: Sequence[Style]
+) -> Iterator[sqlite3.Connection]:
+    """Write layers with provenance and styles, and give the database for what else it is to hold.
+
+    Equal arguments give equal bytes, if ``provenance`` says when the result was ``created``.
+    """
     created = _created(provenance)
     with _gdal_date(created):
-        for layer, frame in ((EDGE_LAYER, network.edges), (NODE_LAYER, network.nodes)):
-            _write_layer(frame, path, layer)
+        for layer in layers:
+            _write_layer(layer, path)
     with closing(sqlite3.connect(path)) as database:
         with database:  # one transaction
-            database.executescript(f"BEGIN; {_METADATA_TABLES} {_indexes(network)}")
+            database.executescript(f"BEGIN; {_METADATA_TABLES}")
             _add_provenance(database, provenance, created)
-            _add_columns(database, network)
-            if config.styles:
-                _add_styles(database, created)
+            yield database
+            if styles:
+                _add_styles(database, created, styles)
         database.execute("PRAGMA journal_mode=DELETE")
 
 
-def _write_layer(frame: Any, path: Path, layer: str) -> None:
-    identifier, description = _LAYERS[layer]
+def _write_layer(layer: Layer, path: Path) -> None:
     pyogrio.write_dataframe(
-        frame,
+        layer.frame,
         path,
-        layer=layer,
+        layer=layer.name,
         driver="GPKG",
         append=path.exists(),
-        geometry_type="LineString" if layer == EDGE_LAYER else "Point",
+        geometry_type=layer.geometry_type,
         use_arrow=True,
         dataset_options={} if path.exists() else {"VERSION": "1.3"},
         layer_options={
             "GEOMETRY_NAME": "geom",
             "FID": "fid",
-            "IDENTIFIER": identifier,
-            "DESCRIPTION": description,
+            "IDENTIFIER": layer.identifier,
+            "DESCRIPTION": layer.description,
         },
     )
 
@@ -214,7 +256,7 @@ def _add_columns(database: sqlite3.Connection, network: Network) -> None:
     )
 
 
-def _add_styles(database: sqlite3.Connection, created: str) -> None:
+def _add_styles(database: sqlite3.Connection, created: str, styles: Sequence[Style]) -> None:
     """Add the styles; catalog and schema must be '' because NULL hides them from QGIS."""
     database.execute(_STYLE_TABLE)
     database.execute(
@@ -222,13 +264,12 @@ def _add_styles(database: sqlite3.Connection, created: str) -> None:
         " last_change, srs_id) VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
         (created,),
     )
-    folder = files("roadex.outputs") / "styles"
     database.executemany(
         "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name,"
         " f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner,"
         " ui, update_time) VALUES ('', '', ?, 'geom', ?, ?, '', ?, ?, '', '', ?)",
         [
-            (layer, name, (folder / file).read_text(encoding="utf-8"), default, text, created)
-            for layer, name, file, default, text in _STYLES
+            (style.layer, style.name, style.qml, style.is_default, style.description, created)
+            for style in styles
         ],
     )

@@ -12,18 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from distributed import Client
-
 from roadex.config import RunConfig
 from roadex.errors import IncompleteError, RoadexError, RunError
 from roadex.imagery.locations import public_name
 from roadex.imagery.scene_list import ListedScene
-from roadex.pipeline.cluster import connect
+from roadex.pipeline.crew import Crew, open_crew
 from roadex.pipeline.plan import request_key
 from roadex.pipeline.predict import make_folder
-from roadex.pipeline.report import RunResult
+from roadex.pipeline.report import RunFolder
 from roadex.pipeline.run import carry_out, prepare
-from roadex.progress import Display, Labelled, Silent
+from roadex.progress import Display, Labelled, default_display
 
 DONE, DONE_BEFORE, INCOMPLETE, FAILED = "done", "done before", "incomplete", "failed"
 """What became of a scene. ``incomplete``: its results have holes."""
@@ -74,7 +72,7 @@ def extract_many(
     *,
     config: RunConfig | None = None,
     overwrite: bool = False,
-    display: Display | None = None,
+    progress: Display | None = None,
 ) -> list[SceneOutcome]:
     """Extract the road networks of many scenes, each on its own.
 
@@ -88,7 +86,7 @@ def extract_many(
     output
         Folder: results go into a folder per scene in it, ``summary.csv`` and ``summary.geojson``
         (with footprints) beside those.
-    config, display
+    config, progress
         As in :func:`roadex.run`.
     overwrite
         Do all scenes again, and replace results of other settings.
@@ -105,7 +103,7 @@ def extract_many(
     RunError
         If the scheduler does not answer.
     """
-    config, folder, display = config or RunConfig(), Path(output), display or Silent()
+    config, folder, display = config or RunConfig(), Path(output), progress or default_display()
     make_folder(folder)
     summary = _Summary(folder, scenes)
     display.start(_STAGE, len(scenes))
@@ -118,8 +116,8 @@ def extract_many(
             summary.add(SceneOutcome(scene=scene, state=DONE_BEFORE, report=report))
             display.advance(_STAGE)
     if todo:
-        with connect(config.cluster) as client:
-            _do_all(todo, folder, config, client, overwrite, display, summary)
+        with open_crew(config.cluster) as crew:
+            _do_all(todo, folder, config, crew, overwrite, display, summary)
     summary.write()
     display.finish(_STAGE)
     return summary.in_order()
@@ -147,7 +145,7 @@ def _do_all(
     todo: Sequence[ListedScene],
     folder: Path,
     config: RunConfig,
-    client: Client,
+    crew: Crew,
     overwrite: bool,
     display: Display,
     summary: _Summary,
@@ -156,8 +154,7 @@ def _do_all(
     pool = ThreadPoolExecutor(config.cluster.scenes_in_flight, thread_name_prefix="scene")
     try:
         futures = [
-            pool.submit(_do_one, scene, folder, config, client, overwrite, display)
-            for scene in todo
+            pool.submit(_do_one, scene, folder, config, crew, overwrite, display) for scene in todo
         ]
         for future in as_completed(futures):
             summary.add(future.result())
@@ -170,19 +167,19 @@ def _do_one(
     scene: ListedScene,
     folder: Path,
     config: RunConfig,
-    client: Client,
+    crew: Crew,
     overwrite: bool,
     display: Display,
 ) -> SceneOutcome:
     """Do one scene; whatever goes wrong with it is part of the outcome."""
-    result = RunResult(folder=folder / scene.name)
+    result = RunFolder(folder / scene.name)
     state, error = DONE, ""
     try:
         work = prepare(
             scene.path, result.folder, config,
-            overwrite=overwrite, display=Labelled(display, scene.name),
+            overwrite=overwrite, progress=Labelled(display, scene.name),
         )  # fmt: skip
-        carry_out(work, client)
+        carry_out(work, crew)
     except RoadexError as problem:
         state, error = FAILED, str(problem)
         holes = result.read_report().get("result", {}).get("failed_tiles")
@@ -199,7 +196,7 @@ def _do_one(
 
 def _finished(scene: ListedScene, folder: Path, config: RunConfig) -> dict[str, Any] | None:
     """Return the report of a scene whose results are complete and still what is asked for."""
-    result = RunResult(folder=folder / scene.name)
+    result = RunFolder(folder / scene.name)
     report = result.read_report()
     if not report or report["result"]["failed_tiles"]:
         return None

@@ -27,7 +27,6 @@ JOB_DEFAULTS = MappingProxyType({"cores": 1, "processes": 1, "memory": "4GB"})
 
 _WORKER_SETTINGS = (
     "distributed.nanny.pre-spawn-environ",
-    "distributed.worker.preload",
     "distributed.worker.memory.target",
     "distributed.worker.memory.spill",
     "distributed.worker.memory.pause",

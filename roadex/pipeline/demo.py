@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 from roadex.config import DemoConfig, RunConfig
 from roadex.errors import OutputError
-from roadex.pipeline.report import RunResult
+from roadex.pipeline.report import RunFolder
+from roadex.pipeline.result import RunResult
 from roadex.pipeline.run import run
 from roadex.progress import Display
 from roadex.scoring import score
@@ -46,7 +47,7 @@ def run_demo(
     demo: DemoConfig | None = None,
     config: RunConfig | None = None,
     overwrite: bool = False,
-    display: Display | None = None,
+    progress: Display | None = None,
 ) -> DemoResult:
     """Make a scene, extract its roads, and compare them with the known ones.
 
@@ -58,7 +59,7 @@ def run_demo(
         Settings of the scene and of the run; None is the defaults.
     overwrite
         Replace the results of an earlier demonstration in ``output``.
-    display
+    progress
         Told of the progress; None shows nothing.
 
     Raises
@@ -69,7 +70,7 @@ def run_demo(
         Whatever a run or a comparison can raise.
     """
     demo = demo or DemoConfig()
-    RunResult(folder=Path(output)).claim(overwrite=overwrite)
+    RunFolder(Path(output)).claim(overwrite=overwrite)
     scene = generate_scene(shape=(demo.size, demo.size), seed=demo.seed, style=STYLE)
     folder = Path(output) / SCENE_FOLDER
     try:
@@ -77,9 +78,9 @@ def run_demo(
     except OSError as error:
         msg = f"cannot write the generated scene to {folder}: {error}"
         raise OutputError(msg) from error
-    result = run(paths["scene"], output, config=config, overwrite=overwrite, display=display)
-    lines = score(result.network, paths["roads"], metrics=LINE_METRICS)
-    pixels = score(result.probability, paths["mask"], metrics=PIXEL_METRICS)
+    result = run(paths["scene"], output, config=config, overwrite=overwrite, progress=progress)
+    lines = score(result.paths.network, paths["roads"], metrics=LINE_METRICS)
+    pixels = score(result.paths.probability, paths["mask"], metrics=PIXEL_METRICS)
     return DemoResult(
         scene=MappingProxyType(paths),
         true_km=sum(road.line.length for road in scene.roads) * scene.gsd_m / 1000,

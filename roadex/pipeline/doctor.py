@@ -20,7 +20,8 @@ from rasterio.drivers import raster_driver_extensions
 from roadex.config import DEFAULT_MODEL, ClusterConfig
 from roadex.errors import RoadexError
 from roadex.models.modelfile import model_path, read_metadata
-from roadex.pipeline.cluster import WORKER_BYTES, connect, default_workers
+from roadex.pipeline.cluster import connect
+from roadex.pipeline.crew import WORKER_BYTES, default_workers
 from roadex.pipeline.gpus import torch_has_cuda, visible_gpus
 from roadex.probability.object_store import ObjectStore
 

@@ -11,14 +11,13 @@ from typing import Any
 
 import psutil
 
-from roadex.config import RunConfig
+from roadex.config import ClusterConfig, RunConfig
 from roadex.inference.speed_trial import Calibration, calibrate
-from roadex.pipeline.cluster import WORKER_BYTES, connect, local_workers
-from roadex.pipeline.plan import RunPlan, plan_run
+from roadex.pipeline.crew import WORKER_BYTES, CallingProcess, count_cpu_workers, crew_here
+from roadex.pipeline.gpus import choose_gpus
+from roadex.pipeline.plan import N_VIEWS, RunPlan, plan_run
 from roadex.pipeline.tasks import count_threads
-
-N_VIEWS = {"none": 1, "flip": 4, "d4": 8}
-"""Forward passes per tile by test-time augmentation; tta.py is not asked because it loads torch."""
+from roadex.pipeline.vectorize import TRACE_MPX_S
 
 STORED_BYTES = 0.5
 """Bytes per pixel of the tile store and of the finished raster (measured on 100 Mpx: 0.53 with
@@ -31,10 +30,8 @@ STITCH_MPX_S = 40.0
 """Measured: copying into a COG with ZSTD takes a second of one core per 47 Mpx, reading tiles is
 quicker."""
 
-TRACE_MPX_S = 50.0
-"""Of one vector worker, and what follows on one core of the client: see docs/vectorization.md."""
-
 NETWORK_MPX_S = 40.0
+"""Of one core of the client, for what follows tracing: see docs/vectorization.md."""
 
 _START_S = 10.0
 """Until workers have loaded what they need."""
@@ -50,6 +47,8 @@ class Workers:
     n_vector: int
     has_gpu: bool
     place: str
+    is_here: bool = False
+    """Whether the calling process does all: then these are threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +69,15 @@ class Estimate:
         """Time of each stage if every tile has imagery, in seconds."""
         if self.calibration is None:
             return None
-        megapixels = sum(tile.read.width * tile.read.height for tile in self.plan.tiles) / 1e6
         views = N_VIEWS[self.config.predict.tta]
-        predict = megapixels * views * self.calibration.seconds_per_mpx / self.workers.n_inference
+        predict = (
+            self.plan.read_megapixels
+            * views
+            * self.calibration.seconds_per_mpx
+            / self.workers.n_inference
+        )
         return {
-            "predict": predict + _START_S,
+            "predict": predict + (0 if self.workers.is_here else _START_S),
             "stitch": self.megapixels / STITCH_MPX_S,
             "vectorize": self.megapixels
             * (1 / TRACE_MPX_S / self.workers.n_vector + 1 / NETWORK_MPX_S),
@@ -182,7 +185,7 @@ def estimate_run(
         As the run would.
     """
     plan = plan_run(scenes, config)
-    workers = _workers(config)
+    workers = _workers(config, plan)
     environment = dict(os.environ)
     if not workers.has_gpu:
         environment["CUDA_VISIBLE_DEVICES"] = ""
@@ -198,26 +201,36 @@ def estimate_run(
     )
 
 
-def _workers(config: RunConfig) -> Workers:
-    if config.cluster.jobqueue is not None:  # jobs are not submitted just to count them
-        with_gpu, without = 0, config.cluster.workers or 1
-        place: str = config.cluster.jobqueue
-    elif config.cluster.is_remote:
-        with connect(config.cluster) as client:
+def _workers(config: RunConfig, plan: RunPlan) -> Workers:
+    cluster, is_here = config.cluster, False
+    place: str
+    if cluster.jobqueue is not None:  # jobs are not submitted just to count them
+        with_gpu, without, place = 0, cluster.workers or 1, cluster.jobqueue
+    elif cluster.is_remote:
+        from roadex.pipeline.cluster import connect  # Dask takes half a second to import
+
+        with connect(cluster) as client:
             with_gpu, without = count_threads(client)
-        place = config.cluster.scheduler or str(config.cluster.scheduler_file)
+        place = cluster.scheduler or str(cluster.scheduler_file)
     else:
-        names = list(local_workers(config.cluster))
-        with_gpu = sum(name.startswith("gpu") for name in names)
-        without = len(names) - with_gpu
-        place = "this machine"
-    n_inference = with_gpu or without
+        here = crew_here(cluster, plan.load(config))
+        is_here = here is not None
+        with_gpu, without, place = *_local_counts(cluster, here), "this machine"
     return Workers(
-        n_inference=max(1, n_inference),
+        n_inference=max(1, with_gpu or without),
         n_vector=max(1, without or with_gpu),
         has_gpu=with_gpu > 0,
         place=place,
+        is_here=is_here,
     )
+
+
+def _local_counts(config: ClusterConfig, here: CallingProcess | None) -> tuple[int, int]:
+    """Return how many work on GPUs and how many on cores of this machine."""
+    if here is not None:
+        return (0, here.n_threads) if here.device == "cpu" else (1, here.n_threads)
+    n_gpus = len(choose_gpus(config.gpus))
+    return n_gpus, count_cpu_workers(config, n_gpus)
 
 
 def _existing(path: Path) -> Path:

@@ -7,9 +7,6 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from distributed import Client, Worker, WorkerPlugin
-
-from roadex.config import ClusterConfig
 from roadex.errors import ModelError
 from roadex.models.modelfile import model_path, packaged_models, read_sha256
 
@@ -50,25 +47,15 @@ class SharedModel:
         raise ModelError(msg)
 
 
-class ModelPlugin(WorkerPlugin):
-    """Brings a model file to every worker, also to those that join later."""
-
-    def __init__(self, model: SharedModel) -> None:
-        self.name = f"roadex-model-{model.sha256[:16]}"
-        self._sha256 = model.sha256
-        self._content = Path(model.path).read_bytes()
-
-    def setup(self, worker: Worker) -> None:
-        """Write the file into the worker's own folder."""
-        path = Path(worker.local_directory) / f"{self._sha256}.safetensors"
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        partial.write_bytes(self._content)
-        partial.replace(path)
-        _RECEIVED[self._sha256] = path
+def keep_received(sha256: str, content: bytes, folder: Path) -> None:
+    """Write a model that was sent to this process into a folder and remember where it is."""
+    path = folder / f"{sha256}.safetensors"
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+    _RECEIVED[sha256] = path
 
 
-def share_model(client: Client, model: SharedModel, config: ClusterConfig) -> None:
-    """Send a model to the workers of a running cluster, unless it comes with roadex."""
-    packaged = {read_sha256(name) for name in packaged_models()}
-    if config.is_remote and model.sha256 not in packaged:
-        client.register_plugin(ModelPlugin(model))
+def is_packaged(model: SharedModel) -> bool:
+    """Return whether a model comes with roadex, so that every worker has it."""
+    return model.sha256 in {read_sha256(name) for name in packaged_models()}

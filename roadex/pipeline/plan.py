@@ -7,13 +7,25 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from roadex.config import RunConfig
+from roadex.errors import ConfigError, SceneError
 from roadex.imagery.locations import gdal_location, is_virtual
 from roadex.imagery.scene import Scene, open_scene
 from roadex.imagery.tiling import Tile, plan_tiles
 from roadex.imagery.work_grid import WorkGrid, plan_grid
 from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
+from roadex.pipeline.crew import Load
+
+N_VIEWS = {"none": 1, "flip": 4, "d4": 8}
+"""Forward passes per tile by test-time augmentation; tta.py is not asked because it loads torch."""
+
+SECONDS_PER_MPX = 0.5
+"""Of one core for a forward pass of ``roadex-light`` over a million pixels, see docs/cluster.md."""
+
+Scenes: TypeAlias = str | Path | Scene | Sequence[str | Path]
+"""What is to be extracted: a raster, a mosaic of several, or a scene that was opened before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +49,18 @@ class RunPlan:
         """Everything doubtful about the input."""
         return self.scene.warnings + self.grid.warnings
 
+    @property
+    def read_megapixels(self) -> float:
+        """Pixels given to the network in one view, halos included, in millions."""
+        return float(sum(tile.read.width * tile.read.height for tile in self.tiles)) / 1e6
 
-def plan_run(scenes: Sequence[str | Path], config: RunConfig) -> RunPlan:
+    def load(self, config: RunConfig) -> Load:
+        """Return what predicting takes, if the model is about as large as ``roadex-light``."""
+        seconds = self.read_megapixels * N_VIEWS[config.predict.tta] * SECONDS_PER_MPX
+        return Load(n_tasks=len(self.tiles), core_seconds=seconds)
+
+
+def plan_run(scenes: Scenes, config: RunConfig) -> RunPlan:
     """Check scenes and model and plan the run; nothing is computed or written.
 
     Raises
@@ -48,7 +70,7 @@ def plan_run(scenes: Sequence[str | Path], config: RunConfig) -> RunPlan:
     """
     path = model_path(config.predict.model)
     model = read_metadata(path)
-    scene = open_scene(scenes, n_bands=model.in_channels, bands=config.predict.bands)
+    scene = _open(scenes, model, config)
     grid = plan_grid(
         scene,
         gsd_m=model.gsd_m,
@@ -69,14 +91,67 @@ def plan_run(scenes: Sequence[str | Path], config: RunConfig) -> RunPlan:
     )
 
 
-def request_key(scenes: Sequence[str | Path], config: RunConfig) -> str:
+def plan(scenes: Scenes, *, config: RunConfig | None = None) -> RunPlan:
+    """Check scenes and model and say what a run would do; nothing is computed or written.
+
+    Parameters
+    ----------
+    scenes, config
+        As in :func:`roadex.run`.
+
+    Returns
+    -------
+    plan
+        Scene, work grid, model and tiles; ``plan.warnings`` is what is doubtful.
+
+    Raises
+    ------
+    SceneError, ModelError, ConfigError
+        If the run cannot work.
+
+    Examples
+    --------
+    >>> plan = roadex.plan("scene.tif")
+    >>> plan.model.name, len(plan.tiles)
+    ('roadex-light', 1)
+    """
+    return plan_run(scenes, config or RunConfig())
+
+
+def _open(scenes: Scenes, model: ModelMetadata, config: RunConfig) -> Scene:
+    if not isinstance(scenes, Scene):
+        return open_scene(_paths(scenes), n_bands=model.in_channels, bands=config.predict.bands)
+    if config.predict.bands not in (None, scenes.bands):
+        msg = f"the Scene was opened with bands {scenes.bands}; leave out predict.bands"
+        raise ConfigError(msg)
+    if len(scenes.bands) != model.in_channels:
+        msg = (
+            f"the Scene was opened with {len(scenes.bands)} bands, model {model.name} takes "
+            f"{model.in_channels}. Open it with n_bands={model.in_channels}"
+        )
+        raise SceneError(msg)
+    return scenes
+
+
+def _paths(scenes: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
+    paths: list[Any] = [scenes] if isinstance(scenes, str | Path) else list(scenes)
+    for path in paths:
+        if not isinstance(path, str | Path):
+            msg = f"scenes are paths, URLs or one roadex.Scene, got {type(path).__name__}"
+            raise TypeError(msg)
+    return paths
+
+
+def request_key(scenes: Scenes, config: RunConfig) -> str:
     """Return the identity of a run, found without opening its scenes: files, model and settings.
 
     Files on this machine count with their size and time, so one that was replaced is another.
     """
     settings = config.to_dict()
     parts = {
-        "scenes": [_file_state(gdal_location(str(scene))) for scene in scenes],
+        "scenes": [scenes.identity]
+        if isinstance(scenes, Scene)
+        else [_file_state(gdal_location(str(path))) for path in _paths(scenes)],
         "model": read_sha256(model_path(config.predict.model)),
         "settings": {group: settings[group] for group in ("tiling", "predict", "vector", "output")},
     }

@@ -7,13 +7,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
-from distributed import Client
+import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 
 import roadex
@@ -21,14 +22,16 @@ from roadex.config import NODATA, THRESHOLDS_TAG, ClusterConfig, RunConfig
 from roadex.errors import IncompleteError, OutputError, RoadexError, RunError
 from roadex.imagery.tiling import Tile
 from roadex.inference.allocator import release_free_memory
-from roadex.pipeline.cluster import connect
-from roadex.pipeline.model_transfer import SharedModel, share_model
-from roadex.pipeline.plan import RunPlan, plan_run
+from roadex.pipeline.arrays import AnyCRS, probability_on, refuse_place, write_image
+from roadex.pipeline.crew import CallingProcess, Crew, open_crew
+from roadex.pipeline.model_transfer import SharedModel
+from roadex.pipeline.plan import RunPlan, Scenes, plan_run
+from roadex.pipeline.result import TemporaryFolder, open_raster
 from roadex.pipeline.tasks import run_tasks
-from roadex.pipeline.worker import JobPlugin, PredictJob, predict_tile
+from roadex.pipeline.worker import PredictJob, add_job, predict_tile, remove_job
 from roadex.probability.raster import ProbabilityProfile, probability_writer
 from roadex.probability.tile_store import TileStore
-from roadex.progress import Display, Silent, Stopwatch
+from roadex.progress import Display, Stopwatch, default_display
 
 WORK_FOLDER = ".roadex"
 """Folder of unfinished work beside the results; gone when a run is complete."""
@@ -80,23 +83,97 @@ class Failures:
         raise IncompleteError(msg)
 
 
+def predict(
+    scenes: Scenes | NDArray[Any],
+    output: str | Path | None = None,
+    *,
+    transform: Affine | None = None,
+    crs: AnyCRS | None = None,
+    model: str | Path | None = None,
+    config: RunConfig | None = None,
+    overwrite: bool = False,
+    progress: Display | None = None,
+) -> rasterio.DatasetReader | NDArray[np.float32]:
+    """Compute road probability.
+
+    Parameters
+    ----------
+    scenes
+        As in :func:`roadex.run`, or an image in memory: an array ``(bands, rows, columns)`` or
+        ``(rows, columns)`` with the model's bands; NaN is nodata.
+    output
+        Raster to write. None is a temporary one.
+    transform, crs
+        Where an array is; a raster says it itself.
+    model
+        Name of a packaged model or path of a model file; None is the one of ``config``.
+    config, overwrite, progress
+        As in :func:`roadex.run`.
+
+    Returns
+    -------
+    probability
+        Of a raster: the result, open, uint8, probability times 254, 255 is nodata, in pixels of the
+        model's size. Of an array: float32 ``(rows, columns)`` on its own pixels, in [0, 1], NaN
+        where there is no imagery.
+
+    Raises
+    ------
+    SceneError, ModelError, ConfigError, OutputError, RunError
+        As :func:`roadex.run`.
+    TypeError
+        If an array is no image or has no place.
+
+    Examples
+    --------
+    >>> with rasterio.open("scene.tif") as scene:
+    ...     image, transform, crs = scene.read(), scene.transform, scene.crs
+    >>> probability = roadex.predict(image, transform=transform, crs=crs)
+    >>> probability.shape == image.shape[1:]
+    True
+    """
+    config = config or RunConfig()
+    if model is not None:
+        config = replace(config, predict=replace(config.predict, model=str(model)))
+    options: _Options = {"config": config, "overwrite": overwrite, "progress": progress}
+    folder = TemporaryFolder()
+    path = folder.path / "probability.tif" if output is None else Path(output)
+    if isinstance(scenes, np.ndarray):
+        image = folder.path / "image.tif"
+        write_image(scenes, transform, crs, image)
+        predict_scene(image, path, **options)
+        with open_raster(path) as raster:
+            return probability_on(raster, scenes.shape[-2:], transform, crs)
+    refuse_place(transform, crs)
+    predict_scene(scenes, path, **options)
+    raster = open_raster(path)
+    raster.roadex_folder = folder  # a temporary raster goes away with the object
+    return raster
+
+
+class _Options(TypedDict):
+    config: RunConfig
+    overwrite: bool
+    progress: Display | None
+
+
 def predict_scene(
-    scenes: Sequence[str | Path],
+    scenes: Scenes,
     path: Path,
     *,
     config: RunConfig | None = None,
     overwrite: bool = False,
-    display: Display | None = None,
+    progress: Display | None = None,
 ) -> RunPlan:
     """Compute the road probability of a scene and write it as one raster.
 
     Parameters
     ----------
     scenes
-        A raster GDAL opens, or several that form one mosaic.
+        As in :func:`roadex.run`.
     path
         Cloud Optimized GeoTIFF to write, see :mod:`roadex.probability.tile_store`.
-    config, overwrite, display
+    config, overwrite, progress
         As in :func:`roadex.run`.
 
     Returns
@@ -112,7 +189,7 @@ def predict_scene(
         If tiles failed; the raster has no data there.
     """
     config = config or RunConfig()
-    watch = Stopwatch(display or Silent(), release_free_memory)
+    watch = Stopwatch(progress or default_display(), release_free_memory)
     with watch.stage("plan"):
         plan = plan_run(scenes, config)
         store = store_for(path, plan, config.cluster)
@@ -120,8 +197,8 @@ def predict_scene(
             msg = f"{path} exists; choose another -o or add --overwrite"
             raise OutputError(msg)
         make_folder(path.parent)
-    with connect(config.cluster) as client:
-        failures = predict_tiles(client, plan, store, config, watch)
+    with open_crew(config.cluster, plan.load(config)) as crew:
+        failures = predict_tiles(crew, plan, store, config, watch)
     stitch(plan, store, failures, path, watch)
     failures.raise_if_any(len(plan.tiles))
     remove_store(path, store, config.cluster)
@@ -129,7 +206,7 @@ def predict_scene(
 
 
 def predict_tiles(
-    client: Client, plan: RunPlan, store: TileStore, config: RunConfig, watch: Stopwatch
+    crew: Crew, plan: RunPlan, store: TileStore, config: RunConfig, watch: Stopwatch
 ) -> Failures:
     """Predict all tiles that are not in the store yet.
 
@@ -143,13 +220,13 @@ def predict_tiles(
     failures = Failures()
     with (
         watch.stage("predict", len(plan.tiles)),
-        _job_on_workers(client, plan, store, config) as key,
+        _job_of(crew, plan, store, config) as key,
     ):
         todo = _missing(plan, store)
         n_done = len(plan.tiles) - len(todo)
         watch.advance("predict", n_done)
         task = partial(predict_tile, key=key)
-        for outcome in run_tasks(client, task, todo, config=config.cluster, is_inference=True):
+        for outcome in run_tasks(crew, task, todo, config=config.cluster, is_inference=True):
             if isinstance(outcome.error, OutputError):
                 raise _store_trouble(outcome.error, n_done, len(plan.tiles)) from outcome.error
             watch.advance("predict")
@@ -205,30 +282,31 @@ def stitch(
 
 
 @contextmanager
-def _job_on_workers(
-    client: Client, plan: RunPlan, store: TileStore, config: RunConfig
-) -> Iterator[str]:
-    """Tell the workers, also those to come, what the job is; and at the end, that it is over.
+def _job_of(crew: Crew, plan: RunPlan, store: TileStore, config: RunConfig) -> Iterator[str]:
+    """Tell those who work what the job is, also those who join later; and that it is over.
 
     Yields the key under which tasks find it. No two runs share one, not even of the same plan.
     """
-    model = SharedModel.of(plan.model_file, plan.model_sha256)
     job = PredictJob(
         key=f"{plan.key}-{uuid.uuid4().hex[:8]}",
         scene=plan.scene,
         grid=plan.grid,
-        model=model,
+        model=SharedModel.of(plan.model_file, plan.model_sha256),
         tta=config.predict.tta,
         store=store,
+        device=crew.device if isinstance(crew, CallingProcess) else None,
     )
-    share_model(client, model, config.cluster)
-    plugin = JobPlugin(job)
-    client.register_plugin(plugin)
-    try:
+    if isinstance(crew, CallingProcess):
+        add_job(job)
+        try:
+            yield job.key
+        finally:
+            remove_job(job)
+        return
+    from roadex.pipeline.plugins import job_on_cluster
+
+    with job_on_cluster(crew, job, config.cluster):
         yield job.key
-    finally:
-        if client.status == "running":
-            client.unregister_worker_plugin(plugin.name)
 
 
 def _missing(plan: RunPlan, store: TileStore) -> list[Tile]:

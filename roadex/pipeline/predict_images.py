@@ -15,10 +15,10 @@ from roadex.config import PROBABILITY_MAX, RunConfig
 from roadex.errors import DatasetError, IncompleteError
 from roadex.inference.allocator import release_free_memory
 from roadex.models.modelfile import model_path, read_metadata
-from roadex.pipeline.cluster import connect
+from roadex.pipeline.crew import open_crew
 from roadex.pipeline.predict import make_folder
 from roadex.pipeline.tasks import run_tasks
-from roadex.progress import Display, Silent, Stopwatch
+from roadex.progress import Display, Stopwatch, default_display
 from roadex.training.datasets.deepglobe import GSD_M, image_ids
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def predict_deepglobe(
     config: RunConfig | None = None,
     with_probability: bool = False,
     overwrite: bool = False,
-    display: Display | None = None,
+    progress: Display | None = None,
 ) -> list[Path]:
     """Write a mask in the format of the DeepGlobe challenge for every image of a folder.
 
@@ -63,7 +63,7 @@ def predict_deepglobe(
         Also write ``<id>_probability.png``, 0 to 254, for threshold sweeps.
     overwrite
         Do images again whose mask is there already; else they are skipped.
-    display
+    progress
         Told of the progress.
 
     Raises
@@ -74,7 +74,7 @@ def predict_deepglobe(
         If images failed; the masks of all others are there.
     """
     config = config or RunConfig()
-    watch = Stopwatch(display or Silent(), release_free_memory)
+    watch = Stopwatch(progress or default_display(), release_free_memory)
     path = model_path(config.predict.model)
     metadata = read_metadata(path)
     job = ImageJob(
@@ -93,10 +93,10 @@ def predict_deepglobe(
     make_folder(output)
     todo = [name for name in ids if overwrite or not mask_path(output, name).exists()]
     failed = {}
-    with watch.stage("predict", len(ids)), connect(config.cluster) as client:
+    with watch.stage("predict", len(ids)), open_crew(config.cluster) as crew:
         watch.advance("predict", len(ids) - len(todo))
         for outcome in run_tasks(
-            client, partial(predict_image, job=job), todo, config=config.cluster
+            crew, partial(predict_image, job=job), todo, config=config.cluster
         ):
             watch.advance("predict")
             if outcome.error is not None:

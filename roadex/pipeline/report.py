@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,38 +19,14 @@ from roadex.errors import OutputError
 from roadex.network.road_network import RoadNetwork
 from roadex.pipeline.plan import RunPlan
 from roadex.pipeline.predict import Failures, make_folder
+from roadex.pipeline.result import ResultPaths
 
 _REPORTED_PACKAGES = ("roadex", "torch", "rasterio", "shapely", "geopandas", "numpy", "distributed")
 
 
-@dataclass(slots=True, kw_only=True)
-class RunResult:
-    """Paths and figures of one run."""
-
-    folder: Path
-    summary: dict[str, Any] = field(default_factory=dict)
-    """``road_km, edges, nodes, components, megapixels, megapixels_per_second, seconds`` (per
-    stage), ``peak_memory_bytes``, ``failed_tiles``, ``warnings``."""
-
-    @property
-    def network(self) -> Path:
-        """The road network."""
-        return self.folder / "roads.gpkg"
-
-    @property
-    def probability(self) -> Path:
-        """The probability raster."""
-        return self.folder / "probability.tif"
-
-    @property
-    def preview(self) -> Path:
-        """The picture."""
-        return self.folder / "preview.png"
-
-    @property
-    def report(self) -> Path:
-        """The report."""
-        return self.folder / "report.json"
+@dataclass(frozen=True, slots=True)
+class RunFolder(ResultPaths):
+    """The output folder of a run: what is there already, and what may be written."""
 
     def read_report(self) -> dict[str, Any]:
         """Return what the report says; nothing where there is none yet, or a damaged one."""
@@ -77,29 +53,30 @@ class RunResult:
                 raise OutputError(msg)
         make_folder(self.folder)
 
-    def complete(
-        self,
-        network: RoadNetwork,
-        plan: RunPlan,
-        seconds: dict[str, float],
-        peak_memory_bytes: int,
-        failures: Failures,
-    ) -> None:
-        """Fill in the figures."""
-        megapixels = float(np.prod(plan.grid.shape)) / 1e6
-        edges = network.edges
-        self.summary = {
-            "road_km": round(float(edges["length_m"].sum()) / 1000, 3),
-            "edges": len(edges),
-            "nodes": len(network.nodes),
-            "components": int(edges["component_id"].nunique()),
-            "megapixels": round(megapixels, 3),
-            "megapixels_per_second": round(megapixels / max(1e-9, sum(seconds.values())), 3),
-            "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
-            "peak_memory_bytes": peak_memory_bytes,
-            "failed_tiles": failures.reasons,
-            "warnings": [*plan.warnings, *failures.warnings],
-        }
+
+def summarise(
+    network: RoadNetwork,
+    plan: RunPlan,
+    *,
+    seconds: dict[str, float],
+    peak_memory_bytes: int,
+    failures: Failures,
+) -> dict[str, Any]:
+    """Return the figures of a run, see :attr:`roadex.RunResult.summary`."""
+    megapixels = float(np.prod(plan.grid.shape)) / 1e6
+    edges = network.edges
+    return {
+        "road_km": round(float(edges["length_m"].sum()) / 1000, 3),
+        "edges": len(edges),
+        "nodes": len(network.nodes),
+        "components": int(edges["component_id"].nunique()),
+        "megapixels": round(megapixels, 3),
+        "megapixels_per_second": round(megapixels / max(1e-9, sum(seconds.values())), 3),
+        "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
+        "peak_memory_bytes": peak_memory_bytes,
+        "failed_tiles": failures.reasons,
+        "warnings": [*plan.warnings, *failures.warnings],
+    }
 
 
 def provenance(plan: RunPlan, config: RunConfig) -> dict[str, Any]:
@@ -130,7 +107,9 @@ def provenance(plan: RunPlan, config: RunConfig) -> dict[str, Any]:
     }
 
 
-def write_report(result: RunResult, plan: RunPlan, config: RunConfig, *, began: float) -> None:
+def write_report(
+    path: Path, plan: RunPlan, config: RunConfig, *, summary: dict[str, Any], began: float
+) -> None:
     """Write ``report.json``."""
     content = provenance(plan, config) | {
         "scene_identity": plan.scene.identity,
@@ -144,11 +123,11 @@ def write_report(result: RunResult, plan: RunPlan, config: RunConfig, *, began: 
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
         "started": datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds"),
         "cluster": config.cluster.to_dict(),
-        "result": result.summary,
+        "result": summary,
     }
-    partial = result.report.with_name(f".{result.report.name}.partial")
+    partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    partial.replace(result.report)
+    partial.replace(path)
 
 
 def _footprint(plan: RunPlan) -> dict[str, Any]:

@@ -12,12 +12,10 @@ not done again.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import rasterio
-from distributed import Client
 from pyproj import CRS
 
 from roadex.config import RunConfig
@@ -26,44 +24,50 @@ from roadex.inference.allocator import release_free_memory
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
 from roadex.outputs.preview import write_preview
-from roadex.pipeline.cluster import connect
+from roadex.pipeline.crew import Crew, open_crew
 from roadex.pipeline.memory import MemoryMeter
-from roadex.pipeline.plan import RunPlan, plan_run
+from roadex.pipeline.plan import RunPlan, Scenes, plan_run
 from roadex.pipeline.predict import Failures, predict_tiles, remove_store, stitch, store_for
-from roadex.pipeline.report import RunResult, provenance, write_report
+from roadex.pipeline.report import RunFolder, provenance, summarise, write_report
+from roadex.pipeline.result import ResultPaths, RunResult, TemporaryFolder
 from roadex.pipeline.tasks import mapper
 from roadex.probability.store_source import StoreSource
 from roadex.probability.tile_store import TileStore
-from roadex.progress import Display, Silent, Stopwatch
+from roadex.progress import Display, Stopwatch, default_display
 
 
 def run(
-    scenes: str | Path | Sequence[str | Path],
-    output: str | Path,
+    scenes: Scenes,
+    output: str | Path | None = None,
     *,
     config: RunConfig | None = None,
     overwrite: bool = False,
-    display: Display | None = None,
+    progress: Display | None = None,
 ) -> RunResult:
     """Extract the road network of a scene.
+
+    Little work is done in the calling process, more by worker processes, see
+    :mod:`roadex.pipeline.crew`; the result does not depend on it.
 
     Parameters
     ----------
     scenes
-        A raster GDAL opens, or several that form one mosaic.
+        A raster GDAL opens (path or URL), several that form one mosaic, or a
+        :class:`roadex.Scene`.
     output
-        Folder for ``roads.gpkg``, ``probability.tif``, ``preview.png`` and ``report.json``.
+        Folder for ``roads.gpkg``, ``probability.tif``, ``preview.png`` and ``report.json``. None is
+        a temporary one, which goes away with the result.
     config
         All settings; None is the defaults.
     overwrite
         Replace the results of an earlier, complete run in ``output``.
-    display
-        Told of the progress; None shows nothing.
+    progress
+        Shows the progress; None is a display in a notebook, else nothing.
 
     Returns
     -------
     result
-        Paths of the results, totals, times and warnings.
+        The network as tables, the probability as an open raster, paths, totals and warnings.
 
     Raises
     ------
@@ -74,12 +78,23 @@ def run(
         does just the missing ones.
     RunError
         If the workers failed.
+
+    Examples
+    --------
+    >>> result = roadex.run("scene.tif", "out")
+    >>> result.edges.geometry.name
+    'geometry'
+    >>> result.paths.network.name
+    'roads.gpkg'
     """
     config = config or RunConfig()
+    temporary = TemporaryFolder() if output is None else None
+    folder = temporary.path if temporary else Path(output or "")
     with rasterio.Env(**READING):
-        work = prepare(scenes, output, config, overwrite=overwrite, display=display)
-        with connect(config.cluster) as client:
-            return carry_out(work, client)
+        work = prepare(scenes, folder, config, overwrite=overwrite, progress=progress)
+        with open_crew(config.cluster, work.plan.load(config)) as crew:
+            result = carry_out(work, crew)
+    return replace(result, _temporary=temporary)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,27 +103,26 @@ class Work:
 
     plan: RunPlan
     config: RunConfig
-    result: RunResult
+    result: RunFolder
     store: TileStore
     watch: Stopwatch
     began: float
 
 
 def prepare(
-    scenes: str | Path | Sequence[str | Path],
+    scenes: Scenes,
     output: str | Path,
     config: RunConfig,
     *,
     overwrite: bool = False,
-    display: Display | None = None,
+    progress: Display | None = None,
 ) -> Work:
     """Check everything that can be checked beforehand; arguments and errors as :func:`run`."""
-    paths = [scenes] if isinstance(scenes, str | Path) else list(scenes)
-    result = RunResult(folder=Path(output))
-    watch = Stopwatch(display or Silent(), release_free_memory)
+    result = RunFolder(Path(output))
+    watch = Stopwatch(progress or default_display(), release_free_memory)
     began = time.time()
     with watch.stage("plan"):
-        plan = plan_run(paths, config)
+        plan = plan_run(scenes, config)
         thresholds = plan.model.threshold_low, plan.model.threshold_high
         config = replace(config, vector=config.vector.with_thresholds(*thresholds))
         store = store_for(result.probability, plan, config.cluster)
@@ -116,17 +130,17 @@ def prepare(
     return Work(plan=plan, config=config, result=result, store=store, watch=watch, began=began)
 
 
-def carry_out(work: Work, client: Client) -> RunResult:
-    """Do a run on the workers of ``client``; result and errors as :func:`run`."""
+def carry_out(work: Work, crew: Crew) -> RunResult:
+    """Do a run with those who are there to work; result and errors as :func:`run`."""
     plan, config, result, watch = work.plan, work.config, work.result, work.watch
     with MemoryMeter() as memory, rasterio.Env(**READING):
-        failures = predict_tiles(client, plan, work.store, config, watch)
+        failures = predict_tiles(crew, plan, work.store, config, watch)
         stitch(plan, work.store, failures, result.probability, watch)
         with watch.stage("vectorize"):
             network = vectorize(
                 _stored_probability(work, failures),
                 config=config.vector,
-                map_tiles=mapper(client, config.cluster),
+                map_tiles=mapper(crew, config.cluster),
                 output_crs=CRS.from_wkt(plan.scene.crs.to_wkt()),
             )
         with watch.stage("write"):
@@ -139,11 +153,17 @@ def carry_out(work: Work, client: Client) -> RunResult:
                 config=config.output,
             )
             write_preview(plan.scene, plan.grid, result.probability, network, result.preview)
-    result.complete(network, plan, watch.seconds, memory.peak_bytes, failures)
-    write_report(result, plan, config, began=work.began)
+    summary = summarise(
+        network,
+        plan,
+        seconds=watch.seconds,
+        peak_memory_bytes=memory.peak_bytes,
+        failures=failures,
+    )
+    write_report(result.report, plan, config, summary=summary, began=work.began)
     failures.raise_if_any(len(plan.tiles))
     remove_store(result.probability, work.store, config.cluster)
-    return result
+    return RunResult(paths=ResultPaths(result.folder), summary=summary)
 
 
 def _stored_probability(work: Work, failures: Failures) -> StoreSource:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, NamedTuple, TypeVar
-
-from distributed import Client, Future
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from roadex.config import ClusterConfig
 from roadex.errors import RunError
+from roadex.pipeline.crew import CallingProcess, Crew
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
 
 GPU_SHARE = 0.25
 """Share of the resource ``GPU`` that a tile takes: a worker whose threads allow it reads and writes
@@ -37,7 +39,7 @@ class Outcome(NamedTuple, Generic[Item, Result]):
 
 
 def run_tasks(
-    client: Client,
+    crew: Crew,
     function: Callable[[Item], Result],
     items: Iterable[Item],
     *,
@@ -51,8 +53,8 @@ def run_tasks(
 
     Parameters
     ----------
-    client, function, items
-        The function is called with each item on some worker.
+    crew, function, items
+        The function is called with each item, on some worker of a cluster or in this process.
     config
         Retries, tiles in flight, use of GPUs.
     is_inference
@@ -64,20 +66,29 @@ def run_tasks(
     RunError
         If the scheduler is lost, or no suitable worker joins it for ``config.worker_timeout_s``.
     """
+    if isinstance(crew, CallingProcess):
+        for done in crew.run(function, items, retries=config.retries):
+            yield Outcome(*done)
+        return
+    yield from _run_on_cluster(_Team(crew, config, is_inference=is_inference), function, items)
+
+
+def _run_on_cluster(
+    team: _Team, function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Outcome[Item, Result]]:
     waiting = iter(items)
-    crew = _Crew(client, config, is_inference=is_inference)
     running: dict[Future[Result], Item] = {}
     finished: SimpleQueue[Future[Result]] = SimpleQueue()
     more = True
     try:
         while more or running:
-            while more and len(running) < crew.n_wanted():
+            while more and len(running) < team.n_wanted():
                 try:
                     item = next(waiting)
                 except StopIteration:
                     more = False
                     break
-                future = crew.submit(function, item)
+                future = team.submit(function, item)
                 running[future] = item
                 future.add_done_callback(finished.put)
             try:
@@ -85,21 +96,21 @@ def run_tasks(
             except Empty:
                 if more and not running:
                     time.sleep(_LOOK_SECONDS)
-                crew.check()
+                team.check()
                 continue
-            yield _outcome(future, running.pop(future), crew)
+            yield _outcome(future, running.pop(future), team)
     finally:
         for future in running:
             future.release()
 
 
 def mapper(
-    client: Client, config: ClusterConfig
+    crew: Crew, config: ClusterConfig
 ) -> Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]:
-    """Return a ``map`` that runs on the workers, in any order; the first error ends it."""
+    """Return a ``map`` that runs where the work is done, in any order; the first error ends it."""
 
     def map_tasks(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        for outcome in run_tasks(client, function, items, config=config):
+        for outcome in run_tasks(crew, function, items, config=config):
             if outcome.error is not None:
                 raise outcome.error
             yield outcome.result
@@ -107,7 +118,7 @@ def mapper(
     return map_tasks
 
 
-def _outcome(future: Future[Result], item: Item, crew: _Crew) -> Outcome[Item, Result]:
+def _outcome(future: Future[Result], item: Item, team: _Team) -> Outcome[Item, Result]:
     """Fetch what a finished task returned; if its worker died meanwhile, it is being done again."""
     if future.status not in ("finished", "error"):
         msg = (
@@ -120,13 +131,13 @@ def _outcome(future: Future[Result], item: Item, crew: _Crew) -> Outcome[Item, R
             error = future.exception(timeout=_FETCH_SECONDS)
             result = None if error is not None else future.result(timeout=_FETCH_SECONDS)
         except TimeoutError:
-            crew.check()
+            team.check()
         else:
             future.release()
             return Outcome(item, result, error)
 
 
-class _Crew:
+class _Team:
     """The workers that suit a kind of task, looked up at most once in :data:`_LOOK_SECONDS`."""
 
     def __init__(self, client: Client, config: ClusterConfig, *, is_inference: bool) -> None:

@@ -1,4 +1,4 @@
-"""What runs on a worker: prediction of one tile, with the model loaded once per process."""
+"""Prediction of one tile, on a worker or in the calling process; a process loads a model once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import rasterio
-from distributed import Worker, WorkerPlugin
 
 from roadex.errors import RoadexError
 from roadex.imagery.locations import READING
@@ -30,7 +29,7 @@ _OPEN_SCENES = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictJob:
-    """What a worker must know to predict any tile of a run."""
+    """What a process must know to predict any tile of a run."""
 
     key: str
     scene: Scene
@@ -38,11 +37,13 @@ class PredictJob:
     model: SharedModel
     tta: str
     store: TileStore
+    device: str | None = None
+    """Where the network computes, as torch names it; None is a GPU where the process sees one."""
 
 
 @dataclass(frozen=True, slots=True)
 class TileResult:
-    """What comes back from a worker; the pixels stay in the store."""
+    """What a task returns; the pixels stay in the store."""
 
     n_valid: int
     """Pixels with imagery in the core."""
@@ -51,21 +52,15 @@ class TileResult:
     """Into how many parts the model's input was cut because memory was short."""
 
 
-class JobPlugin(WorkerPlugin):
-    """Brings a job to every worker, also to those that join or restart later."""
+def add_job(job: PredictJob) -> None:
+    """Keep a job where the tasks of this process find it."""
+    tune_allocator()
+    _JOBS[job.key] = job
 
-    def __init__(self, job: PredictJob) -> None:
-        self.name = f"roadex-{job.key}"
-        self._job = job
 
-    def setup(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's interface
-        """Keep the job where tasks find it."""
-        tune_allocator()
-        _JOBS[self._job.key] = self._job
-
-    def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's interface
-        """Forget the job."""
-        _JOBS.pop(self._job.key, None)
+def remove_job(job: PredictJob) -> None:
+    """Forget a job."""
+    _JOBS.pop(job.key, None)
 
 
 def predict_tile(tile: Tile, *, key: str) -> TileResult:
@@ -94,7 +89,7 @@ def _predict_tile(tile: Tile, job: PredictJob) -> TileResult:
 
 
 _JOBS: dict[str, PredictJob] = {}
-_LOADED: dict[tuple[str, str], Predictor] = {}
+_LOADED: dict[tuple[str, str, str | None], Predictor] = {}
 _LOADING = threading.Lock()
 _LOCAL = threading.local()
 
@@ -104,11 +99,11 @@ def _predictor(job: PredictJob) -> Predictor:
     from roadex.inference.engine import Predictor, compute_in_one_thread  # torch is for workers
 
     compute_in_one_thread()
-    which = (job.model.sha256, job.tta)
+    which = (job.model.sha256, job.tta, job.device)
     with _LOADING:
         if which not in _LOADED:
             _LOADED.clear()
-            _LOADED[which] = Predictor(str(job.model.locate()), tta=job.tta)
+            _LOADED[which] = Predictor(str(job.model.locate()), tta=job.tta, device=job.device)
         return _LOADED[which]
 
 

@@ -14,13 +14,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
 from roadex.network.line_reader import RoadLines, read_lines
-from roadex.progress import Display
+from roadex.progress import Display, default_display
 from roadex.scoring.aligned_rasters import grid_of
 from roadex.scoring.centre_lines import centre_lines, clip_to_grid
+from roadex.scoring.in_memory import Comparable, side_path
 from roadex.scoring.inputs import Side, recognise_side
 from roadex.scoring.line_scores import score_lines
 from roadex.scoring.metrics import LINE_METRICS, PIXEL_METRICS
@@ -31,8 +33,8 @@ __all__ = ["ScoreReport", "TileScore", "score", "write_csv", "write_json"]
 
 
 def score(
-    prediction: str | Path,
-    truth: str | Path,
+    prediction: Comparable,
+    truth: Comparable,
     config: ScoreConfig | None = None,
     *,
     metrics: Sequence[str] | None = None,
@@ -43,8 +45,10 @@ def score(
     Parameters
     ----------
     prediction, truth
-        Each a mask, a probability raster, a folder of tiles (paired by the stem of their names),
-        or a vector file with lines.
+        Each the path of a mask, a probability raster, a folder of tiles (paired by the stem of
+        their names), or a vector file with lines; or in memory a :class:`roadex.RoadNetwork`, a
+        table of lines, an open raster, or an array: bool, a mask; float in [0, 1]; or uint8,
+        probability times 254. Arrays have no place: both sides are one then, of the same shape.
     config
         Settings; the defaults if None.
     metrics
@@ -53,13 +57,44 @@ def score(
         raster,
         and all line metrics where a side is lines.
     progress
-        Shows the images done; None shows nothing.
+        Shows the images done; None is a display in a notebook, else nothing.
 
     Raises
     ------
     ScoreError
         If the sides cannot be recognised or aligned, or a metric is unknown.
+    TypeError, ValueError
+        If a side in memory is neither roads nor probability.
+
+    Examples
+    --------
+    >>> report = roadex.score("roads.gpkg", "truth.gpkg", metrics=["completeness"])
+    >>> 0 <= report.value("quality") <= 1
+    True
     """
+    with TemporaryDirectory(prefix="roadex-") as folder:
+        sides = {"prediction": prediction, "truth": truth}
+        paths = {name: side_path(side, Path(folder), name) for name, side in sides.items()}
+        report = _score_files(
+            **paths, config=config, metrics=metrics, progress=progress or default_display()
+        )
+    # The file of what was in memory is gone: what it was is said instead.
+    names = {name: _name(side) for name, side in sides.items()}
+    return replace(report, prediction=names["prediction"], truth=names["truth"])
+
+
+def _name(side: Comparable) -> str:
+    return str(side) if isinstance(side, str | Path) else type(side).__name__
+
+
+def _score_files(
+    prediction: str,
+    truth: str,
+    *,
+    config: ScoreConfig | None,
+    metrics: Sequence[str] | None,
+    progress: Display | None,
+) -> ScoreReport:
     config = config or ScoreConfig()
     pixel_metrics, line_metrics = _choose(metrics)
     predicted, true = recognise_side(prediction), recognise_side(truth)
@@ -74,7 +109,7 @@ def score(
     if not reports:
         msg = f"none of {', '.join(metrics or ())} applies to {prediction} and {truth}"
         raise ScoreError(msg)
-    return replace(_joined(reports), prediction=str(prediction), truth=str(truth))
+    return _joined(reports)
 
 
 def _score_lines(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,19 +16,19 @@ from roadex.errors import ConfigError, OutputError
 from roadex.inference.allocator import tune_allocator
 from roadex.models.modelfile import Model, ModelMetadata, load_model, save_model
 from roadex.models.scaling import Scaling
-from roadex.progress import Display, OpenDisplay, Silent
+from roadex.progress import Display, OpenDisplay, Silent, default_display
 from roadex.scoring.metrics.thresholds import LevelCounts
 from roadex.training.checkpoint import TrainingState
 from roadex.training.datasets import find_labelled_scenes
 from roadex.training.datasets.chip_windows import WeightedScenes
 from roadex.training.datasets.labelled import Labelled
 from roadex.training.evaluation import common_figures, evaluate_datasets, thresholds_of
-from roadex.training.loop import train
+from roadex.training.loop import train as train_network
 from roadex.training.monitor import Monitor
 from roadex.training.preflight import CONFIG_NAME, DataReport, changed_settings, check_data
 from roadex.training.processes import Group, run_in_group
 from roadex.training.schedules import with_steps
-from roadex.training.settings import check_network
+from roadex.training.settings import check_network, start_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class TrainingJob:
     validation: Sequence[str] = ()
     config: TrainConfig = field(default_factory=TrainConfig)
     """All settings, those of the initial model among them: see
-    :func:`roadex.training.settings.read_train_settings`."""
+    :mod:`roadex.training.settings`."""
 
     recipe: str = ""
     """Name of the recipe the settings began with, for the model file."""
@@ -67,6 +68,70 @@ class _Material:
     initial: Model | None
     sources: Sequence[WeightedScenes]
     validation: Mapping[str, Sequence[Labelled]]
+
+
+def train(
+    data: str | Sequence[str],
+    output: str | Path,
+    *,
+    initial: str | Path | None = None,
+    config: TrainConfig | None = None,
+    validation: Sequence[str] = (),
+    overwrite: bool = False,
+    progress: Display | None = None,
+) -> Model:
+    """Train a model on labelled imagery and write its file.
+
+    The training is done in the calling process, on one device; ``roadex train`` uses all GPUs. The
+    same call resumes an interrupted training from its last checkpoint, in ``runs/`` under the name
+    of ``output``.
+
+    Parameters
+    ----------
+    data
+        Datasets as ``roadex train`` takes them, one or several: folders of image and mask, or
+        ``lines:SCENE+ROADS``; ``@SHARE`` at the end is the share of the chips.
+    output
+        Model file to write, ``.safetensors``.
+    initial
+        Model to start from, by name or file. Network, arguments, scaling and, where ``config`` has
+        the default, pixel size are those of the model.
+    config
+        All settings; None is the defaults.
+    validation
+        Datasets to evaluate on, and to choose the thresholds by.
+    overwrite
+        Replace ``output``.
+    progress
+        Shows the training; None is a display in a notebook, else nothing.
+
+    Raises
+    ------
+    DatasetError, ConfigError, ModelError, OutputError, TrainingError
+        Whatever is wrong with data, settings, initial model, output or the training.
+
+    Examples
+    --------
+    >>> config = roadex.TrainConfig(
+    ...     network="unet-quarter", arguments={}, steps=2, batch_size=2, chip_size=64
+    ... )
+    >>> data = "lines:scene.tif+truth.gpkg"
+    >>> model = roadex.train(data, "my.safetensors", config=config)
+    >>> model.metadata.name
+    'my'
+    """
+    config = config or TrainConfig()
+    job = TrainingJob(
+        data=[data] if isinstance(data, str) else data,
+        output=Path(output),
+        validation=validation,
+        config=config if initial is None else start_from(initial, config),
+        initial=initial,
+        processes=1,
+        overwrite=overwrite,
+    )
+    shown = progress or default_display()
+    return load_model(run_training_job(job, lambda: nullcontext(shown)))
 
 
 def run_training_job(job: TrainingJob, open_display: OpenDisplay = Silent) -> Path:
@@ -126,7 +191,7 @@ def _train(job: TrainingJob, group: Group, display: Display) -> None:
         tensorboard=job.tensorboard and group.is_first,
     )  # fmt: skip
     with monitor:
-        state = train(
+        state = train_network(
             material.sources,
             config,
             folder=job.folder,

@@ -6,7 +6,7 @@ from pyproj import CRS
 
 from roadex.config import VectorConfig
 from roadex.errors import OutputError
-from roadex.network.merge import merge_files, merge_networks
+from roadex.network.merge import merge, merge_networks
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
 from roadex.probability.source import ArraySource
@@ -119,9 +119,9 @@ def test_files_are_merged_and_others_refused(town, tmp_path):
         transform = Affine(1, 0, 400_000 + begin, 0, -1, 5_600_000)
         network = vectorize(ArraySource(town[:, begin:end], transform, UTM), config=CONFIG)
         paths.append(write_network(network, tmp_path / f"{k}.gpkg", provenance={}))
-    merged = merge_files(paths)
+    merged = merge(paths)
     assert merged.summary["components"] == 1
     write_network(merged, tmp_path / "all.gpkg", provenance={})
     (tmp_path / "no.gpkg").write_text("no")
     with pytest.raises(OutputError, match="is no road network"):
-        merge_files([paths[0], tmp_path / "no.gpkg"])
+        merge([paths[0], tmp_path / "no.gpkg"])

@@ -1,0 +1,52 @@
+"""``roadex convert``: a network in the format another program wants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from roadex.cli import options as opt
+from roadex.config.verbs import CONVERT
+
+
+@click.command()
+@click.argument("network", type=click.Path(path_type=Path))
+@opt.output("roads.osm", help="File to write; the suffix chooses the format.")
+@click.option("--crs", metavar="EPSG:CODE", help="CRS of the result.  [default: the network's]")
+@opt.setting("--source", path="output.source", metavar="NAME")
+@opt.with_options(opt.CONFIG, opt.SET, opt.OVERWRITE)
+def convert(network: Path, output: Path, crs: str | None, overwrite: bool, **options: Any) -> None:
+    """Write a network in the format of another program.
+
+    NETWORK is a file of roadex, or the folder of a run.
+
+    \b
+    Formats, by the ending of the file:
+      .gpkg .parquet .fgb .geojson .shp .csv   GIS and tables
+      .graphml             osmnx and networkx, both directions, ready for routing
+      .osm                 JOSM: new roads, to be reviewed before any upload
+      .maproulette.json    MapRoulette: one task per road
+      .overture.parquet    Overture Maps, theme transportation
+      .pmtiles .kml        web maps, Google Earth
+
+    \b
+    Examples:
+      roadex convert out -o roads.graphml
+      roadex convert roads.gpkg -o roads.osm --source "City orthophoto 2024"
+      roadex convert roads.gpkg -o roads.parquet --crs EPSG:4326
+    """
+    from rich.console import Console
+
+    from roadex.network.road_network import RoadNetwork
+    from roadex.outputs import check_target, write_network
+
+    check_target(output, overwrite=overwrite)
+    found = RoadNetwork.read(network)
+    if crs is not None:
+        found = found.to_crs(crs)
+    config = opt.read_settings(CONVERT, options).output
+    provenance = {"converted_from": network.name, "name": network.stem}
+    write_network(found, output, provenance=provenance, overwrite=overwrite, config=config)
+    Console().print(f"{len(found.edges):,} roads  {output}", highlight=False, soft_wrap=True)

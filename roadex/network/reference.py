@@ -1,0 +1,168 @@
+"""A reference to compare a network with: its roads, and what of it is no road.
+
+A reference is a network of roadex, any file with lines, or an OpenStreetMap extract (``.osm.pbf``,
+``.osm``), which GDAL reads. Where lines carry OpenStreetMap tags, paths for feet and bicycles,
+planned roads and everything that is no road are left out, and roads in tunnels are told apart:
+imagery cannot show them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from roadex.errors import NetworkError
+
+NOT_ROADS = frozenset(
+    {
+        "footway", "steps", "path", "cycleway", "bridleway", "corridor", "platform", "proposed",
+        "construction", "raceway", "rest_area", "services", "elevator", "via_ferrata", "no",
+    }
+)  # fmt: skip
+"""Values of ``highway`` that are not roads a car may use."""
+
+LANE_WIDTH_M = 3.25
+"""Width that a lane of ``lanes`` stands for."""
+
+_TAG = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_OSM_COLUMNS = ["osm_id", "highway", "other_tags"]
+_OSM_SUFFIXES = (".osm", ".osm.pbf", ".pbf")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Roads of a reference."""
+
+    roads: gpd.GeoDataFrame
+    """Single lines with ``reference_id`` (text), ``width_m`` (NaN where unknown), ``surface`` (text
+    or None), ``is_hidden`` (True in tunnels)."""
+
+    notes: tuple[str, ...]
+    """What was left out, and how much."""
+
+
+def read_reference(path: str | Path) -> Reference:
+    """Read the roads of a reference.
+
+    Parameters
+    ----------
+    path
+        A network of roadex, a file with lines, or an OpenStreetMap extract.
+
+    Raises
+    ------
+    NetworkError
+        If the file cannot be read, has no CRS, or holds no roads.
+    """
+    frame = _read(Path(path))
+    if frame.crs is None:
+        msg = f"{path} has no CRS, so its roads have no place; add one with `ogr2ogr -a_srs`"
+        raise NetworkError(msg)
+    n_read = len(frame)
+    frame, notes = _roads_only(frame)
+    frame = _single_lines(frame)
+    if frame.empty:
+        msg = f"{path} holds no roads: {n_read} features were read. {'; '.join(notes)}".rstrip(". ")
+        raise NetworkError(msg)
+    return Reference(_columns(frame), tuple(notes))
+
+
+def _read(path: Path) -> gpd.GeoDataFrame:
+    if not path.exists():
+        msg = f"{path} does not exist"
+        raise NetworkError(msg)
+    try:
+        if path.name.endswith(_OSM_SUFFIXES):
+            return _read_osm(path)
+        if path.suffix in (".parquet", ".geoparquet"):
+            return gpd.read_parquet(path)
+        return pyogrio.read_dataframe(path, layer=_layer(path))
+    except (DataSourceError, DataLayerError, ValueError) as error:
+        msg = f"cannot read roads from {path}: {error}"
+        raise NetworkError(msg) from error
+
+
+def _layer(path: Path) -> str | None:
+    names = [str(name) for name, kind in pyogrio.list_layers(path) if kind and "Line" in kind]
+    return "road_edges" if "road_edges" in names else (names[0] if names else None)
+
+
+def _read_osm(path: Path) -> gpd.GeoDataFrame:
+    """Read ways with ``highway``; ids of new objects are negative, which GDAL must be told."""
+    pyogrio.set_gdal_config_options({"OSM_USE_CUSTOM_INDEXING": "NO"})
+    try:
+        frame = pyogrio.read_dataframe(
+            path, layer="lines", columns=_OSM_COLUMNS, where="highway IS NOT NULL"
+        )
+    finally:
+        pyogrio.set_gdal_config_options({"OSM_USE_CUSTOM_INDEXING": None})
+    texts = frame["other_tags"].fillna("")
+    tags = [dict(_TAG.findall(text)) for text in texts]
+    for key in ("tunnel", "width", "lanes", "surface", "area", "covered"):
+        frame[key] = [row.get(key) for row in tags]
+    return frame.drop(columns="other_tags")
+
+
+def _roads_only(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, list[str]]:
+    notes = []
+    empty = frame.geometry.isna() | frame.geometry.is_empty
+    if empty.any():
+        notes.append(f"{int(empty.sum())} features without geometry were left out")
+        frame = frame[~empty]
+    is_line = frame.geom_type.isin(["LineString", "MultiLineString"])
+    if not is_line.all():
+        notes.append(f"{int((~is_line).sum())} features that are no lines were left out")
+        frame = frame[is_line]
+    if "highway" in frame:
+        is_road = frame["highway"].notna() & ~frame["highway"].isin(NOT_ROADS)
+        if "area" in frame:
+            is_road &= frame["area"] != "yes"
+        if not is_road.all():
+            notes.append(f"{int((~is_road).sum())} ways that are no roads for cars were left out")
+        frame = frame[is_road]
+    return frame, notes
+
+
+def _single_lines(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    frame = frame.explode(index_parts=False, ignore_index=True)
+    geometry = shapely.force_2d(frame.geometry.to_numpy())
+    sound = np.isfinite(shapely.length(geometry)) & (shapely.length(geometry) > 0)
+    return frame.set_geometry(gpd.GeoSeries(geometry, crs=frame.crs))[sound].reset_index(drop=True)
+
+
+def _columns(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    ids = next((frame[name] for name in ("osm_id", "edge_id", "id") if name in frame), None)
+    hidden = pd.Series(data=False, index=frame.index)
+    for key in ("tunnel", "covered"):
+        if key in frame:
+            hidden |= frame[key].notna() & ~frame[key].isin(["no", "building_passage"])
+    columns = {
+        "reference_id": (frame.index if ids is None else ids).astype(str),
+        "width_m": _widths(frame),
+        "surface": frame.get("surface"),
+        "is_hidden": hidden,
+    }
+    return gpd.GeoDataFrame(columns, geometry=frame.geometry, crs=frame.crs)
+
+
+def _widths(frame: gpd.GeoDataFrame) -> list[float]:
+    if "width_m" in frame:
+        return list(pd.to_numeric(frame["width_m"], errors="coerce"))
+    width = _numbers(frame["width"]) if "width" in frame else [np.nan] * len(frame)
+    lanes = _numbers(frame["lanes"]) if "lanes" in frame else [np.nan] * len(frame)
+    return [w if w > 0 else n * LANE_WIDTH_M for w, n in zip(width, lanes, strict=True)]
+
+
+def _numbers(values: Iterable[object]) -> list[float]:
+    found = [_NUMBER.search(value) if isinstance(value, str) else None for value in values]
+    return [float(match.group()) if match else np.nan for match in found]

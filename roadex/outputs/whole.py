@@ -1,0 +1,45 @@
+"""Results of one or several files that are all there or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from roadex.errors import OutputError
+from roadex.files import refuse_existing
+
+
+def check_place(path: Path, *, overwrite: bool) -> None:
+    """Raise :class:`OutputError` if nothing can be written there; worth asking before work."""
+    refuse_existing(path, overwrite=overwrite)
+    if not path.parent.is_dir():
+        msg = f"{path} cannot be written: there is no folder {path.parent}"
+        raise OutputError(msg)
+
+
+def write_whole(path: Path, write: Callable[[Path], None], *, overwrite: bool) -> Path:
+    """Let ``write`` write a file, and others beside it, and show them when all are complete.
+
+    They are written to a folder on the same disk and renamed; the one asked for comes last.
+
+    Raises
+    ------
+    OutputError
+        If the file exists and may not be replaced, or cannot be written.
+    """
+    check_place(path, overwrite=overwrite)
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", dir=path.parent))
+    try:
+        write(folder / path.name)
+        written = sorted(folder.iterdir(), key=lambda file: (file.name == path.name, file.name))
+        for file in written:
+            os.replace(file, path.parent / file.name)  # noqa: PTH105 - replaces on every system
+    except (OSError, RuntimeError) as error:  # pyogrio's errors are RuntimeErrors
+        msg = f"{path} cannot be written: {error}"
+        raise OutputError(msg) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return path

@@ -1,0 +1,132 @@
+"""A folder with everything the documentation speaks of, made once from generated scenes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import torch
+from PIL import Image
+from rasterio.windows import Window
+
+from roadex.models import create_network
+from roadex.models.modelfile import load_model, save_model
+from roadex.synthetic import generate_scene, write_pairs, write_scene
+
+SIZE = 256
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory) -> Path:
+    """Return a folder that holds the scenes, labels, networks and models named in the pages."""
+    folder = tmp_path_factory.mktemp("world")
+    _make_scenes(folder)
+    _make_networks(folder)
+    _make_datasets(folder)
+    _make_deepglobe(folder)
+    _make_models(folder)
+    return folder
+
+
+@pytest.fixture
+def here(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of the world that is the working directory of one test."""
+    folder = tmp_path / "here"
+    shutil.copytree(world, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def _scene(seed: int):
+    return generate_scene(shape=(SIZE, SIZE), seed=seed, style="suburban")
+
+
+def _make_scenes(folder: Path) -> None:
+    paths = write_scene(_scene(1), folder)
+    for name, seed in (("one", 2), ("two", 3)):
+        write_scene(_scene(seed), folder / "scenes" / name)
+        shutil.copy(folder / "scenes" / name / "scene.tif", folder / "scenes" / f"{name}.tif")
+        shutil.copy(folder / "scenes" / name / "roads.gpkg", folder / "scenes" / name / "r.gpkg")
+    other = write_scene(_scene(4), folder / "elsewhere")
+    shutil.copy(other["scene"], folder / "other.tif")
+    shutil.copy(other["roads"], folder / "other.gpkg")
+    shutil.copy(paths["roads"], folder / "osm.gpkg")
+    (folder / "scenes.csv").write_text("scenes/one.tif\nscenes/two.tif\n")
+    _cut(paths["scene"], folder / "tiles")
+    _make_rasters(paths["mask"], folder)
+
+
+def _cut(scene: Path, folder: Path) -> None:
+    """Cut a scene into a left and a right half."""
+    folder.mkdir()
+    with rasterio.open(scene) as raster:
+        for i, name in enumerate(("left", "right")):
+            window = Window(i * SIZE // 2, 0, SIZE // 2, SIZE)
+            profile = raster.profile | {
+                "width": SIZE // 2, "transform": raster.window_transform(window)
+            }  # fmt: skip
+            with rasterio.open(folder / f"{name}.tif", "w", **profile) as half:
+                half.write(raster.read(window=window))
+
+
+def _make_rasters(mask: Path, folder: Path) -> None:
+    """Write the mask as a class raster and as a probability of road."""
+    with rasterio.open(mask) as raster:
+        road, profile = raster.read(1), raster.profile
+    with rasterio.open(folder / "classes.tif", "w", **profile) as raster:
+        raster.write(np.where(road, 7, 2).astype(np.uint8), 1)
+    with rasterio.open(
+        folder / "probability.tif", "w", **(profile | {"dtype": "float32"})
+    ) as raster:
+        raster.write(np.where(road, 0.9, 0.1).astype(np.float32), 1)
+    shutil.copy(mask, folder / "truth.tif")
+
+
+def _make_networks(folder: Path) -> None:
+    roads = gpd.read_file(folder / "roads.gpkg")
+    roads.to_file(folder / "truth.geojson")
+    middle = roads.total_bounds[[0, 2]].mean()
+    for name, other in (("a", "east"), ("b", "west")):
+        half = roads.cx[middle:, :] if name == "a" else roads.cx[:middle, :]
+        for stem in (name, other):
+            half.to_file(folder / f"{stem}.gpkg", layer="road_edges")
+    shutil.copy(folder / "roads.gpkg", folder / "truth.gpkg")
+
+
+def _make_datasets(folder: Path) -> None:
+    for name, seeds in (("my/data", (5, 6)), ("roads/train", (7,)), ("roads/val", (8,))):
+        list(write_pairs((_scene(seed) for seed in seeds), folder / name))
+    for name in ("generated", "ma/train"):
+        shutil.copytree(folder / "my" / "data", folder / name)
+    aligned = folder / "aligned"
+    aligned.mkdir()
+    shutil.copy(folder / "scene.tif", aligned)
+    shutil.copy(folder / "roads.gpkg", aligned)
+    (aligned / "lines.toml").write_text('[[scene]]\nimage = "scene.tif"\nlines = "roads.gpkg"\n')
+
+
+def _make_deepglobe(folder: Path) -> None:
+    """Write images and masks as DeepGlobe names them."""
+    for part in ("deepglobe/train", "deepglobe/valid", "masks", "truth", "train"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    for identifier, seed in (("104", 9), ("999667", 10)):
+        scene = _scene(seed)
+        image = Image.fromarray(np.moveaxis(np.asarray(scene.image)[:3], 0, -1).astype(np.uint8))
+        mask = Image.fromarray(np.asarray(scene.road_mask, dtype=np.uint8) * 255)
+        for part in ("deepglobe/train", "deepglobe/valid", "train"):
+            image.save(folder / part / f"{identifier}_sat.jpg")
+        for part in ("deepglobe/train", "train", "masks", "truth"):
+            mask.save(folder / part / f"{identifier}_mask.png")
+
+
+def _make_models(folder: Path) -> None:
+    model = load_model("roadex-light")
+    for name in ("first", "second"):
+        save_model(model.network, model.metadata, folder / f"{name}.safetensors")
+    published = create_network("dlinknet34")
+    state = {f"module.{name}": value for name, value in published.state_dict().items()}
+    torch.save(state, folder / "log01_dink34.th")

@@ -1,0 +1,199 @@
+"""Every command and every Python example of README, documentation and help is run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import pytest
+
+from roadex.cli import cli
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "workflows").glob("*/README.md")),
+]  # fmt: skip
+
+SHORT_TRAINING = (
+    "steps=2", "batch_size=2", "chip_size=64", "evaluate_every=2", "checkpoint_every=2",
+    "loader_processes=0", "tta=none",
+)  # fmt: skip
+"""Settings that end a documented training after two steps."""
+
+ELSEWHERE = {
+    "--gpus": "needs a GPU (tests marked gpu)",
+    "--jobqueue": "needs a batch system: tests/cluster/test_slurm.py runs it",
+    "--scheduler": "needs a cluster: tests/cluster and tests/test_faults.py run it",
+    "--scheduler-file": "needs a cluster: tests/cluster/test_hosts.py runs it",
+    "--store": "needs an object store: tests/test_faults.py runs it",
+    "s3://": "needs an object store: tests/test_faults.py runs it",
+}
+"""Parts of a command that make it one for another test, with the reason."""
+
+OTHER_PROGRAMS = {
+    "make": "the checks call it",
+    "git": "no program of this project",
+    "sbatch": "needs SLURM: tests/cluster/test_slurm.py runs it",
+    "conda": "needs conda",
+    "pip": "an installation of its own",
+    "python": "benchmarks need real imagery and hours",
+}
+"""First words of documented commands that are not run here, with the reason."""
+
+OUTPUT_OPTIONS = ("-o", "--output", "--json", "--csv", "--sheet", "--zip")
+OUTPUT_POSITION = {"generate": 0, "align": 1}
+"""Verbs whose result is named without an option, and at which position."""
+
+
+class Command(NamedTuple):
+    """A documented command and where it stands."""
+
+    place: str
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.place}: {' '.join(self.words)}"
+
+
+def _commands_in(text: str, place: str) -> Iterator[Command]:
+    """Yield the commands of indented and fenced blocks; a backslash continues a line."""
+    joined = re.sub(r"\\\n\s*", " ", text)
+    programs = "|".join(["roadex", *OTHER_PROGRAMS])
+    for line in re.findall(rf"^(?:    |  )\s*((?:{programs}) .+)$", joined, flags=re.MULTILINE):
+        yield Command(place, tuple(shlex.split(line, comments=True)))
+
+
+def _all_commands() -> list[Command]:
+    found = [c for page in PAGES for c in _commands_in(page.read_text(), page.name)]
+    for path, command in _verbs(cli, ("roadex",)):
+        context = click.Context(command, info_name=path[-1])
+        found += _commands_in(command.get_help(context), f"{' '.join(path)} --help")
+    return list({command.words: command for command in found}.values())
+
+
+def _verbs(
+    command: click.Command, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from _verbs(inner, (*path, name))
+
+
+COMMANDS = _all_commands()
+OURS = [command for command in COMMANDS if command.words[0] == "roadex"]
+
+
+def _reason_elsewhere(command: Command) -> str | None:
+    return next(
+        (
+            why
+            for part, why in ELSEWHERE.items()
+            if any(word == part or word.startswith(part) for word in command.words)
+        ),
+        None,
+    )
+
+
+def test_commands_are_found_in_pages_and_help() -> None:
+    places = {command.place for command in OURS}
+    assert {"README.md", "training.md", "cluster.md", "roadex train --help"} <= places
+    assert len(OURS) > 50
+
+
+@pytest.mark.parametrize("command", OURS, ids=str)
+def test_documented_options_exist(command: Command) -> None:
+    # Parsing alone: paths are looked at when a command runs.
+    verb: click.Command = cli
+    words = list(command.words[1:])
+    while isinstance(verb, click.Group):
+        context = verb.make_context("roadex", words)
+        _, inner, words = verb.resolve_command(context, [*context._protected_args, *context.args])
+        assert inner is not None
+        verb = inner
+    verb.make_parser(context).parse_args(words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command", [command for command in OURS if not _reason_elsewhere(command)], ids=str
+)
+def test_documented_command_works(
+    command: Command, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = _runnable(list(command.words[1:]), here)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["roadex", *words])
+        with pytest.raises(SystemExit) as end:
+            _main()
+    said = capsys.readouterr()
+    assert end.value.code in (0, None), f"{words}\n{said.out}\n{said.err}"
+
+
+def _main() -> None:
+    from roadex.cli import main
+
+    main()
+
+
+def _runnable(words: list[str], folder: Path) -> list[str]:
+    """Expand patterns as a shell does, make room for results, and keep trainings short."""
+    verb = words[0]
+    for option, value in pairwise(words):
+        if option in OUTPUT_OPTIONS:
+            _remove(folder / value)
+    positional = [word for word in words[1:] if not word.startswith("-")]
+    if verb in OUTPUT_POSITION:
+        _remove(folder / positional[OUTPUT_POSITION[verb]])
+    expanded = [path for word in words for path in _as_a_shell_does(word, folder)]
+    if verb == "train" and "--smoke" not in words and "--check" not in words:
+        expanded += [word for setting in SHORT_TRAINING for word in ("--set", setting)]
+    return expanded
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    path.unlink(missing_ok=True)
+
+
+def _as_a_shell_does(word: str, folder: Path) -> list[str]:
+    if "*" not in word:
+        return [word]
+    return sorted(str(path.relative_to(folder)) for path in folder.glob(word)) or [word]
+
+
+PYTHON = [
+    (page.name, code)
+    for page in PAGES
+    for code in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("place", "code"), PYTHON, ids=[place for place, _ in PYTHON])
+def test_documented_python_works_as_a_plain_script(place: str, code: str, here: Path) -> None:
+    shutil.rmtree(here / "out", ignore_errors=True)
+    (here / "script.py").write_text(code)
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=here, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, f"{place}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_not_run_here_has_its_reason() -> None:
+    left_out = [c for c in COMMANDS if c.words[0] != "roadex" or _reason_elsewhere(c)]
+    for command in left_out:
+        assert OTHER_PROGRAMS.get(command.words[0]) or _reason_elsewhere(command), str(command)
