@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 from roadex.errors import (
     ConfigError,
     DatasetError,
+    IncompleteError,
     ModelError,
+    NetworkError,
     OutputError,
     RoadexError,
     RunError,
@@ -71,8 +73,10 @@ _PLACES = {
 __all__ = [
     "ConfigError",
     "DatasetError",
+    "IncompleteError",
     "Model",
     "ModelError",
+    "NetworkError",
     "OutputError",
     "RoadNetwork",
     "RoadexError",

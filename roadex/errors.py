@@ -39,7 +39,11 @@ class ScoreError(RoadexError):
 
 
 class RunError(RoadexError):
-    """A run ended with parts missing; what is missing is said and can be done by the next run."""
+    """A run cannot go on: its workers, its scheduler or its batch system failed."""
+
+
+class IncompleteError(RunError):
+    """Parts of the work failed. The other results are there; the same call does what is missing."""
 
 
 class TrainingError(RoadexError):

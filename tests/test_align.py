@@ -39,7 +39,7 @@ def streets(side=600, width=7):
 def test_labels_beside_their_roads_come_back(down, right):
     truth, probability = streets()
     labels = np.roll(truth, (down, right), (0, 1))
-    shifts = find_local_shifts(probability, labels, gsd_m=1.0, most_m=4.0)
+    shifts = find_local_shifts(probability, labels, gsd_m=1.0, max_shift_m=4.0)
     assert shifts.shape == (2, *truth.shape)
     assert shifts[:, labels].mean(axis=1) == pytest.approx([-down, -right], abs=0.5)
     assert iou(labels, truth) < 0.75
@@ -49,7 +49,7 @@ def test_labels_beside_their_roads_come_back(down, right):
 def test_neighbourhoods_move_by_themselves():
     truth, probability = streets(side=800)
     labels = np.hstack([np.roll(truth[:, :400], 2, 1), np.roll(truth[:, 400:], -2, 1)])
-    shifts = find_local_shifts(probability, labels, gsd_m=1.0, most_m=3.0)
+    shifts = find_local_shifts(probability, labels, gsd_m=1.0, max_shift_m=3.0)
     assert shifts[1, :, :250].mean() == pytest.approx(-2, abs=0.4)
     assert shifts[1, :, 550:].mean() == pytest.approx(2, abs=0.4)
     assert iou(move_labels(labels, shifts), truth) > iou(labels, truth) + 0.2
@@ -58,20 +58,20 @@ def test_neighbourhoods_move_by_themselves():
 def test_moves_are_in_metres_and_end_where_they_may():
     truth, probability = streets(width=12)
     labels = np.roll(truth, 4, 1)
-    at_half_a_metre = find_local_shifts(probability, labels, gsd_m=0.5, most_m=3.0)
+    at_half_a_metre = find_local_shifts(probability, labels, gsd_m=0.5, max_shift_m=3.0)
     assert at_half_a_metre[1].mean() == pytest.approx(-4, abs=0.4)
-    at_most_one = find_local_shifts(probability, labels, gsd_m=0.5, most_m=1.0)
+    at_most_one = find_local_shifts(probability, labels, gsd_m=0.5, max_shift_m=1.0)
     assert -2 <= at_most_one[1].min() < -1.5
 
 
 def test_labels_stay_where_nothing_is_seen():
     truth, probability = streets()
     for seen in (np.zeros_like(probability), np.full_like(probability, 0.3)):
-        shifts = find_local_shifts(seen, truth, gsd_m=1.0, most_m=3.0)
+        shifts = find_local_shifts(seen, truth, gsd_m=1.0, max_shift_m=3.0)
         assert abs(shifts[:, 50:-50, 50:-50]).max() < 0.3
         assert np.array_equal(move_labels(truth, shifts)[50:-50, 50:-50], truth[50:-50, 50:-50])
     nothing = np.zeros_like(truth)
-    shifts = find_local_shifts(probability, nothing, gsd_m=1.0, most_m=3.0)
+    shifts = find_local_shifts(probability, nothing, gsd_m=1.0, max_shift_m=3.0)
     assert not move_labels(nothing, shifts).any()
 
 
@@ -95,7 +95,7 @@ def run(*arguments):
 def test_the_command_writes_a_dataset_with_labels_on_the_roads(shifted, tmp_path):
     source, truth = shifted
     out = tmp_path / "aligned"
-    assert "2 scenes, labels moved by" in run(source, out)
+    assert "2 scenes, labels shifted by" in run(source, out)
     found = {scene.name: scene for scene in find_labelled_scenes(f"pairs:{out}")}
     assert found.keys() == truth.keys()
     for before in find_labelled_scenes(f"pairs:{source}"):
@@ -122,8 +122,8 @@ def test_what_was_stopped_goes_on_and_other_settings_do_not_mix(shifted, tmp_pat
     assert kept.stat().st_mtime_ns == before
     assert lost.exists()
     with pytest.raises(OutputError, match="not empty"):
-        run(source, out, "--model", model, "--most", "2")
-    assert "2 scenes," in run(source, out, "--model", model, "--most", "2", "--overwrite")
+        run(source, out, "--model", model, "--max-shift", "2")
+    assert "2 scenes," in run(source, out, "--model", model, "--max-shift", "2", "--overwrite")
     assert len((out / "moves.csv").read_text().splitlines()) == 3
 
 
@@ -180,5 +180,5 @@ def test_a_dataset_is_never_written_over(shifted):
 def test_misuse_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="does not exist"):
         run(tmp_path / "nothing", tmp_path / "out")
-    with pytest.raises(ConfigError, match="most_m"):
-        run(tmp_path, tmp_path / "out", "--most", "-1")
+    with pytest.raises(ConfigError, match="--max-shift must be above 0 and at most 20"):
+        run(tmp_path, tmp_path / "out", "--max-shift", "-1")

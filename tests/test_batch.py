@@ -46,9 +46,9 @@ def test_each_scene_gets_the_results_it_gets_alone_and_a_bad_one_stops_nobody(
     assert "not a raster" in rows(out)["bad"]["error"]
     with pytest.raises(RunError, match=r"1 of 3 scenes.*bad.*summary\.csv"):
         raise_if_any_failed(outcomes, out)
-    alone = run(paths[1], tmp_path / "alone", config=settings)
+    run(paths[1], tmp_path / "alone", config=settings)
     for name in ("roads.gpkg", "probability.tif", "preview.png"):
-        assert (out / "b" / name).read_bytes() == (alone.folder / name).read_bytes()
+        assert (out / "b" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
     footprints = gpd.read_file(out / "summary.geojson").set_index("name")
     scene = gpd.GeoSeries([box(500_000, 5_400_000 - 70, 500_090, 5_400_000)], crs=32633)
     away = footprints.geometry["a"].symmetric_difference(scene.to_crs(4326)[0])
@@ -103,10 +103,10 @@ def test_command_line_runs_a_list_and_says_what_failed(
     with pytest.raises(SystemExit) as stop:
         main()
     out, err = capsys.readouterr()
-    assert stop.value.code == 2
+    assert stop.value.code == 3
     assert [line for line in err.splitlines() if line.startswith("Error")] == [
         "Error: 1 of 2 scenes are not complete: nope (scene ../nope.tif does not exist); see "
-        "out/summary.csv. The same command does just those"
+        "out/summary.csv. Run the same command again to retry them"
     ]
     assert "failed" in out
     assert (tmp_path / "here" / "out" / "a" / "roads.gpkg").exists()

@@ -1,5 +1,6 @@
 """The command line: instant help, examples everywhere, one line and exit code 2 for user errors."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from roadex.cli import VERBS, cli, main
+from roadex.errors import IncompleteError
 
 HEAVY = ("torch", "dask", "distributed", "rasterio", "geopandas", "numba", "scipy")
 
@@ -86,8 +88,8 @@ BAD_INPUT = {
     "no CRS": (["nocrs.tif"], "nocrs.tif has no CRS"),
     "wrong band count": (["five.tif"], "--bands 1,2,3"),
     "unknown model": (["good.tif", "--model", "nope"], "roadex models list"),
-    "tile size": (["good.tif", "--tile-size", "1000"], "multiple of 32"),
-    "unknown setting": (["good.tif", "--set", "vector.nope=1"], "unknown setting 'nope'"),
+    "tile size": (["good.tif", "--tile-size", "1000"], "--tile-size must be a multiple of 32"),
+    "unknown setting": (["good.tif", "--set", "vector.nope=1"], "unknown setting vector.nope"),
     "no scheduler": (["good.tif", "--scheduler", "tcp://127.0.0.1:9"], "no Dask scheduler"),
 }
 
@@ -120,6 +122,84 @@ def test_bad_input_is_one_line_with_exit_code_2_and_leaves_nothing(
     assert not left or (left == {"out"} and not list((tmp_path / "out").iterdir()))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "x.tif", "--tile-size", "100"], "--tile-size must be a multiple of 32, got 100"),
+        (["run", "x.tif", "--tile-size", "a"], "--tile-size must be a whole number, got 'a'"),
+        (["run", "x.tif", "--workers", "2.5"], "--workers must be a whole number or none, got 2.5"),
+        (["run", "x.tif", "--tta", "foo"], "--tta must be one of none, flip, d4, got 'foo'"),
+        (["run", "x.tif", "--bands", "1,b"], "--bands must be whole numbers (at least 1)"),
+        (["plan", "x.tif", "--jobqueue", "sge"], "--jobqueue must be one of slurm, pbs, lsf"),
+        (
+            ["run", "x.tif", "--scheduler", "a:1", "--jobqueue", "lsf"],
+            "give only one of --scheduler, cluster.scheduler_file and --jobqueue",
+        ),
+        (
+            ["predict", "x.tif", "--set", "vector.low=0.2"],
+            "vector.low has no effect in roadex pred",
+        ),
+        (
+            ["vectorize", "x.tif", "--set", "tiling.halo=0"],
+            "tiling.halo has no effect in roadex ve",
+        ),
+        (
+            ["merge", "x.gpkg", "--set", "vector.low=0.2"],
+            "vector.low has no effect in roadex merge",
+        ),
+        (["demo", "--size", "10"], "--size must be at least 256 and at most 8192, got 10"),
+        (["generate", "g", "--gsd", "nan"], "--gsd must be a finite number, got nan"),
+        (["generate", "g", "--scenes", "0"], "--scenes must be at least 1, got 0"),
+        (["align", "d", "f", "--max-shift", "-1"], "--max-shift must be above 0 and at most 20"),
+        (["score", "p", "t", "--threshold", "2"], "--threshold must be above 0 and below 1, got 2"),
+        (["train", "d", "-o", "m", "--set", "tta=foo"], "tta must be one of none, flip, d4"),
+        (["train", "d", "-o", "m", "--set", "network=foo"], "unknown network 'foo'"),
+        (["train", "d", "-o", "m", "--set", "loss=foo"], "unknown loss 'foo'; available: bce"),
+        (["train", "d", "-o", "m", "--recipe", "foo"], "unknown recipe 'foo'"),
+        (["train", "d", "-o", "m", "--set", "arguments.x=1"], "has no argument 'x'"),
+        (["train", "d", "-o", "m", "--set", "arguments.encoder=x"], "'x'"),
+    ],
+)
+def test_wrong_option_is_one_line_that_names_it_before_anything_is_read(
+    arguments, message, roadex, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = roadex(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: ")
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_settings_lists_names_defaults_units_and_meanings(roadex, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, _ = roadex("settings")
+    assert code == 0
+    assert re.search(r"vector\.min_spur_m +25\.0 +m +Shorter dead ends are dropped\.", out)
+    assert "merge." not in out
+    assert "learning_rate" in roadex("settings", "train")[1]
+
+
+def test_settings_file_that_is_printed_can_be_used(roadex, tmp_path):
+    (tmp_path / "run.toml").write_text(roadex("settings", "run", "--toml")[1])
+    code, _, err = roadex("run", tmp_path / "no.tif", "--config", tmp_path / "run.toml")
+    assert (code, "no.tif does not exist" in err) == (2, True)
+    assert json.loads(roadex("settings", "merge", "--schema")[1])["properties"].keys() == {
+        "merge", "output"
+    }  # fmt: skip
+
+
+def test_incomplete_results_have_an_exit_code_of_their_own(roadex, monkeypatch):
+    def fail(*_arguments, **_options):
+        message = "3 of 48 tiles failed"
+        raise IncompleteError(message)
+
+    monkeypatch.setattr("roadex.pipeline.run.run", fail)
+    code, _, err = roadex("run", "x.tif")
+    assert (code, err) == (3, "Error: 3 of 48 tiles failed\n")
+
+
 def test_existing_output_is_one_line_with_exit_code_2(roadex, inputs, tmp_path, model):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "roads.gpkg").write_bytes(b"mine")
@@ -139,12 +219,18 @@ def test_verbose_shows_the_traceback(roadex, inputs):
     assert "Traceback" in err
 
 
-def test_run_ends_with_a_table_and_the_paths(roadex, inputs, model, scheduler):
+def test_verbose_stands_after_the_verb_too_but_not_inside_other_words(roadex, inputs):
+    assert "Traceback" in roadex("run", "nope.tif", "-v")[2]
+    assert "Traceback" not in roadex("run", "nope.tif", "-o", "-v")[2]
+
+
+def test_run_ends_with_a_table_and_the_paths(roadex, inputs, model, scheduler, tmp_path):
     code, out, err = roadex(
         "run", "good.tif", "-o", "out", "--model", str(model), "--tta", "none",
-        "--scheduler", scheduler, "--tile-size", "64",
+        "--scheduler", scheduler, "--tile-size", "64", "--log-file", "run.log",
     )  # fmt: skip
     assert code == 0, err
+    assert "finished: predict" in (tmp_path / "run.log").read_text()
     for word in ("km", "edges", "Mpx/s", "GB", "predict", "out/roads.gpkg", "out/preview.png"):
         assert word in out
     for stage in ("plan", "predict", "stitch", "vectorize", "write"):

@@ -53,7 +53,7 @@ def test_show_describes_a_model(run, model_file):
 
 
 def test_show_says_what_it_looked_for(run):
-    with pytest.raises(ModelError, match="nor is it a network"):
+    with pytest.raises(ModelError, match="it is not a network either"):
         run("show", "nothing")
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 from rasterio.windows import Window
 from rich.console import Console
 
+from roadex.cli.display import show_data_report
 from roadex.errors import DatasetError
 from roadex.synthetic import generate_scene
 from roadex.training.datasets import find_labelled_scenes, find_leftovers
@@ -107,14 +108,16 @@ def test_validation_on_training_data_is_found(pairs):
     assert [finding.place for finding in check_overlap(scenes, scenes[1:])] == ["b"]
 
 
-def test_errors_stop_the_training_and_findings_are_printed(pairs, make_scene):
+def test_errors_stop_the_training_and_findings_are_shown(pairs, make_scene):
     make_scene("mask/b.tif", values=np.ones((1, 50, 50), np.uint8))
-    console = Console(record=True, width=120)
     data = {str(pairs): find_labelled_scenes(str(pairs))}
+    report = check_data(data, {}, gsd_m=1.0)
     with pytest.raises(DatasetError, match=r"1 error.* b: b\.tif"):
-        check_data(data, {}, gsd_m=1.0, console=console)
+        report.raise_if_bad()
+    console = Console(record=True, width=120)
+    show_data_report(report, console)
     printed = console.export_text()
-    assert "error b: b.tif is (50, 50)" in printed
+    assert "error: b: b.tif is (50, 50)" in printed
     assert pairs.name in printed
 
 

@@ -117,9 +117,9 @@ class Interrupt:
 
     def start(self, stage, total): ...
 
-    def advance(self, _stage):
-        self.left -= 1
-        if self.left == 0:
+    def advance(self, _stage, steps=1):
+        self.left -= steps
+        if self.left <= 0:
             raise KeyboardInterrupt
 
     def finish(self, stage): ...

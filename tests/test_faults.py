@@ -267,7 +267,7 @@ def test_a_lost_scheduler_is_one_line_and_the_next_run_goes_on(
     class Killer:
         def start(self, stage, total): ...
         def finish(self, stage): ...
-        def advance(self, stage):
+        def advance(self, stage, _steps=1):
             if stage == "predict" and not killed:
                 killed.append(stage)
                 scheduler.kill()

@@ -9,7 +9,7 @@ import pytest
 
 from roadex.cli import main
 from roadex.config import ClusterConfig, RunConfig
-from roadex.pipeline.doctor import BAD, examine
+from roadex.pipeline.doctor import FAILED, check_installation
 from roadex.pipeline.estimate import N_VIEWS, estimate_run
 
 
@@ -109,7 +109,7 @@ def test_a_scene_of_ten_gigapixels_is_planned_in_seconds_and_little_memory(make_
 def test_doctor_finds_everything_in_order_here(roadex, tmp_path):
     code, out, err = roadex("doctor", "--store", tmp_path / "store", "--gpus", "none")
     assert code == 0, err
-    for word in ("torch", "gdal", "memory", "disk", "dask", "can be written, read and cleaned"):
+    for word in ("torch", "gdal", "memory", "disk", "dask", "can be written, read and emptied"):
         assert word in out
     assert not list((tmp_path / "store").glob("*"))
 
@@ -122,10 +122,10 @@ def test_doctor_says_what_is_wrong_and_exits_with_2(roadex, tmp_path, monkeypatc
     )
     states = {check["name"]: check["state"] for check in json.loads(out)}
     assert code == 2
-    assert states["store"] == states["dask"] == BAD
-    assert "not in order: dask, store" in err
+    assert states["store"] == states["dask"] == FAILED
+    assert "checks failed: dask, store" in err
 
 
 def test_doctor_counts_the_workers_of_a_cluster(scheduler, tmp_path):
-    checks = {c.name: c for c in examine(ClusterConfig(scheduler=scheduler), tmp_path)}
+    checks = {c.name: c for c in check_installation(ClusterConfig(scheduler=scheduler), tmp_path)}
     assert "1 workers, 0 with a GPU" in checks["dask"].detail

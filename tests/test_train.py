@@ -150,7 +150,7 @@ def test_job_writes_a_model_that_loads_with_its_figures_and_a_log(roads, tmp_pat
         output=tmp_path / "m.safetensors",
         validation=[str(roads)],
         run_folder=tmp_path / "run",
-        settings=[f"{name}={_toml(CONFIG.to_dict()[name])}" for name in CHANGED],
+        config=CONFIG,
     )
     run_training_job(job)
     model = load_model(tmp_path / "m.safetensors")
@@ -163,18 +163,6 @@ def test_job_writes_a_model_that_loads_with_its_figures_and_a_log(roads, tmp_pat
     assert len((tmp_path / "run" / "evaluations.csv").read_text().splitlines()) == 3
     with pytest.raises(OutputError, match="--overwrite"):
         run_training_job(job)
-
-
-CHANGED = {
-    "arguments", "steps", "batch_size", "chip_size", "evaluate_every", "checkpoint_every",
-    "loader_processes",
-}  # fmt: skip
-
-
-def _toml(value):
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + "}"
-    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def test_threshold_of_several_datasets_is_the_best_on_average():

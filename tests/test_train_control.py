@@ -1,24 +1,26 @@
 """What steers a training: schedules, parts of batches, early stop, epochs, recipes, logs."""
 
 import dataclasses
+import io
 import json
+import re
 from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from rich.console import Console
 
 from roadex.config import AugmentConfig, TrainConfig
 from roadex.errors import ConfigError, TrainingError
 from roadex.models.scaling import Scaling
+from roadex.progress import LogDisplay
 from roadex.training.batches import PartIndices
 from roadex.training.checkpoint import TrainingState
 from roadex.training.datasets import find_labelled_scenes
 from roadex.training.datasets.chip_windows import EveryWindow, WeightedScenes
 from roadex.training.divergence import follow_loss
-from roadex.training.job import TrainingJob, _read_config, _scaling
+from roadex.training.job import _scaling
 from roadex.training.logs import CsvLog, TensorBoardLog
 from roadex.training.loop import train
 from roadex.training.monitor import Monitor
@@ -26,6 +28,7 @@ from roadex.training.preflight import changed_settings
 from roadex.training.processes import Group
 from roadex.training.recipes import read_recipe, recipe_names
 from roadex.training.schedules import DivideBy5, Verdict, steps_of_epoch, with_steps
+from roadex.training.settings import read_train_settings
 
 CONFIG = TrainConfig.from_dict(
     {
@@ -204,11 +207,11 @@ def test_default_input_range_is_the_scaling_there_always_was():
 
 def test_settings_lie_over_the_file_over_the_recipe(tmp_path):
     (tmp_path / "c.toml").write_text("seed = 7\n[augment]\nblur_probability = 0.6\n")
-    job = TrainingJob(
-        data=[], output=tmp_path / "m", recipe="dlinknet-2018", config_path=tmp_path / "c.toml",
-        settings=["augment.hue_wrap=original", "seed=8"],
-    )  # fmt: skip
-    config = _read_config(job)
+    config = read_train_settings(
+        recipe="dlinknet-2018",
+        path=tmp_path / "c.toml",
+        assignments=["augment.hue_wrap=original", "seed=8"],
+    )
     assert (config.seed, config.chip_size) == (8, 1024)
     assert config.augment.style == "published"
     assert config.augment.blur_probability == 0.6
@@ -216,7 +219,7 @@ def test_settings_lie_over_the_file_over_the_recipe(tmp_path):
 
 
 def test_unknown_recipe_is_said():
-    with pytest.raises(ConfigError, match="known: dlinknet-2018, roadex"):
+    with pytest.raises(ConfigError, match="available: dlinknet-2018, roadex"):
         read_recipe("dlinknet")
 
 
@@ -287,15 +290,14 @@ def test_tensorboard_gets_the_figures(tmp_path):
 
 
 def test_finished_training_shows_as_finished(sources, tmp_path):
-    console = Console(record=True, width=120, force_terminal=True)
-
     def run():
+        shown = io.StringIO()
         monitor = Monitor(
             tmp_path,
             CONFIG,
             scaling=Scaling(),
             validation={"v": sources[0].scenes},
-            console=console,
+            display=LogDisplay(shown),
         )
         with monitor:
             train(
@@ -303,10 +305,10 @@ def test_finished_training_shows_as_finished(sources, tmp_path):
                 on_start=monitor.on_start, on_step=monitor.on_step,
                 on_evaluation=monitor.on_evaluation,
             )  # fmt: skip
-        return console.export_text()
+        return shown.getvalue()
 
     run()
-    assert "4/4" in run()
+    assert re.search(r"finished: train 4/4 \(100%\), 0:00:\d\d, loss \d\.\d+, IoU \d", run())
     with Image.open(tmp_path / "validation_000004.png") as sheet:
         assert sheet.width > sheet.height > 300
     assert len((tmp_path / "evaluations.csv").read_text().splitlines()) == 5

@@ -13,28 +13,49 @@ from importlib import import_module
 import click
 
 from roadex import __version__
-from roadex.errors import RoadexError
+from roadex.errors import IncompleteError, RoadexError
 
 VERBS = {
-    "run": "Scenes in, road network out: the main job.",
-    "predict": "Scenes in, road probability out.",
-    "vectorize": "Road probability or mask in, road network out.",
-    "plan": "Say what a run would do and take: tiles, time, memory, disk.",
+    "run": "Extract the road network of a scene, or of many.",
+    "predict": "Compute road probability.",
+    "vectorize": "Turn road probability or a mask into a road network.",
+    "plan": "Show the plan and cost of a run: tiles, time, memory, disk.",
     "score": "Compare roads with the truth.",
-    "train": "Labelled imagery in, model file out.",
+    "train": "Train a model on labelled imagery.",
     "models": "List, show, import, average, tune and export models.",
-    "generate": "Write generated scenes with known roads, to train on.",
+    "generate": "Write synthetic scenes with known roads, to train on.",
     "align": "Move labels to the roads of the imagery, to train on.",
     "merge": "Join the networks of neighbouring scenes.",
-    "compare": "Compare a network with a reference: what either lacks.",
+    "compare": "Compare a network with a reference: what each lacks.",
     "convert": "Write a network in the format of JOSM, osmnx, MapRoulette and others.",
-    "demo": "Run everything on a generated scene with known roads.",
-    "doctor": "See whether everything is here that roadex needs.",
+    "settings": "List the settings of a command, with defaults and units.",
+    "demo": "Run everything on a synthetic scene with known roads.",
+    "doctor": "Check the installation.",
 }
 """Verb to its one-line help. The verb lives in ``roadex/cli/VERB.py`` as a command named VERB."""
 
 EXIT_USER_ERROR = 2
+"""The command, its input or a setting is wrong, or the work failed."""
+
+EXIT_INCOMPLETE = 3
+"""Results are there but parts are missing: the same command does those."""
+
 EXIT_INTERRUPTED = 130
+
+
+def _set_verbose(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(dict)["verbose"] = True
+
+
+VERBOSE = click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    callback=_set_verbose,
+    help="Show the traceback of an error.",
+)
 
 
 class _LazyGroup(click.Group):
@@ -56,34 +77,35 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="roadex")
-@click.option("-v", "--verbose", is_flag=True, help="Show the traceback of an error.")
-@click.pass_context
-def cli(ctx: click.Context, verbose: bool) -> None:
+@VERBOSE
+def cli() -> None:
     """Road networks from satellite and aerial imagery.
 
     \b
     Example:
       roadex run scene.tif -o out
+
+    Exit codes: 0 done; 2 wrong command or failure; 3 incomplete, run the same command again; 130
+    interrupted.
     """
-    ctx.obj = {"verbose": verbose}
 
 
 def main() -> None:
-    """Run the command line; user errors become one line on standard error and exit code 2."""
-    verbose = "-v" in sys.argv or "--verbose" in sys.argv
+    """Run the command line; user errors become one line on standard error and an exit code."""
+    state: dict[str, bool] = {}
     try:
-        sys.exit(cli.main(standalone_mode=False, prog_name="roadex") or 0)
+        sys.exit(cli.main(standalone_mode=False, prog_name="roadex", obj=state) or 0)
     except click.exceptions.Exit as exit_request:
         sys.exit(exit_request.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(EXIT_USER_ERROR)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. The same command goes on where it stopped.", err=True)
+        click.echo("Interrupted. Run the same command again to resume.", err=True)
         sys.exit(EXIT_INTERRUPTED)
     except RoadexError as error:
-        if verbose:
+        if state.get("verbose"):
             traceback.print_exc()
         else:
             click.echo(f"Error: {error}", err=True)
-        sys.exit(EXIT_USER_ERROR)
+        sys.exit(EXIT_INCOMPLETE if isinstance(error, IncompleteError) else EXIT_USER_ERROR)

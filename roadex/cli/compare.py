@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from roadex.cli import options as opt
+from roadex.config import CompareConfig
+from roadex.config.verbs import COMPARE
 
 _TITLES = {
     "missing_in_reference": "missing in the reference",
@@ -22,36 +24,30 @@ _TITLES = {
 @click.argument("network", type=click.Path(path_type=Path))
 @click.argument("reference", type=click.Path(path_type=Path))
 @opt.output("comparison.gpkg", help="GeoPackage to write, one layer for each class.")
-@click.option("--search", "search_m", type=float, metavar="METRES",
-              help="Farthest that a road and its counterpart may lie apart.")  # fmt: skip
-@click.option("--shifted", "shifted_m", type=float, metavar="METRES",
-              help="Roads farther than this from their counterpart are shifted.")  # fmt: skip
-@opt.with_options(opt.OVERWRITE)
-def compare(
-    network: Path, reference: Path, output: Path, overwrite: bool, **distances: Any
-) -> None:
-    """Compare a network with a reference: what the reference lacks, and what the network lacks.
+@opt.setting("--search", path="search_m", kind=CompareConfig)
+@opt.setting("--shifted", path="shifted_m", kind=CompareConfig)
+@opt.with_options(opt.CONFIG, opt.SET, opt.OVERWRITE)
+def compare(network: Path, reference: Path, output: Path, overwrite: bool, **options: Any) -> None:
+    """Compare a network with a reference: what each of them lacks.
 
     NETWORK is a file of roadex or the folder of a run. REFERENCE is another network, any file with
-    lines, or an OpenStreetMap extract (.osm.pbf, .osm): there, paths and planned roads do not
-    count, and tunnels are told apart.
+    lines, or an OpenStreetMap extract (.osm.pbf, .osm), of which paths and planned roads are left
+    out and tunnels are kept apart.
 
-    The result has a layer for each class, the surest and longest roads first (review_order).
+    The result has one layer per class, the most certain and longest roads first (review_order).
 
     \b
     Examples:
       roadex compare out town.osm.pbf
       roadex compare roads.gpkg truth.gpkg -o todo.gpkg --search 20
     """
-    from roadex.config import CompareConfig
     from roadex.network.conflation import compare_networks
     from roadex.network.reference import read_reference
     from roadex.network.road_network import RoadNetwork
     from roadex.outputs.comparison import write_comparison
     from roadex.outputs.whole import check_place
 
-    given = {name: value for name, value in distances.items() if value is not None}
-    config = CompareConfig(**given)
+    config = opt.read_settings(COMPARE, options)
     check_place(output, overwrite=overwrite)
     edges = RoadNetwork.read(network).edges
     comparison = compare_networks(edges, read_reference(reference), config)

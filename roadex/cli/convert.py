@@ -8,19 +8,16 @@ from typing import Any
 import click
 
 from roadex.cli import options as opt
+from roadex.config.verbs import CONVERT
 
 
 @click.command()
 @click.argument("network", type=click.Path(path_type=Path))
-@opt.output("roads.osm", help="File to write; its ending chooses the format.")
+@opt.output("roads.osm", help="File to write; the suffix chooses the format.")
 @click.option("--crs", metavar="EPSG:CODE", help="CRS of the result.  [default: the network's]")
-@click.option(
-    "--source", metavar="NAME", help="Name of the imagery, for OpenStreetMap and Overture files."
-)
-@opt.with_options(opt.OVERWRITE)
-def convert(
-    network: Path, output: Path, crs: str | None, source: str | None, overwrite: bool, **_: Any
-) -> None:
+@opt.setting("--source", path="output.source", metavar="NAME")
+@opt.with_options(opt.CONFIG, opt.SET, opt.OVERWRITE)
+def convert(network: Path, output: Path, crs: str | None, overwrite: bool, **options: Any) -> None:
     """Write a network in the format of another program.
 
     NETWORK is a file of roadex, or the folder of a run.
@@ -28,9 +25,9 @@ def convert(
     \b
     Formats, by the ending of the file:
       .gpkg .parquet .fgb .geojson .shp .csv   GIS and tables
-      .graphml             osmnx and networkx, both directions, routes at once
-      .osm                 JOSM: new roads, to be looked at before any upload
-      .maproulette.json    MapRoulette: one task a road
+      .graphml             osmnx and networkx, both directions, ready for routing
+      .osm                 JOSM: new roads, to be reviewed before any upload
+      .maproulette.json    MapRoulette: one task per road
       .overture.parquet    Overture Maps, theme transportation
       .pmtiles .kml        web maps, Google Earth
 
@@ -42,7 +39,6 @@ def convert(
     """
     from rich.console import Console
 
-    from roadex.config import OutputConfig
     from roadex.network.road_network import RoadNetwork
     from roadex.outputs import check_target, write_network
 
@@ -50,7 +46,7 @@ def convert(
     found = RoadNetwork.read(network)
     if crs is not None:
         found = found.to_crs(crs)
-    config = OutputConfig(source=source or "")
+    config = opt.read_settings(CONVERT, options).output
     provenance = {"converted_from": network.name, "name": network.stem}
     write_network(found, output, provenance=provenance, overwrite=overwrite, config=config)
     Console().print(f"{len(found.edges):,} roads  {output}", highlight=False, soft_wrap=True)

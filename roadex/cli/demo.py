@@ -1,4 +1,4 @@
-"""``roadex demo``: everything on a generated scene with known roads."""
+"""``roadex demo``: everything on a synthetic scene with known roads."""
 
 from __future__ import annotations
 
@@ -9,40 +9,34 @@ import click
 
 from roadex.cli import options as opt
 from roadex.config import DemoConfig
+from roadex.config.verbs import DEMO
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from roadex.pipeline.demo import DemoResult
 
-_DEFAULTS = DemoConfig()
-
 
 @click.command()
 @opt.output("demo", help="Folder for the results.")
-@click.option(
-    "--seed",
-    type=int,
-    default=_DEFAULTS.seed,
-    show_default=True,
-    help="Another number is another place.",
-)
-@click.option(
-    "--size",
-    type=int,
-    default=_DEFAULTS.size,
-    show_default=True,
-    metavar="PIXELS",
-    help="Rows and columns of the scene, 1 m each.",
-)
+@opt.setting("--seed", path="seed", kind=DemoConfig)
+@opt.setting("--size", path="size", kind=DemoConfig)
 @opt.with_options(
-    opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.STORE, opt.CONFIG, opt.SET, opt.OVERWRITE
+    opt.PREDICT,
+    opt.TILE_SIZE,
+    opt.CLUSTER,
+    opt.GPUS,
+    opt.STORE,
+    opt.CONFIG,
+    opt.SET,
+    opt.OVERWRITE,
+    opt.PROGRESS,
 )
-def demo(output: Path, seed: int, size: int, overwrite: bool, **options: Any) -> None:
-    """Run everything on a generated scene with known roads.
+def demo(output: Path, overwrite: bool, **options: Any) -> None:
+    """Run everything on a synthetic scene with known roads.
 
     Makes an aerial image of a place that does not exist, extracts its road network as roadex run
-    does, compares it with the roads that are known to be there, and says where the files are.
+    does, scores it against the known roads, and lists the files.
 
     \b
     Examples:
@@ -51,17 +45,17 @@ def demo(output: Path, seed: int, size: int, overwrite: bool, **options: Any) ->
     """
     from rich.console import Console
 
-    from roadex.cli.display import Bars, show_result
+    from roadex.cli.display import show_result
     from roadex.pipeline.demo import run_demo
 
     console = Console()
-    with Bars(Console(stderr=True)) as bars:
+    with opt.show_progress(options) as display:
         result = run_demo(
             output,
-            demo=DemoConfig(seed=seed, size=size),
-            config=opt.build_config(options),
+            demo=opt.read_options(DemoConfig, options),
+            config=opt.read_settings(DEMO, options),
             overwrite=overwrite,
-            progress=bars,
+            progress=display,
         )
     show_result(result.run, console)
     _show_scores(result, console)
@@ -71,7 +65,7 @@ def _show_scores(result: DemoResult, console: Console) -> None:
     """Print how the extracted roads compare with the true ones, and where those are."""
     from rich.table import Table
 
-    table = Table(title=f"{result.true_km:.1f} km of road are there")
+    table = Table(title=f"true network: {result.true_km:.1f} km of road")
     table.add_column("metric")
     table.add_column("score")
     table.add_column("value", justify="right")

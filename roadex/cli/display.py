@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,11 +20,16 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from roadex.errors import OutputError
+from roadex.progress import Display, LogDisplay
+
 if TYPE_CHECKING:
     from roadex.pipeline.batch import SceneOutcome
     from roadex.pipeline.result import RunResult
+    from roadex.training.preflight import DataReport
 
 _BATCH_LINES = 40
+_COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 
 
 class Bars:
@@ -42,32 +47,36 @@ class Bars:
             TimeElapsedColumn(),
             TextColumn("ETA"),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
             console=console,
         )
         self._tasks: dict[str, TaskID] = {}
+        self._figures: dict[str, dict[str, float]] = {}
         self._single: set[str] = set()
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._progress.stop()
 
     def start(self, stage: str, total: int) -> None:
         """Show the bar of a stage."""
-        self._tasks[stage] = self._progress.add_task(stage, total=total)
+        self._tasks[stage] = self._progress.add_task(stage, total=total, figures="")
+        self._figures[stage] = {}
         if total == 1:
             self._single.add(stage)
 
-    def advance(self, stage: str) -> None:
+    def advance(self, stage: str, steps: int = 1) -> None:
         """Move the bar of a stage."""
-        self._progress.advance(self._tasks[stage])
+        self._progress.advance(self._tasks[stage], steps)
+
+    def figures(self, stage: str, values: Mapping[str, float]) -> None:
+        """Show numbers at the end of the bar."""
+        self._figures[stage].update(values)
+        text = "  ".join(f"{name} {value:.4f}" for name, value in self._figures[stage].items())
+        self._progress.update(self._tasks[stage], figures=text)
 
     def finish(self, stage: str) -> None:
         """Stop the bar of a stage; one of a single step is full."""
@@ -77,6 +86,104 @@ class Bars:
         self._progress.stop_task(task)
         if not self._keep:
             self._progress.remove_task(self._tasks.pop(stage))
+
+    def note(self, text: str) -> None:
+        """Print a line above the bars."""
+        print_note(text, self._progress.console)
+
+
+class Several:
+    """Passes progress on to several displays, such as bars and a log file."""
+
+    def __init__(self, displays: Sequence[Display]) -> None:
+        self._displays = displays
+
+    def start(self, stage: str, total: int) -> None:
+        """Pass on."""
+        for display in self._displays:
+            display.start(stage, total)
+
+    def advance(self, stage: str, steps: int = 1) -> None:
+        """Pass on."""
+        for display in self._displays:
+            display.advance(stage, steps)
+
+    def figures(self, stage: str, values: Mapping[str, float]) -> None:
+        """Pass on."""
+        for display in self._displays:
+            display.figures(stage, values)
+
+    def finish(self, stage: str) -> None:
+        """Pass on."""
+        for display in self._displays:
+            display.finish(stage)
+
+    def note(self, text: str) -> None:
+        """Pass on."""
+        for display in self._displays:
+            display.note(text)
+
+
+@contextmanager
+def open_display(
+    *, quiet: bool = False, log_file: Path | None = None, keep: bool = True
+) -> Iterator[Display]:
+    """Open what shows the progress of a command: bars, or lines where there is no terminal.
+
+    Parameters
+    ----------
+    quiet
+        Show nothing on standard error.
+    log_file
+        File to add lines with the time of day to.
+    keep
+        Whether the bars of finished stages stay.
+
+    Raises
+    ------
+    OutputError
+        If the log file cannot be written.
+    """
+    console = Console(stderr=True)
+    with ExitStack() as stack:
+        displays: list[Display] = []
+        if not quiet and console.is_terminal:
+            displays.append(stack.enter_context(Bars(console, keep=keep)))
+        elif not quiet:
+            displays.append(LogDisplay())
+        if log_file is not None:
+            displays.append(LogDisplay(stack.enter_context(_open_log(log_file))))
+        yield displays[0] if len(displays) == 1 else Several(displays)
+
+
+def _open_log(path: Path) -> TextIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a", encoding="utf-8")
+    except OSError as error:
+        msg = f"cannot write the log file {path}: {error.strerror}"
+        raise OutputError(msg) from error
+
+
+def show_data_report(report: DataReport, console: Console) -> None:
+    """Print what was found in the datasets of a training."""
+    header, *rows = report.rows()
+    table = Table(title="labelled imagery")
+    for column in header:
+        table.add_column(column, justify="left" if column == "dataset" else "right")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    for note in report.notes():
+        print_note(note, console)
+
+
+def print_note(text: str, console: Console) -> None:
+    """Print a line; its level, if it begins with one, in colour."""
+    level, separator, rest = text.partition(": ")
+    colour = _COLOURS.get(level)
+    line = escape(text) if colour is None else f"[{colour}]{level}[/]{separator}{escape(rest)}"
+    console.print(line, highlight=False, soft_wrap=True)
 
 
 def show_result(result: RunResult, console: Console) -> None:

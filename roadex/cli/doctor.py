@@ -1,4 +1,4 @@
-"""``roadex doctor``: look whether everything is here that roadex needs."""
+"""``roadex doctor``: check the installation."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Any
 import click
 
 from roadex.cli import options as opt
+from roadex.config.verbs import DOCTOR
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 
 
 @click.command()
-@opt.with_options(opt.CLUSTER, opt.STORE)
+@opt.with_options(opt.CLUSTER, opt.GPUS, opt.STORE)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def doctor(as_json: bool, **options: Any) -> None:
-    """Look at what roadex needs: packages, GPU, GDAL, memory, disk, cluster and store.
+    """Check the installation: packages, GPU, GDAL, memory, disk, cluster and store.
 
-    With --scheduler the workers there are counted and their version compared, with --store
-    something is written to it and removed again. The exit code is 2 if anything failed.
+    With --scheduler, its workers are counted and their version compared; with --store, a file is
+    written there and removed. The exit code is 2 if a check failed.
 
     \b
     Examples:
@@ -34,9 +35,9 @@ def doctor(as_json: bool, **options: Any) -> None:
     from rich.table import Table
 
     from roadex.errors import RunError
-    from roadex.pipeline.doctor import BAD, examine
+    from roadex.pipeline.doctor import FAILED, check_installation
 
-    checks = list(examine(opt.build_config(options).cluster, Path.cwd()))
+    checks = list(check_installation(opt.read_settings(DOCTOR, options).cluster, Path.cwd()))
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks], indent=1))
     else:
@@ -45,7 +46,7 @@ def doctor(as_json: bool, **options: Any) -> None:
             colour = _COLOURS[check.state]
             table.add_row(check.name, f"[{colour}]{check.state}[/{colour}]", escape(check.detail))
         Console().print(table, highlight=False)
-    bad = [check.name for check in checks if check.state == BAD]
+    bad = [check.name for check in checks if check.state == FAILED]
     if bad:
-        msg = f"not in order: {', '.join(bad)}"
+        msg = f"checks failed: {', '.join(bad)}"
         raise RunError(msg)

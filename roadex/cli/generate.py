@@ -1,58 +1,40 @@
-"""``roadex generate``: generated scenes to train on."""
+"""``roadex generate``: synthetic scenes to train on."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from roadex.cli.options import OVERWRITE
+from roadex.cli import options as opt
 from roadex.config import GenerateConfig
 from roadex.errors import OutputError
-
-_DEFAULTS = GenerateConfig()
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--scenes", type=int, default=_DEFAULTS.scenes, show_default=True, help="How many.")
-@click.option(
-    "--size",
-    type=int,
-    default=_DEFAULTS.size,
-    show_default=True,
-    metavar="PIXELS",
-    help="Rows and columns of each.",
-)
-@click.option(
-    "--gsd", type=float, default=_DEFAULTS.gsd_m, show_default=True, help="Metres per pixel."
-)
-@click.option(
-    "--seed",
-    type=int,
-    default=_DEFAULTS.seed,
-    show_default=True,
-    help="Of the first scene; the next ones count up.",
-)
-@OVERWRITE
-def generate(folder: Path, scenes: int, size: int, gsd: float, seed: int, overwrite: bool) -> None:
-    """Write generated scenes with known roads, to train on beside real ones.
+@opt.setting("--scenes", path="scenes", kind=GenerateConfig)
+@opt.setting("--size", path="size", kind=GenerateConfig)
+@opt.setting("--gsd", path="gsd_m", kind=GenerateConfig)
+@opt.setting("--seed", path="seed", kind=GenerateConfig)
+@opt.with_options(opt.OVERWRITE, opt.PROGRESS)
+def generate(folder: Path, overwrite: bool, **options: Any) -> None:
+    """Write synthetic scenes with known roads, to train on beside real ones.
 
-    Places that do not exist, of all styles: rural, suburban, urban, desert. Mixed into a training
-    they make a model better in places it has never seen (docs/ablation.md).
+    The places do not exist; they are of all styles: rural, suburban, urban, desert. Mixed into a
+    training they improve a model in places it has never seen (docs/ablation.md).
 
     \b
     Examples:
       roadex generate generated
       roadex train my/data@0.85 pairs:generated@0.15 -o mine.safetensors
     """
+    config = opt.read_options(GenerateConfig, options)
     if folder.exists() and any(folder.iterdir()) and not overwrite:
         msg = f"{folder} is not empty; choose another folder or add --overwrite"
         raise OutputError(msg)
-    config = GenerateConfig(scenes=scenes, size=size, gsd_m=gsd, seed=seed)
-    from rich.console import Console
-    from rich.progress import track
-
+    from roadex.progress import Stopwatch
     from roadex.synthetic import STYLES, generate_scene, write_pairs
 
     styles = list(STYLES)
@@ -64,6 +46,9 @@ def generate(folder: Path, scenes: int, size: int, gsd: float, seed: int, overwr
         for i in range(config.scenes)
     )  # fmt: skip
     written = write_pairs(made, folder)
-    for _ in track(written, "generating", total=config.scenes, console=Console(stderr=True)):
-        pass
+    with opt.show_progress(options) as display:
+        watch = Stopwatch(display)
+        with watch.stage("generate", config.scenes):
+            for _ in written:
+                watch.advance("generate")
     click.echo(f"wrote {config.scenes} scenes to {folder}; train on pairs:{folder}")

@@ -8,17 +8,18 @@ from typing import Any
 import click
 
 from roadex.cli import options as opt
+from roadex.config.verbs import MERGE
 
 
 @click.command()
 @click.argument("networks", nargs=-1, required=True, metavar="NETWORK NETWORK...")
-@opt.output("merged.gpkg", help="Network to write; the suffix is the format.")
+@opt.output("merged.gpkg", help="Network to write; the suffix chooses the format.")
 @opt.with_options(opt.CONFIG, opt.SET, opt.OVERWRITE)
 def merge(networks: tuple[str, ...], output: Path, overwrite: bool, **options: Any) -> None:
     """Join the networks of neighbouring or overlapping scenes into one.
 
-    NETWORK are GeoPackages of roadex, the most trusted first: where several show a road, the
-    first one keeps it. The result is in the CRS of the first.
+    Each NETWORK is a GeoPackage of roadex, the most trusted one first: where several show the same
+    road, the first one is kept. The result is in the CRS of the first.
 
     \b
     Examples:
@@ -30,7 +31,7 @@ def merge(networks: tuple[str, ...], output: Path, overwrite: bool, **options: A
     from roadex.network.merge import merge as merge_networks
     from roadex.outputs import check_target, write_network
 
-    config = opt.build_config(options)
+    config = opt.read_settings(MERGE, options)
     check_target(output, overwrite=overwrite)
     network = merge_networks(networks, config=config.merge)
     provenance = {"merged_from": list(networks), "merge": config.merge.to_dict()}

@@ -19,7 +19,7 @@ def network_counts(name: str) -> tuple[str, str]:
 
 
 def network_rows(name: str) -> list[tuple[str, str]]:
-    """Return what there is to say of a network: titles and values."""
+    """Return the description of a network: titles and values."""
     from roadex.models import network_arguments, network_entry
 
     entry = network_entry(name)
@@ -28,7 +28,7 @@ def network_rows(name: str) -> list[tuple[str, str]]:
         ("network", name),
         ("what", entry.summary),
         ("definition", entry.source),
-        ("published", entry.published or "nothing found"),
+        ("published", entry.published or "none"),
         ("parameters", parameters),
         ("GMAC at 1024 px", gmac),
         *((f"  {option}", repr(value)) for option, value in network_arguments(name).items()),
@@ -36,13 +36,13 @@ def network_rows(name: str) -> list[tuple[str, str]]:
 
 
 def model_rows(name: str) -> list[tuple[str, str]]:
-    """Return what there is to say of a model, by its name or file: titles and values."""
+    """Return the description of a model, by its name or file: titles and values."""
     from roadex.models.modelfile import model_path, read_metadata, read_sha256
 
     try:
         path = model_path(name)
     except ModelError as error:
-        msg = f"{error}; nor is it a network"
+        msg = f"{error}; it is not a network either"
         raise ModelError(msg) from error
     metadata = read_metadata(path)
     low, high = metadata.gsd_range_m
@@ -63,7 +63,7 @@ def model_rows(name: str) -> list[tuple[str, str]]:
         ("tta", metadata.tta),
     ]
     for title, facts in (("training", metadata.training), ("validation", metadata.validation)):
-        rows.append((title, "" if facts else "not said"))
+        rows.append((title, "" if facts else "not recorded"))
         rows.extend((f"  {fact}", str(value)) for fact, value in facts.items())
     rows.append(("written by", f"roadex {metadata.roadex_version}"))
     return rows

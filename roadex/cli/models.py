@@ -10,8 +10,25 @@ from roadex.cli.model_tables import model_rows, network_counts, network_rows, pr
 from roadex.cli.options import OVERWRITE
 from roadex.config import TTA_NAMES
 from roadex.errors import OutputError
+from roadex.files import refuse_existing
 
 EXPORTS = (".onnx", ".pt2")
+
+
+_OUTPUT = click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file to write."
+)
+_VALIDATION = click.option(
+    "--validation",
+    multiple=True,
+    required=True,
+    help="Labelled dataset to tune on, as for 'roadex train'; repeatable.",
+)
+_TTA = click.option(
+    "--tta",
+    type=click.Choice(TTA_NAMES),
+    help="Test-time augmentation.  [default: that of the model, or of the first one]",
+)
 
 
 @click.group()
@@ -28,7 +45,7 @@ def models() -> None:
 
 
 @models.command("list")
-@click.option("--counts", is_flag=True, help="Add parameters and multiply-adds (some seconds).")
+@click.option("--counts", is_flag=True, help="Add parameters and multiply-adds (takes seconds).")
 @click.option("--markdown", is_flag=True, help="Print the tables of the documentation.")
 def list_(counts: bool, markdown: bool) -> None:
     """List the models that come with roadex, and all networks.
@@ -68,7 +85,7 @@ def list_(counts: bool, markdown: bool) -> None:
 @models.command()
 @click.argument("name")
 def show(name: str) -> None:
-    """Show what a model or a network is.
+    """Describe a model or a network.
 
     NAME is a packaged model, a model file, or a network.
 
@@ -86,11 +103,9 @@ def show(name: str) -> None:
 
 @models.command("import")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file to write."
-)
-@click.option("--name", help="Name of the model.  [default: that of the checkpoint]")
-@click.option("--float32", is_flag=True, help="Keep the weights in 32 bits; the default is 16.")
+@_OUTPUT
+@click.option("--name", help="Name of the model.  [default: name of the checkpoint]")
+@click.option("--float32", is_flag=True, help="Store 32-bit weights instead of 16-bit ones.")
 @OVERWRITE
 def import_(
     checkpoint: Path, output: Path, name: str | None, float32: bool, overwrite: bool
@@ -104,7 +119,7 @@ def import_(
     Example:
       roadex models import log01_dink34.th -o dlinknet34-deepglobe.safetensors
     """
-    _refuse_existing(output, overwrite)
+    refuse_existing(output, overwrite=overwrite)
     import torch
 
     from roadex.models.checkpoints import import_checkpoint
@@ -117,17 +132,6 @@ def import_(
     )
 
 
-_OUTPUT = click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file to write."
-)
-_VALIDATION = click.option(
-    "--validation",
-    multiple=True,
-    required=True,
-    help="Dataset to choose on, as 'roadex train' takes it; repeatable.",
-)
-
-
 @models.command()
 @click.argument("names", nargs=-1, required=True, metavar="MODEL...")
 @_OUTPUT
@@ -137,9 +141,9 @@ _VALIDATION = click.option(
     "shares",
     type=click.FloatRange(0, min_open=True),
     multiple=True,
-    help="Share of each MODEL, in order.",
+    help="Weight of each MODEL, in order.  [default: equal]",
 )
-@click.option("--tta", type=click.Choice(TTA_NAMES), help="[default: that of the first model]")
+@_TTA
 @OVERWRITE
 def average(
     names: tuple[str, ...],
@@ -157,9 +161,9 @@ def average(
           --validation my/data
     """
     if shares and len(shares) != len(names):
-        msg = f"{len(names)} models need as many --share, or none"
+        msg = f"give --share once per model ({len(names)}), or leave it out"
         raise click.UsageError(msg)
-    _refuse_existing(output, overwrite)
+    refuse_existing(output, overwrite=overwrite)
     from roadex.training.tuning import average_models
 
     figures = average_models(
@@ -179,9 +183,9 @@ def average(
     "gsds_m",
     type=click.FloatRange(0, min_open=True),
     multiple=True,
-    help="Pixel size to try, in metres; repeatable. [default: that of the model]",
+    help="Metres per pixel to try; repeatable.  [default: that of the model]",
 )
-@click.option("--tta", type=click.Choice(TTA_NAMES), help="[default: that of the model]")
+@_TTA
 @OVERWRITE
 def tune(
     name: str,
@@ -191,16 +195,16 @@ def tune(
     tta: str | None,
     overwrite: bool,
 ) -> None:
-    """Choose pixel size and thresholds of a model on your own labelled imagery.
+    """Choose the pixel size and thresholds of a model on your own labelled imagery.
 
-    The weights stay as they are: seconds to minutes, where 'roadex train' takes hours.
+    The weights do not change: this takes seconds to minutes, where 'roadex train' takes hours.
 
     \b
     Example:
       roadex models tune roadex-light -o here.safetensors --validation my/data \\
           --gsd 0.65 --gsd 0.8 --gsd 1.0
     """
-    _refuse_existing(output, overwrite)
+    refuse_existing(output, overwrite=overwrite)
     from roadex.training.tuning import tune_model
 
     tried = tune_model(name, output, validation=validation, gsds_m=gsds_m, tta=tta)
@@ -221,7 +225,10 @@ def tune(
     help="File to write: .onnx for Deepness (QGIS) and GeoDeep, .pt2 for PyTorch.",
 )
 @click.option(
-    "--tile-size", type=int, metavar="PIXELS", help="Side of the tile it takes.  [default: 512]"
+    "--tile-size",
+    type=int,
+    metavar="PIXELS",
+    help="Side of the exported input tile.  [default: 512]",
 )
 @OVERWRITE
 def export(name: str, output: Path, tile_size: int | None, overwrite: bool) -> None:
@@ -237,16 +244,10 @@ def export(name: str, output: Path, tile_size: int | None, overwrite: bool) -> N
     if output.suffix not in EXPORTS:
         msg = f"{output}: the name must end in {' or '.join(EXPORTS)}"
         raise OutputError(msg)
-    _refuse_existing(output, overwrite)
+    refuse_existing(output, overwrite=overwrite)
     from roadex.models.export import VIEWER_TILE_SIZE, export_onnx, export_program
     from roadex.models.modelfile import load_model
 
     write = export_onnx if output.suffix == ".onnx" else export_program
     write(load_model(name), output, tile_size=tile_size or VIEWER_TILE_SIZE)
     click.echo(str(output))
-
-
-def _refuse_existing(output: Path, overwrite: bool) -> None:
-    if output.exists() and not overwrite:
-        msg = f"{output} exists already; replace it with --overwrite"
-        raise OutputError(msg)

@@ -1,125 +1,126 @@
-"""Options that several verbs share, and the settings they make."""
+"""Options that several verbs share. Those of settings are made from :mod:`roadex.config`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from roadex.config import (
-    BATCH_SYSTEMS,
-    TTA_NAMES,
-    PredictConfig,
-    RunConfig,
-    TilingConfig,
-    read_toml,
-    settings_from_text,
-)
+from roadex.cli import VERBOSE
+from roadex.config import RunConfig
+from roadex.config.base import Settings
+from roadex.config.describe import Setting, setting_at
+from roadex.config.kinds import unwrap
+from roadex.config.sources import Layers, S
+from roadex.config.verbs import VerbSettings
+
+if TYPE_CHECKING:
+    from roadex.progress import Display
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace results that exist already.")
+_METAVARS = {"px": "PIXELS", "m": "METRES", "s": "SECONDS"}
+_KIND_METAVARS = {int: "N", float: "NUMBER", str: "TEXT"}
+
+
+class SettingOption(click.Option):
+    """An option that stands for a setting; its text is parsed as ``--set`` parses it."""
+
+    def __init__(self, *args: Any, setting: Setting, kind: type[Settings], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.setting, self.kind = setting, kind
+
+
+def setting(
+    *flags: str, path: str, kind: type[Settings] = RunConfig, metavar: str | None = None
+) -> Decorator:
+    """Return an option for the setting at ``path``; its help and default are those of the setting.
+
+    Parameters
+    ----------
+    flags
+        What the user types, the name in errors last: ``-m``, ``--model``.
+    path
+        Setting of ``kind``, such as ``tiling.core_size``.
+    kind
+        Class of the settings.
+    metavar
+        What the help shows for the value; None is said by unit and type.
+    """
+    described = setting_at(kind, path)
+    is_flag = unwrap(described.annotation)[0] is bool
+    options: dict[str, Any] = {"is_flag": True, "default": None} if is_flag else {
+        "metavar": metavar or _metavar(described), "type": str,
+    }  # fmt: skip
+    return click.option(
+        *flags, path.replace(".", "__"), cls=SettingOption, setting=described,
+        kind=kind,        help=_help(described, is_flag=is_flag), **options,
+    )  # fmt: skip
+
+
+def _metavar(described: Setting) -> str:
+    if described.choices:
+        return f"[{'|'.join(described.choices)}]"
+    kind, _ = unwrap(described.annotation)
+    return _METAVARS.get(described.unit) or _KIND_METAVARS.get(kind, "VALUE")
+
+
+def _help(described: Setting, *, is_flag: bool) -> str:
+    """Return the first sentence of what a setting means, and its default."""
+    sentence = described.meaning.partition(". ")[0].rstrip(".") + "."
+    default = described.default_text.strip('"')
+    has_default = not is_flag and (described.unset or described.default is not None)
+    return f"{sentence}  [default: {default}]" if has_default else sentence
+
+
+OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace existing results.")
 CONFIG = click.option(
     "--config",
     "config_path",
     type=click.Path(path_type=Path),
     metavar="TOML",
-    help="File with settings; options on the command line go over it.",
+    help="Settings file; options on the command line override it. See `roadex settings --toml`.",
 )
 SET = click.option(
     "--set",
-    "settings",
+    "assignments",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Any setting by its name, such as vector.min_spur_m=20; repeatable.",
+    help="Override one setting; repeatable. See `roadex settings`.",
 )
-TILE_SIZE = click.option(
-    "--tile-size",
-    type=int,
-    metavar="PIXELS",
-    help=f"Side of the tiles, a multiple of 32.  [default: {TilingConfig().core_size}]",
-)
+TILE_SIZE = setting("--tile-size", path="tiling.core_size")
+MODEL = setting("-m", "--model", path="predict.model", metavar="NAME|FILE")
 PREDICT: tuple[Decorator, ...] = (
-    click.option(
-        "-m",
-        "--model",
-        metavar="NAME|FILE",
-        help=f"Model to use, see `roadex models list`.  [default: {PredictConfig().model}]",
-    ),
-    click.option(
-        "--tta",
-        type=click.Choice(TTA_NAMES),
-        help=f"Average over no, 4 or 8 flips and turns.  [default: {PredictConfig().tta}]",
-    ),
-    click.option("--bands", metavar="1,2,3", help="Bands of the scene in the model's order."),
-    click.option(
-        "--native-gsd",
-        is_flag=True,
-        default=None,
-        help="Do not resample to the model's pixel size.",
-    ),
-    click.option(
-        "--nodata",
-        metavar="VALUE|none",
-        help="Value of pixels without imagery.  [default: as files say, and what is found]",
-    ),
-    click.option(
-        "--trusted-inputs-only",
-        is_flag=True,
-        default=None,
-        help="Refuse VRTs that read files outside of their own folder.",
-    ),
+    MODEL,
+    setting("--tta", path="predict.tta"),
+    setting("--bands", path="predict.bands", metavar="1,2,3"),
+    setting("--native-gsd", path="predict.native_gsd"),
+    setting("--nodata", path="predict.nodata", metavar="VALUE|none"),
+    setting("--trusted-inputs-only", path="predict.trusted_inputs_only"),
 )
+GPUS = setting("--gpus", path="cluster.gpus", metavar="auto|all|none|0,1")
 CLUSTER: tuple[Decorator, ...] = (
-    click.option(
-        "--workers",
-        type=int,
-        help="Worker processes on this machine, or jobs.  [default: one per core, or one job]",
-    ),
-    click.option(
-        "--gpus",
-        metavar="all|none|0,1",
-        help="GPUs for inference, one worker each.  [default: those there are]",
-    ),
-    click.option(
-        "--scheduler", metavar="ADDRESS", help="Running Dask scheduler, such as tcp://host:8786."
-    ),
-    click.option(
-        "--scheduler-file",
-        metavar="JSON",
-        help="File of a running Dask scheduler (dask scheduler --scheduler-file).",
-    ),
-    click.option(
-        "--jobqueue",
-        type=click.Choice(BATCH_SYSTEMS),
-        help="Workers are jobs of this batch system; see workflows/slurm.",
-    ),
+    setting("--workers", path="cluster.workers"),
+    setting("--scheduler", path="cluster.scheduler", metavar="ADDRESS"),
+    setting("--scheduler-file", path="cluster.scheduler_file", metavar="JSON"),
+    setting("--jobqueue", path="cluster.jobqueue"),
 )
-STORE = click.option(
-    "--store",
-    metavar="FOLDER|URL",
-    help="Where finished tiles are kept until the run is complete, such as s3://bucket/tiles; with "
-    "a URL, workers need no disk in common.  [default: beside the results]",
-)
+STORE = setting("--store", path="cluster.store", metavar="FOLDER|URL")
 
-_PLACES = {
-    "tile_size": "tiling.core_size",
-    "model": "predict.model",
-    "tta": "predict.tta",
-    "bands": "predict.bands",
-    "native_gsd": "predict.native_gsd",
-    "nodata": "predict.nodata",
-    "trusted_inputs_only": "predict.trusted_inputs_only",
-    "workers": "cluster.workers",
-    "gpus": "cluster.gpus",
-    "scheduler": "cluster.scheduler",
-    "scheduler_file": "cluster.scheduler_file",
-    "jobqueue": "cluster.jobqueue",
-    "store": "cluster.store",
-}
-"""Option to the setting it stands for."""
+
+PROGRESS: tuple[Decorator, ...] = (
+    click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
+    VERBOSE,
+    click.option(
+        "--log-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Add the progress to this file as lines with the time.",
+    ),
+)
 
 
 def output(default: str, *, help: str) -> Decorator:  # noqa: A002 - as click calls it
@@ -146,31 +147,38 @@ def with_options(*decorators: Decorator | tuple[Decorator, ...]) -> Decorator:
     return decorate
 
 
-def build_config(options: dict[str, Any]) -> RunConfig:
-    """Make the settings from file, ``--set`` and options, in rising rank."""
-    values = read_toml(options["config_path"]) if options.get("config_path") else {}
-    _merge(values, settings_from_text(options.get("settings", ())))
-    for option, place in _PLACES.items():
-        if options.get(option) is not None:
-            group, _, name = place.partition(".")
-            values.setdefault(group, {})[name] = options[option]
-    bands = values.get("predict", {}).get("bands")
-    if isinstance(bands, str):
-        values["predict"]["bands"] = _band_numbers(bands)
-    return RunConfig.from_dict(values)
+def read_settings(verb: VerbSettings[S], options: dict[str, Any]) -> S:
+    """Make the settings of a verb from file, ``--set`` and options, in rising rank."""
+    layers = verb.layers()
+    if options.get("config_path") is not None:
+        layers.add_file(options["config_path"])
+    layers.add_assignments(options.get("assignments", ()))
+    _add_options(layers, options)
+    return layers.build()
 
 
-def _band_numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        msg = f"--bands takes numbers separated by commas, such as 1,2,3; got {text!r}"
-        raise click.UsageError(msg) from error
+def read_options(kind: type[S], options: dict[str, Any]) -> S:
+    """Make settings that are given by options alone."""
+    layers = Layers(kind)
+    _add_options(layers, options)
+    return layers.build()
 
 
-def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
-    for name, value in other.items():
-        if isinstance(value, dict) and isinstance(into.get(name), dict):
-            _merge(into[name], value)
-        else:
-            into[name] = value
+def _add_options(layers: Layers[S], options: dict[str, Any]) -> None:
+    """Add the options of the running command that stand for settings of this kind."""
+    for parameter in click.get_current_context().command.params:
+        if not isinstance(parameter, SettingOption) or parameter.kind is not layers.kind:
+            continue
+        value = options.get(parameter.name or "")
+        flag = parameter.opts[-1]
+        if isinstance(value, str):
+            layers.add_text(parameter.setting.path, value, flag)
+        elif value is not None:
+            layers.add_value(parameter.setting.path, value, flag)
+
+
+def show_progress(options: dict[str, Any], *, keep: bool = True) -> AbstractContextManager[Display]:
+    """Open the display that the options ask for, see :func:`roadex.cli.display.open_display`."""
+    from roadex.cli.display import open_display
+
+    return open_display(quiet=options["quiet"], log_file=options["log_file"], keep=keep)

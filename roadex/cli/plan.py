@@ -1,4 +1,4 @@
-"""``roadex plan``: say what a run would do and what it would take."""
+"""``roadex plan``: show the plan and cost of a run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadex.cli import options as opt
+from roadex.config.verbs import PLAN
 
 if TYPE_CHECKING:
     from roadex.pipeline.estimate import Estimate
@@ -15,17 +16,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
-@opt.output("out", help="Folder the results would go to.")
-@click.option("--no-calibration", is_flag=True, help="Do not try the model, so tell no times.")
+@opt.output("out", help="Folder for the results.")
+@click.option("--no-calibration", is_flag=True, help="Skip the timing trial; no times are shown.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@opt.with_options(opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.STORE, opt.CONFIG, opt.SET)
+@opt.with_options(opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.GPUS, opt.STORE, opt.CONFIG, opt.SET)
 def plan(
     scenes: tuple[str, ...], output: Path, no_calibration: bool, as_json: bool, **options: Any
 ) -> None:
-    """Say what a run would do and take: grid, tiles, time, memory, disk. Nothing is written.
+    """Show the plan and cost of a run: grid, tiles, time, memory, disk. Nothing is written.
 
-    The time comes from a short trial of the model on this machine and is that of a scene with
-    imagery everywhere.
+    The time is measured by a short trial of the model on this machine, and assumes a scene without
+    empty tiles.
 
     \b
     Examples:
@@ -39,7 +40,7 @@ def plan(
     from roadex.pipeline.estimate import estimate_run
 
     estimate = estimate_run(
-        scenes, output, config=opt.build_config(options), with_calibration=not no_calibration
+        scenes, output, config=opt.read_settings(PLAN, options), with_calibration=not no_calibration
     )
     if as_json:
         click.echo(json.dumps(estimate.to_dict(), indent=1))

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from roadex.cli import options as opt
+from roadex.config.verbs import PREDICT
 
 
 @click.command()
@@ -16,19 +17,27 @@ from roadex.cli import options as opt
 @click.option(
     "--dataset",
     type=click.Choice(["deepglobe"]),
-    help="SCENE is a folder of benchmark images; write a mask of each.",
+    help="SCENE is a folder of benchmark images: write a mask of each.",
 )
 @click.option(
-    "--with-probability", is_flag=True, help="Beside the masks of a dataset, write probability."
+    "--with-probability", is_flag=True, help="Write probability beside the masks of a --dataset."
 )
 @click.option(
     "--zip",
     "archive",
     type=click.Path(path_type=Path),
-    help="Also pack the masks of a dataset into this file, as challenges take them.",
+    help="Also pack the masks of a --dataset into this ZIP file, to submit.",
 )
 @opt.with_options(
-    opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.STORE, opt.CONFIG, opt.SET, opt.OVERWRITE
+    opt.PREDICT,
+    opt.TILE_SIZE,
+    opt.CLUSTER,
+    opt.GPUS,
+    opt.STORE,
+    opt.CONFIG,
+    opt.SET,
+    opt.OVERWRITE,
+    opt.PROGRESS,
 )
 def predict(
     scenes: tuple[str, ...],
@@ -42,7 +51,7 @@ def predict(
     """Compute road probability.
 
     The result is a Cloud Optimized GeoTIFF, uint8: 0 to 254 is probability times 254, 255 is
-    nodata. A run that was stopped goes on where it was when the same command is given again.
+    nodata. Run the same command again to resume an interrupted run.
 
     \b
     Examples:
@@ -52,7 +61,7 @@ def predict(
     """
     from rich.console import Console
 
-    from roadex.cli.display import Bars, show_warnings
+    from roadex.cli.display import show_warnings
 
     console = Console()
     if dataset is not None:
@@ -61,9 +70,13 @@ def predict(
         return
     from roadex.pipeline.predict import predict_scene
 
-    with Bars(Console(stderr=True)) as bars:
+    with opt.show_progress(options) as display:
         plan = predict_scene(
-            scenes, output, config=opt.build_config(options), overwrite=overwrite, progress=bars
+            scenes,
+            output,
+            config=opt.read_settings(PREDICT, options),
+            overwrite=overwrite,
+            progress=display,
         )
     show_warnings(plan.warnings, console)
     console.print(f"  {output}", highlight=False, soft_wrap=True)
@@ -77,22 +90,20 @@ def _predict_folder(
     overwrite: bool,
     options: dict[str, Any],
 ) -> None:
-    from rich.console import Console
 
-    from roadex.cli.display import Bars
     from roadex.pipeline.predict_images import predict_deepglobe
 
     if len(folders) != 1:
         msg = "--dataset takes one folder"
         raise click.UsageError(msg)
-    with Bars(Console(stderr=True)) as bars:
+    with opt.show_progress(options) as display:
         masks = predict_deepglobe(
             Path(folders[0]),
             output,
-            config=opt.build_config(options),
+            config=opt.read_settings(PREDICT, options),
             with_probability=with_probability,
             overwrite=overwrite,
-            progress=bars,
+            progress=display,
         )
     if archive is not None:
         from roadex.scoring.submission import zip_masks

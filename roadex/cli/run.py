@@ -8,22 +8,31 @@ from typing import Any
 import click
 
 from roadex.cli import options as opt
+from roadex.config.verbs import RUN
 
 
 @click.command()
 @click.argument("scenes", nargs=-1, metavar="SCENE...")
 @opt.output("out", help="Folder for the results.")
-@click.option("--each", is_flag=True, help="Each SCENE has results of its own: no mosaic.")
+@click.option("--each", is_flag=True, help="Process each SCENE separately instead of as a mosaic.")
 @click.option(
     "--list",
     "scene_list",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="List of scenes with results of their own: .txt, .csv, .parquet, or STAC items (.json).",
+    help="List of scenes to process separately: .txt, .csv, .parquet, or STAC (.json).",
 )
 @click.option("--asset", metavar="KEY", help="Asset to take from STAC items, such as visual.")
 @opt.with_options(
-    opt.PREDICT, opt.TILE_SIZE, opt.CLUSTER, opt.STORE, opt.CONFIG, opt.SET, opt.OVERWRITE
+    opt.PREDICT,
+    opt.TILE_SIZE,
+    opt.CLUSTER,
+    opt.GPUS,
+    opt.STORE,
+    opt.CONFIG,
+    opt.SET,
+    opt.OVERWRITE,
+    opt.PROGRESS,
 )
 def run(
     scenes: tuple[str, ...],
@@ -36,13 +45,13 @@ def run(
 ) -> None:
     """Extract the road network of a scene, or of many.
 
-    SCENE is any raster GDAL opens, also s3:// and https://; several form one mosaic. Into the
-    output folder go roads.gpkg (open it in QGIS: it is styled), probability.tif, preview.png and
-    report.json. A run that was stopped goes on where it was when the same command is given again.
+    SCENE is any raster GDAL opens, also s3:// and https://; several form one mosaic. The output
+    folder gets roads.gpkg (styled for QGIS), probability.tif, preview.png and report.json. Run the
+    same command again to resume an interrupted run.
 
-    With --each or --list, every scene has a folder of its own in the output folder, and
-    summary.csv and summary.geojson tell what became of each. One that fails does not stop the
-    others; the exit code is 2 then, and the same command does just what is missing.
+    With --each or --list, each scene gets its own folder in the output folder; summary.csv and
+    summary.geojson list the outcome of each. A scene that fails does not stop the others: the exit
+    code is 3 then, and running the same command again does what is missing.
 
     \b
     Examples:
@@ -53,23 +62,23 @@ def run(
     """
     from rich.console import Console
 
-    from roadex.cli.display import Bars, show_result
+    from roadex.cli.display import show_result
     from roadex.pipeline.run import run as run_scene
 
     if each or scene_list is not None:
         _run_batch(scenes, scene_list, asset, output, overwrite, options)
         return
     if not scenes:
-        msg = "name a SCENE, or give a --list of them"
+        msg = "give a SCENE or a --list"
         raise click.UsageError(msg)
     console = Console()
-    with Bars(Console(stderr=True)) as bars:
+    with opt.show_progress(options) as display:
         result = run_scene(
             list(scenes),
             output,
-            config=opt.build_config(options),
+            config=opt.read_settings(RUN, options),
             overwrite=overwrite,
-            progress=bars,
+            progress=display,
         )
     show_result(result, console)
 
@@ -84,20 +93,24 @@ def _run_batch(
 ) -> None:
     from rich.console import Console
 
-    from roadex.cli.display import Bars, show_batch
+    from roadex.cli.display import show_batch
     from roadex.imagery.scene_list import name_scenes, read_scene_list
     from roadex.pipeline.batch import extract_many, raise_if_any_failed
 
     if bool(scenes) == (scene_list is not None):
-        msg = "give either SCENEs with --each, or a --list"
+        msg = "give either SCENEs with --each or a --list, not both"
         raise click.UsageError(msg)
     if scene_list is None:
         listed = name_scenes((None, path) for path in scenes)
     else:
         listed = read_scene_list(scene_list, asset=asset)
-    with Bars(Console(stderr=True), keep=False) as bars:
+    with opt.show_progress(options, keep=False) as display:
         outcomes = extract_many(
-            listed, output, config=opt.build_config(options), overwrite=overwrite, progress=bars
+            listed,
+            output,
+            config=opt.read_settings(RUN, options),
+            overwrite=overwrite,
+            progress=display,
         )
     show_batch(outcomes, output, Console())
     raise_if_any_failed(outcomes, output)

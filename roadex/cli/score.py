@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
+from roadex.cli import options as opt
 from roadex.config import ScoreConfig
+from roadex.config.verbs import SCORE
 
 DEFAULT_COMMAND = "files"
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-_DEFAULTS = ScoreConfig()
 
 
 class _ScoreGroup(click.Group):
@@ -25,42 +26,18 @@ class _ScoreGroup(click.Group):
         return super().parse_args(ctx, args)
 
 
-def _score_options(command: Any) -> Any:
-    """Add the settings that all ways of scoring share."""
-    options = [
-        click.option(
-            "--threshold",
-            type=float,
-            default=_DEFAULTS.threshold,
-            show_default=True,
-            help="Road where the probability is at least this.",
-        ),
-        click.option(
-            "--set",
-            "settings",
-            multiple=True,
-            metavar="NAME=VALUE",
-            help="Any setting of ScoreConfig, as apls_snap_m=8; repeatable.",
-        ),
-        click.option(
-            "--prediction-values",
-            default=_DEFAULTS.prediction_values,
-            show_default=True,
-            help="auto, 0-1, 0-255, probability, probability-254 or probability-255.",
-        ),
-        click.option(
-            "--truth-values",
-            default=_DEFAULTS.truth_values,
-            show_default=True,
-            help="The same for the truth.",
-        ),
-        click.option("--json", "json_path", type=_FILE, help="Write everything to this file."),
-        click.option("--csv", "csv_path", type=_FILE, help="Write one row per tile, worst first."),
-        click.option("--sheet", "sheet_path", type=_FILE, help="Draw the worst tiles as PNG."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+_SCORE_OPTIONS = opt.with_options(
+    opt.setting("--threshold", path="threshold", kind=ScoreConfig),
+    opt.setting("--prediction-values", path="prediction_values", kind=ScoreConfig),
+    opt.setting("--truth-values", path="truth_values", kind=ScoreConfig),
+    opt.CONFIG,
+    opt.SET,
+    click.option("--json", "json_path", type=_FILE, help="Write the full report as JSON."),
+    click.option("--csv", "csv_path", type=_FILE, help="Write one row per tile, worst first."),
+    click.option("--sheet", "sheet_path", type=_FILE, help="Draw the worst tiles as PNG."),
+    opt.PROGRESS,
+)
+"""What all ways of scoring share."""
 
 
 @click.group(cls=_ScoreGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -82,13 +59,13 @@ def score() -> None:
 @score.command(DEFAULT_COMMAND)
 @click.argument("prediction", type=click.Path())
 @click.argument("truth", type=click.Path())
-@click.option("--metric", "metrics", multiple=True, help="Compute this metric only; repeatable.")
-@_score_options
+@click.option("--metric", "metrics", multiple=True, help="Compute only this metric; repeatable.")
+@_SCORE_OPTIONS
 def score_files(prediction: str, truth: str, metrics: tuple[str, ...], **options: Any) -> None:
     """Score one raster, line file or folder of tiles (the default of roadex score).
 
-    Rasters are aligned to the grid of the truth, lines to a CRS in metres; what was recognised and
-    assumed is said below the table.
+    Rasters are aligned to the grid of the truth, lines to a CRS in metres; notes below the table
+    list what was recognised and assumed.
 
     \b
     Examples:
@@ -98,9 +75,9 @@ def score_files(prediction: str, truth: str, metrics: tuple[str, ...], **options
     """
     from roadex.scoring import score as compare
 
-    config = _config(options)
-    with _progress() as progress:
-        report = compare(prediction, truth, config, metrics=metrics or None, progress=progress)
+    config = opt.read_settings(SCORE, options)
+    with opt.show_progress(options) as display:
+        report = compare(prediction, truth, config, metrics=metrics or None, progress=display)
     _show(report)
     _write(report, options)
 
@@ -114,10 +91,12 @@ def score_files(prediction: str, truth: str, metrics: tuple[str, ...], **options
     show_default=True,
     help="all, official-train, batra-train, batra-val, or a file with one id per line.",
 )
-@click.option("--metric", "metrics", multiple=True, help="Compute these metrics only; repeatable.")
+@click.option("--metric", "metrics", multiple=True, help="Compute only this metric; repeatable.")
 @click.option("--curves", "curves_path", type=_FILE, help="Draw precision-recall curves as PNG.")
-@click.option("--submission", "zip_path", type=_FILE, help="Write the masks as ZIP to submit.")
-@_score_options
+@click.option(
+    "--submission", "zip_path", type=_FILE, help="Write the masks as a ZIP file to submit."
+)
+@_SCORE_OPTIONS
 def score_deepglobe(
     predictions: tuple[str, ...],
     truth: str,
@@ -130,8 +109,8 @@ def score_deepglobe(
     """Score folders of predictions as the DeepGlobe road challenge does.
 
     PREDICTIONS are folders of masks or probability named {id}_mask.png, {id}.tif and so on; TRUTH
-    is a folder of {id}_mask.png. Both definitions of IoU are given, with bootstrap intervals. With
-    several folders (as without and with test-time augmentation) each is compared with the first.
+    is a folder of {id}_mask.png. Both definitions of IoU are reported, with bootstrap intervals.
+    Several folders (such as without and with test-time augmentation) are compared with the first.
 
     \b
     Examples:
@@ -142,10 +121,10 @@ def score_deepglobe(
     from roadex.scoring.deepglobe import METRICS
     from roadex.scoring.deepglobe import score_deepglobe as compare
 
-    config = _config(options)
-    with _progress() as progress:
+    config = opt.read_settings(SCORE, options)
+    with opt.show_progress(options) as display:
         result = compare(
-            predictions, truth, config, split=split, metrics=metrics or METRICS, progress=progress
+            predictions, truth, config, split=split, metrics=metrics or METRICS, progress=display
         )
     for report in result.reports:
         _show(report)
@@ -153,51 +132,6 @@ def score_deepglobe(
     _write_deepglobe(result, options, curves_path)
     if zip_path is not None:
         _write_zip(predictions[0], zip_path, config)
-
-
-def _config(options: dict[str, Any]) -> ScoreConfig:
-    """Build the settings from the options and ``--set``."""
-    from roadex.errors import ConfigError
-
-    defaults = ScoreConfig().to_dict()
-    values = {name: options[name] for name in ("threshold", "prediction_values", "truth_values")}
-    for setting in options["settings"]:
-        name, separator, text = setting.partition("=")
-        if not separator or name not in defaults:
-            msg = f"--set wants NAME=VALUE with NAME one of {', '.join(defaults)}; got {setting!r}"
-            raise ConfigError(msg)
-        try:
-            values[name] = _parse(text, defaults[name])
-        except ValueError as error:
-            msg = f"--set {name}: {text!r} is not {type(defaults[name]).__name__}"
-            raise ConfigError(msg) from error
-    return ScoreConfig.from_dict(values)
-
-
-def _parse(text: str, default: Any) -> Any:
-    if isinstance(default, bool):
-        if text.lower() not in ("true", "false"):
-            msg = f"{text!r} is neither true nor false"
-            raise ValueError(msg)
-        return text.lower() == "true"
-    return type(default)(text)
-
-
-def _progress() -> Any:
-    """Return a progress bar on standard error, shown on a terminal only."""
-    from contextlib import contextmanager
-
-    from rich.console import Console
-    from rich.progress import Progress
-
-    @contextmanager
-    def bar() -> Any:
-        console = Console(stderr=True)
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task("scoring", total=None)
-            yield lambda done, total: progress.update(task, completed=done, total=total)
-
-    return bar()
 
 
 def _show(report: Any) -> None:

@@ -7,53 +7,52 @@ from typing import Any
 
 import click
 
+from roadex.cli import options as opt
+
 
 @click.command()
 @click.argument("data", nargs=-1)
 @click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    help="Model file to write (.safetensors).",
+    "-o", "--output", type=click.Path(path_type=Path), help="Model file to write (.safetensors)."
 )
 @click.option("--validation", multiple=True, help="Dataset to evaluate on; repeatable.")
 @click.option(
+    "--initial",
+    metavar="NAME|FILE",
+    help="Model to start from; sets network, scaling, bands and pixel size.",
+)
+@click.option(
     "--recipe", metavar="NAME", help="Packaged settings to start from: roadex, dlinknet-2018."
 )
+@opt.with_options(opt.CONFIG, opt.SET)
 @click.option(
-    "--config",
-    "config_path",
+    "--run-folder",
     type=click.Path(path_type=Path),
-    help="TOML file with training settings, over the recipe.",
+    help="Folder for checkpoints and logs.  [default: runs/NAME]",
 )
 @click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="One setting, over the file; repeatable.",
+    "--licence", default="", help="Licence of the training data, stored in the model file."
 )
-@click.option("--initial", type=click.Path(path_type=Path), help="Model file to start from.")
-@click.option(
-    "--run-folder", type=click.Path(path_type=Path), help="Checkpoints and logs; default runs/NAME."
-)
-@click.option("--licence", default="", help="Licence of the training data, kept in the model file.")
 @click.option(
     "--processes",
     type=click.IntRange(min=0),
     default=0,
     help="Processes that train together.  [default: one per GPU]",
 )
-@click.option("--tensorboard", is_flag=True, help="Log for TensorBoard too.")
-@click.option("--check", is_flag=True, help="Only look at the data and say what was found.")
-@click.option("--smoke", is_flag=True, help="A minute's training on generated scenes, as a test.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing model file.")
-def train(data: tuple[str, ...], output: Path | None, smoke: bool, **options: Any) -> None:
+@click.option("--tensorboard", is_flag=True, help="Also log for TensorBoard.")
+@click.option("--check", is_flag=True, help="Only check the data and report findings.")
+@click.option(
+    "--smoke", is_flag=True, help="Smoke test: one minute of training on synthetic scenes."
+)
+@opt.with_options(opt.OVERWRITE, opt.PROGRESS)
+def train(
+    data: tuple[str, ...], output: Path | None, smoke: bool, check: bool, **options: Any
+) -> None:
     """Train a model on labelled imagery.
 
-    DATA are datasets: a folder, LAYOUT:FOLDER, or lines:IMAGE+ROADS for imagery with road lines,
-    each with its share of the training chips after an @ (default 1). A killed training goes on from
-    its last checkpoint when the same command is given again.
+    DATA are datasets: a folder, LAYOUT:FOLDER, or lines:IMAGE+ROADS for imagery with road lines.
+    An @SHARE after it (default 1) sets its share of the training chips. Run the same command again
+    to resume an interrupted training from its last checkpoint.
 
     \b
     Examples:
@@ -67,18 +66,53 @@ def train(data: tuple[str, ...], output: Path | None, smoke: bool, **options: An
       roadex train --smoke
     """
     if smoke:
-        from rich.console import Console
-
         from roadex.training.smoke import run_smoke
 
-        run_smoke(options["run_folder"] or Path("runs/smoke"), Console())
+        run_smoke(options["run_folder"] or Path("runs/smoke"), _open_display(options))
         return
     if not data:
         msg = "Missing argument 'DATA...'."
         raise click.UsageError(msg)
-    if output is None and not options["check"]:
+    if output is None and not check:
         msg = "Missing option '-o' / '--output'."
         raise click.UsageError(msg)
-    from roadex.training.job import TrainingJob, run_training_job
+    _run(data, output or Path("checked"), options, check=check)
 
-    run_training_job(TrainingJob(data=data, output=output or Path("checked"), **options))
+
+def _run(data: tuple[str, ...], output: Path, options: dict[str, Any], *, check: bool) -> None:
+    from rich.console import Console
+
+    from roadex.cli.display import show_data_report
+    from roadex.training.job import TrainingJob, check_job, run_training_job
+    from roadex.training.settings import read_train_settings
+
+    config = read_train_settings(
+        recipe=options["recipe"],
+        path=options["config_path"],
+        assignments=options["assignments"],
+        initial=options["initial"],
+    )
+    names = ("initial", "validation", "run_folder", "licence", "processes", "tensorboard")
+    job = TrainingJob(
+        data=data,
+        output=output,
+        config=config,
+        recipe=options["recipe"] or "",
+        overwrite=options["overwrite"],
+        **{name: options[name] for name in names},
+    )
+    if check:
+        report = check_job(job)
+        show_data_report(report, Console())
+        report.raise_if_bad()
+    else:
+        run_training_job(job, _open_display(options))
+
+
+def _open_display(options: dict[str, Any]) -> Any:
+    """Return what opens the display in the process that trains."""
+    from functools import partial
+
+    from roadex.cli.display import open_display
+
+    return partial(open_display, quiet=options["quiet"], log_file=options["log_file"])

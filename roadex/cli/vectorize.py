@@ -8,27 +8,28 @@ from typing import Any
 import click
 
 from roadex.cli import options as opt
+from roadex.config.verbs import VECTORIZE
 
 
 @click.command()
 @click.argument("raster", metavar="RASTER")
-@opt.output("roads.gpkg", help="Network to write; the suffix is the format.")
+@opt.output("roads.gpkg", help="Network to write; the suffix chooses the format.")
 @click.option(
     "--reading",
     type=click.Choice(["auto", "roadex", "fraction", "percent", "byte", "mask", "class"]),
     default="auto",
     show_default=True,
-    help="How the raster's values are read.",
+    help="Meaning of the raster's values.",
 )
-@click.option("--class-value", type=int, help="Value that is road in a raster of classes.")
+@click.option("--class-value", type=int, help="Value of roads in a raster of classes.")
 @click.option("--band", type=int, default=1, show_default=True, help="Band of the raster.")
 @click.option(
     "--tile-size",
     type=int,
     metavar="PIXELS",
-    help="Side of the tiles; never changes the network.  [default: 2048]",
+    help="Side of the tiles; does not change the network.  [default: 2048]",
 )
-@opt.with_options(opt.CLUSTER, opt.CONFIG, opt.SET, opt.OVERWRITE)
+@opt.with_options(opt.CLUSTER, opt.CONFIG, opt.SET, opt.OVERWRITE, opt.PROGRESS)
 def vectorize(
     raster: str,
     output: Path,
@@ -52,21 +53,20 @@ def vectorize(
     """
     from rich.console import Console
 
-    from roadex.cli.display import Bars
     from roadex.pipeline.vectorize import TILE_SIZE, vectorize_raster
 
     console = Console()
-    with Bars(Console(stderr=True)) as bars:
+    with opt.show_progress(options) as display:
         network, source = vectorize_raster(
             raster,
             output,
-            config=opt.build_config(options),
+            config=opt.read_settings(VECTORIZE, options),
             reading=reading,
             class_value=class_value,
             band=band,
             tile_size=tile_size or TILE_SIZE,
             overwrite=overwrite,
-            progress=bars,
+            progress=display,
         )
     road_km = network.edges["length_m"].sum() / 1000
     console.print(source.explanation, highlight=False)

@@ -1,10 +1,11 @@
 """Every setting of roadex, one frozen dataclass per stage.
 
-A default lives here and only here: the command line and TOML files read it from these classes.
-Each class checks itself when it is built and raises :class:`~roadex.errors.ConfigError`.
+A default lives here and only here: the command line, TOML files and the list of settings read it
+from these classes, with what each setting can hold and what it means. Each class checks itself
+when it is built and raises :class:`~roadex.errors.ConfigError`.
 """
 
-from roadex.config.base import read_toml, settings_from_text
+from roadex.config.cluster import ClusterConfig
 from roadex.config.comparing import CompareConfig
 from roadex.config.constants import (
     BATCH_SYSTEMS,
@@ -15,17 +16,12 @@ from roadex.config.constants import (
     TILE_ALIGNMENT,
     TTA_NAMES,
 )
+from roadex.config.inference import PredictConfig, TilingConfig
 from roadex.config.run import RunConfig
-from roadex.config.running import (
-    AlignConfig,
-    ClusterConfig,
-    DemoConfig,
-    GenerateConfig,
-    PredictConfig,
-    TilingConfig,
-)
 from roadex.config.scoring import ScoreConfig
-from roadex.config.training import AugmentConfig, LineLabelConfig, TrainConfig
+from roadex.config.sources import Layers, read_toml
+from roadex.config.synthetic import DemoConfig, GenerateConfig
+from roadex.config.training import AlignConfig, AugmentConfig, LineLabelConfig, TrainConfig
 from roadex.config.vector import MergeConfig, OutputConfig, VectorConfig
 
 __all__ = [
@@ -42,6 +38,7 @@ __all__ = [
     "CompareConfig",
     "DemoConfig",
     "GenerateConfig",
+    "Layers",
     "LineLabelConfig",
     "MergeConfig",
     "OutputConfig",
@@ -52,5 +49,4 @@ __all__ = [
     "TrainConfig",
     "VectorConfig",
     "read_toml",
-    "settings_from_text",
 ]

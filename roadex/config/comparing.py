@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from roadex.config.base import Settings, require
+from roadex.config.base import Settings
+from roadex.config.kinds import Limits, NotNegative, Positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareConfig(Settings):
     """How a network is compared with a reference. Lengths are in metres on the ground."""
 
-    search_m: float = 15.0
-    """Farthest that a road and its counterpart may lie apart, middle to middle."""
+    search_m: Positive = 15.0
+    """Largest distance between the centre lines of a road and its counterpart."""
 
-    angle_deg: float = 30.0
-    """Largest difference of direction between a road and its counterpart."""
+    angle_deg: Annotated[float, Limits(above=0, at_most=90)] = 30.0
+    """Largest difference in direction between a road and its counterpart."""
 
-    shifted_m: float = 5.0
-    """A road farther than this from its counterpart is shifted, once the shift of the whole scene
-    is taken off. On wide roads half the width counts instead, where that is more."""
+    shifted_m: Positive = 5.0
+    """Roads farther than this from their counterpart are shifted. The shift of the whole scene is
+    subtracted first. On wide roads half the width counts instead, where that is more."""
 
-    min_piece_m: float = 20.0
-    """Shorter pieces do not change class: they are slivers beside wide roads and at junctions. On
-    wide roads two widths count instead, where that is more."""
+    min_piece_m: NotNegative = 20.0
+    """Shorter pieces keep the class of their surroundings: they are slivers beside wide roads and
+    at junctions. On wide roads two widths count instead, where that is more."""
 
-    spacing_m: float = 4.0
-    """Distance of the places along a road that are compared."""
+    spacing_m: Positive = 4.0
+    """Distance between the compared points along a road."""
 
     estimate_shift: bool = True
-    """Whether the reference may be shifted as a whole before roads are called shifted."""
-
-    def __post_init__(self) -> None:
-        for name in ("search_m", "shifted_m", "spacing_m"):
-            require(getattr(self, name) > 0, f"{name} must be positive, got {getattr(self, name)}")
-        require(self.min_piece_m >= 0, f"min_piece_m must not be negative, got {self.min_piece_m}")
-        require(0 < self.angle_deg <= 90, f"angle_deg must be in (0, 90], got {self.angle_deg}")
+    """Whether the reference as a whole may be shifted before roads are called shifted."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias, get_args
+
 TILE_ALIGNMENT = 32
 """Tile origins and halos are multiples of this many pixels.
 
@@ -20,8 +22,12 @@ THRESHOLDS_TAG = "ROADEX_THRESHOLDS"
 DEFAULT_MODEL = "roadex-light"
 """The model that comes with roadex and is used where none is named."""
 
-TTA_NAMES = ("none", "flip", "d4")
-"""Test-time augmentations: one view, 4 flips, or all 8 flips and quarter turns."""
+Tta: TypeAlias = Literal["none", "flip", "d4"]
+"""Test-time augmentations: one view, 4 flips, or all 8 flips and rotations."""
 
-BATCH_SYSTEMS = ("slurm", "pbs", "lsf")
+TTA_NAMES: tuple[str, ...] = get_args(Tta)
+
+BatchSystem: TypeAlias = Literal["slurm", "pbs", "lsf"]
 """Batch systems that can run workers as jobs."""
+
+BATCH_SYSTEMS: tuple[str, ...] = get_args(BatchSystem)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
 
-from roadex.config.base import Settings, check_kind, require
+from roadex.config.base import Settings
+from roadex.config.kinds import Limits, NotNegative, Positive, Share, Unset
+
+Threshold = Annotated[float, Limits(above=0, at_most=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,80 +20,68 @@ class VectorConfig(Settings):
     Each cleaning step is switched off by setting its length to 0 (hysteresis: ``low == high``).
     """
 
-    low: float | None = None
-    """Road probability from which a pixel can belong to a road; None is what the model says, or
-    0.3 for rasters of other origin."""
+    low: Annotated[Threshold | None, Unset("that of the model, or 0.3")] = None
+    """Road probability from which a pixel can belong to a road."""
 
-    high: float | None = None
-    """Road probability that a road must reach somewhere, or it is dropped; None is what the model
-    says, or 0.5."""
+    high: Annotated[Threshold | None, Unset("that of the model, or 0.5")] = None
+    """Road probability that a road must reach somewhere, or it is dropped."""
 
-    max_road_width_m: float = 50.0
-    """Regions wider than this are areas (parking lots, water), not roads."""
+    max_road_width_m: Positive = 50.0
+    """Wider regions are areas (parking lots, water), not roads."""
 
-    spur_width_ratio: float = 0.5
-    """Dead ends shorter than this many widths of the road they leave are hairs of the skeleton."""
+    spur_width_ratio: NotNegative = 0.5
+    """Dead ends shorter than this many widths of the road they leave are dropped as artefacts of
+    the skeleton."""
 
-    min_spur_m: float = 25.0
-    """Dead ends shorter than this are dropped."""
+    min_spur_m: NotNegative = 25.0
+    """Shorter dead ends are dropped."""
 
-    min_loop_m: float = 50.0
+    min_loop_m: NotNegative = 50.0
     """Loops with a shorter perimeter (holes in the probability) are opened."""
 
-    thin_loop_width_ratio: float = 1.3
-    """Loops up to three times as long are opened too where they are narrower, from the middle of
-    one road to that of the other, than this many road widths."""
+    thin_loop_width_ratio: NotNegative = 1.3
+    """Loops up to three times as long are opened too where they are narrower, between the centre
+    lines of their two sides, than this many road widths."""
 
-    max_gap_m: float = 100.0
+    max_gap_m: NotNegative = 100.0
     """Longest gap that is bridged along the probability raster."""
 
-    snap_gap_m: float = 15.0
-    """Gaps up to this are bridged whatever their probability."""
+    snap_gap_m: NotNegative = 15.0
+    """Gaps up to this length are bridged whatever their probability."""
 
-    gap_probability: float = 0.08
-    """Lowest mean probability of the pixels in a longer gap."""
+    gap_probability: Share = 0.08
+    """Lowest mean probability along a longer gap."""
 
-    facing_gap_probability: float = 0.03
-    """The same for a gap between two dead ends that head for each other."""
+    facing_gap_probability: Share = 0.03
+    """Lowest mean probability along a gap between two dead ends that head for each other."""
 
-    gap_angle_deg: float = 45.0
-    """How far a bridge may turn away from the heading of the dead end it starts at."""
+    gap_angle_deg: Annotated[float, Limits(at_least=0, at_most=180)] = 45.0
+    """Largest angle between a bridge and the heading of the dead end it starts at."""
 
-    junction_width_ratio: float = 1.0
+    junction_width_ratio: NotNegative = 1.0
     """Junctions closer than this many road widths become one."""
 
-    max_junction_m: float = 25.0
+    max_junction_m: NotNegative = 25.0
     """Junctions farther apart than this stay apart, however wide the road."""
 
-    min_component_m: float = 60.0
-    """Networks with less road than this in all are dropped."""
+    min_component_m: NotNegative = 60.0
+    """Connected networks with less road than this are dropped."""
 
-    smoothing: float = 8.0
-    """Smoothing passes per pixel of half-width (at least 8, at most 64); 0 keeps pixel stairs."""
+    smoothing: NotNegative = 8.0
+    """Smoothing passes per pixel of half-width (at least 8, at most 64 in all); 0 keeps the pixel
+    stairs."""
 
-    corner_deg: float = 75.0
-    """Sharper bends, as of streets at right angles, are corners: smoothing leaves them alone."""
+    corner_deg: Annotated[float, Limits(at_least=0, at_most=180)] = 75.0
+    """Sharper bends are corners, which smoothing leaves alone."""
 
-    simplify_px: float = 0.5
-    """Largest distance between a smoothed and a simplified line, in pixels."""
+    simplify_px: NotNegative = 0.5
+    """Largest distance between a smoothed and a simplified line."""
 
-    def __post_init__(self) -> None:
-        for name in ("low", "high"):
-            if getattr(self, name) is not None:
-                check_kind(f"VectorConfig.{name}", getattr(self, name), like=0.0)
+    def contradictions(self) -> Iterator[str]:
+        """Yield what is wrong between settings."""
         low, high = self.thresholds
-        require(
-            0 < low <= high <= 1,
-            f"thresholds must satisfy 0 < low <= high <= 1, got low {low}, high {high}",
-        )
-        require(
-            self.max_road_width_m > 0,
-            f"max_road_width_m must be positive, got {self.max_road_width_m}",
-        )
-        for setting in dataclasses.fields(self):
-            value = getattr(self, setting.name)
-            is_good = value is None or value >= 0
-            require(is_good, f"{setting.name} must not be negative, got {value}")
+        if low > high:
+            yield f"{{low}} must not be above {{high}}, got {low} and {high}"
 
     @property
     def thresholds(self) -> tuple[float, float]:
@@ -114,16 +106,11 @@ class VectorConfig(Settings):
 class MergeConfig(Settings):
     """How networks of neighbouring or overlapping scenes are joined. Metres on the ground."""
 
-    same_road_m: float = 6.0
-    """Lines closer than this to each other are the same road."""
+    same_road_m: Positive = 6.0
+    """Lines closer to each other than this are the same road."""
 
-    join_m: float = 10.0
+    join_m: Positive = 10.0
     """Dead ends of two scenes this close are joined if they head for each other."""
-
-    def __post_init__(self) -> None:
-        for setting in dataclasses.fields(self):
-            value = getattr(self, setting.name)
-            require(value > 0, f"{setting.name} must be positive, got {value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,17 +118,11 @@ class OutputConfig(Settings):
     """How a network is written."""
 
     styles: bool = True
-    """Put layer styles into GeoPackages, so that QGIS shows them without a click."""
+    """Put layer styles into GeoPackages, so that QGIS shows them styled."""
 
-    geojson_digits: int = 7
+    geojson_digits: Annotated[int, Limits(at_least=1, at_most=15)] = 7
     """Decimal places of degrees in GeoJSON, KML and MapRoulette files (7: about 1 cm)."""
 
     source: str = ""
-    """Name of the imagery, as tag ``source`` of OpenStreetMap files and in Overture files; it is
-    never made up."""
-
-    def __post_init__(self) -> None:
-        require(
-            1 <= self.geojson_digits <= 15,
-            f"geojson_digits must be in 1..15, got {self.geojson_digits}",
-        )
+    """Name of the imagery, for OpenStreetMap files (tag ``source``) and Overture files; it is never
+    made up."""

@@ -8,8 +8,7 @@ from typing import overload
 
 from rasterio.windows import Window
 
-from roadex.config import TILE_ALIGNMENT, TilingConfig
-from roadex.errors import ConfigError
+from roadex.config import TilingConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +88,3 @@ def plan_tiles(shape: tuple[int, int], config: TilingConfig) -> Tiles:
     core; none is dropped and none overlaps.
     """
     return Tiles(shape, config)
-
-
-def check_alignment(tiling: TilingConfig) -> None:
-    """Refuse tiles on which the network would not be shift-exact.
-
-    Raises
-    ------
-    ConfigError
-        If core or halo are no multiples of the network's stride.
-    """
-    for name in ("core_size", "halo"):
-        value = getattr(tiling, name)
-        if value % TILE_ALIGNMENT:
-            msg = f"{name} must be a multiple of {TILE_ALIGNMENT} for prediction, got {value}"
-            raise ConfigError(msg)

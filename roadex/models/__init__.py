@@ -198,7 +198,7 @@ def network_entry(name: str) -> NetworkEntry:
         return _smp_entry(name)
     near = difflib.get_close_matches(name, REGISTRY, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    msg = f"no network is called {name!r}; {hint}known: {', '.join(REGISTRY)}, {SMP_PATTERN}"
+    msg = f"unknown network {name!r}; {hint}available: {', '.join(REGISTRY)}, {SMP_PATTERN}"
     raise ModelError(msg)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from roadex.config import RunConfig
-from roadex.errors import RoadexError, RunError
+from roadex.errors import IncompleteError, RoadexError, RunError
 from roadex.imagery.locations import public_name
 from roadex.imagery.scene_list import ListedScene
 from roadex.pipeline.crew import Crew, open_crew
@@ -21,7 +21,7 @@ from roadex.pipeline.plan import request_key
 from roadex.pipeline.predict import make_folder
 from roadex.pipeline.report import RunFolder
 from roadex.pipeline.run import carry_out, prepare
-from roadex.progress import Display, Silent
+from roadex.progress import Display, Labelled, default_display
 
 DONE, DONE_BEFORE, INCOMPLETE, FAILED = "done", "done before", "incomplete", "failed"
 """What became of a scene. ``incomplete``: its results have holes."""
@@ -103,7 +103,7 @@ def extract_many(
     RunError
         If the scheduler does not answer.
     """
-    config, folder, display = config or RunConfig(), Path(output), progress or Silent()
+    config, folder, display = config or RunConfig(), Path(output), progress or default_display()
     make_folder(folder)
     summary = _Summary(folder, scenes)
     display.start(_STAGE, len(scenes))
@@ -128,7 +128,7 @@ def raise_if_any_failed(outcomes: Sequence[SceneOutcome], output: Path) -> None:
 
     Raises
     ------
-    RunError
+    IncompleteError
         If there are any.
     """
     bad = [outcome for outcome in outcomes if not outcome.is_good]
@@ -136,9 +136,9 @@ def raise_if_any_failed(outcomes: Sequence[SceneOutcome], output: Path) -> None:
         msg = (
             f"{len(bad)} of {len(outcomes)} scenes are not complete: "
             f"{', '.join(outcome.scene.name for outcome in bad[:5])} ({bad[0].error}); see "
-            f"{output / 'summary.csv'}. The same command does just those"
+            f"{output / 'summary.csv'}. Run the same command again to retry them"
         )
-        raise RunError(msg)
+        raise IncompleteError(msg)
 
 
 def _do_all(
@@ -177,7 +177,7 @@ def _do_one(
     try:
         work = prepare(
             scene.path, result.folder, config,
-            overwrite=overwrite, progress=_Labelled(display, scene.name),
+            overwrite=overwrite, progress=Labelled(display, scene.name),
         )  # fmt: skip
         carry_out(work, crew)
     except RoadexError as problem:
@@ -203,22 +203,6 @@ def _finished(scene: ListedScene, folder: Path, config: RunConfig) -> dict[str, 
     if not (result.network.exists() and result.probability.exists()):
         return None
     return report if report.get("request") == request_key([scene.path], config) else None
-
-
-class _Labelled:
-    """Passes the progress of one scene on under its name."""
-
-    def __init__(self, display: Display, name: str) -> None:
-        self._display, self._name = display, name
-
-    def start(self, stage: str, total: int) -> None:
-        self._display.start(f"{self._name} {stage}", total)
-
-    def advance(self, stage: str) -> None:
-        self._display.advance(f"{self._name} {stage}")
-
-    def finish(self, stage: str) -> None:
-        self._display.finish(f"{self._name} {stage}")
 
 
 class _Summary:

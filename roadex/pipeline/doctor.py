@@ -1,4 +1,4 @@
-"""A look at everything roadex needs: versions, GPU, GDAL, Dask, room, store."""
+"""Checks of the installation: versions, GPU, GDAL, memory, disk, Dask, store."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from roadex.pipeline.crew import WORKER_BYTES, default_workers
 from roadex.pipeline.gpus import torch_has_cuda, visible_gpus
 from roadex.probability.object_store import ObjectStore
 
-GOOD, DOUBTFUL, BAD = "ok", "warning", "failed"
+PASSED, DOUBTFUL, FAILED = "ok", "warning", "failed"
 
 PACKAGES = ("roadex", "torch", "rasterio", "geopandas", "shapely", "numba", "dask", "distributed")
 OPTIONAL = ("dask-cuda", "dask-jobqueue", "s3fs")
 DRIVERS = ("GTiff", "COG", "VRT", "PNG", "JP2OpenJPEG")
 
-_ROOM_BYTES = 5 * 10**9
+_DISK_BYTES = 5 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     name: str
     state: str
-    """:data:`GOOD`, :data:`DOUBTFUL` or :data:`BAD`."""
+    """:data:`PASSED`, :data:`DOUBTFUL` or :data:`FAILED`."""
 
     detail: str
 
 
-def examine(config: ClusterConfig, folder: Path) -> Iterator[Check]:
-    """Look at everything, one thing after the other.
+def check_installation(config: ClusterConfig, folder: Path) -> Iterator[Check]:
+    """Check one thing after the other.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def examine(config: ClusterConfig, folder: Path) -> Iterator[Check]:
     folder
         Where results would go.
     """
-    yield Check("python", GOOD, f"{platform.python_version()} on {platform.platform()}")
+    yield Check("python", PASSED, f"{platform.python_version()} on {platform.platform()}")
     for package in PACKAGES:
         yield _package(package, needed=True)
     for package in OPTIONAL:
@@ -70,18 +70,20 @@ def examine(config: ClusterConfig, folder: Path) -> Iterator[Check]:
         yield _guarded("store", lambda: _store(str(config.store)))
 
 
-def _guarded(name: str, look: Callable[[], str]) -> Check:
+def _guarded(name: str, check: Callable[[], str]) -> Check:
     try:
-        return Check(name, GOOD, look())
+        return Check(name, PASSED, check())
     except RoadexError as error:
-        return Check(name, BAD, str(error))
+        return Check(name, FAILED, str(error))
 
 
 def _package(name: str, *, needed: bool) -> Check:
     try:
-        return Check(name, GOOD, version(name))
+        return Check(name, PASSED, version(name))
     except PackageNotFoundError:
-        return Check(name, BAD if needed else GOOD, "not installed" + " (optional)" * (not needed))
+        return Check(
+            name, FAILED if needed else PASSED, "not installed" + " (optional)" * (not needed)
+        )
 
 
 def _gdal() -> Iterator[Check]:
@@ -92,7 +94,7 @@ def _gdal() -> Iterator[Check]:
     if missing:
         yield Check("gdal", DOUBTFUL, f"{detail}, without {', '.join(missing)}")
     else:
-        yield Check("gdal", GOOD, f"{detail}, {len(raster_driver_extensions())} kinds of raster")
+        yield Check("gdal", PASSED, f"{detail}, {len(raster_driver_extensions())} kinds of raster")
 
 
 def _model() -> str:
@@ -103,7 +105,7 @@ def _model() -> str:
 def _gpu() -> Check:
     gpus = visible_gpus()
     if not gpus:
-        return Check("gpu", GOOD, "none; inference runs on the CPU")
+        return Check("gpu", PASSED, "none; inference runs on the CPU")
     if not torch_has_cuda():
         return Check("gpu", DOUBTFUL, f"{len(gpus)}, but torch is a build without CUDA")
     # Whether torch and the driver get on is known only by trying, which takes torch.
@@ -113,8 +115,10 @@ def _gpu() -> Check:
     )
     name = tried.stdout.strip()
     if tried.returncode or name == "False":
-        return Check("gpu", BAD, f"{len(gpus)}, but torch cannot use them: is the driver too old?")
-    return Check("gpu", GOOD, f"{len(gpus)} x {name}")
+        return Check(
+            "gpu", FAILED, f"{len(gpus)}, but torch cannot use them: is the driver too old?"
+        )
+    return Check("gpu", PASSED, f"{len(gpus)} x {name}")
 
 
 def _memory() -> Check:
@@ -122,26 +126,26 @@ def _memory() -> Check:
     detail = (
         f"{free / 1e9:.1f} GB free, {os.cpu_count()} cores: {default_workers()} workers by default"
     )
-    return Check("memory", GOOD if free > WORKER_BYTES else DOUBTFUL, detail)
+    return Check("memory", PASSED if free > WORKER_BYTES else DOUBTFUL, detail)
 
 
 def _disk(folder: Path) -> Check:
     free = shutil.disk_usage(folder).free
     return Check(
-        "disk", GOOD if free > _ROOM_BYTES else DOUBTFUL, f"{free / 1e9:.1f} GB free at {folder}"
+        "disk", PASSED if free > _DISK_BYTES else DOUBTFUL, f"{free / 1e9:.1f} GB free at {folder}"
     )
 
 
 def _dask(config: ClusterConfig) -> str:
     if config.scheduler is None and config.scheduler_file is None:
-        return "no --scheduler was given; workers are started by the run"
+        return "no --scheduler given; runs start their own workers"
     with connect(config) as client:
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         versions = sorted(set(client.run(_roadex_version).values()))
         n_gpu = sum(worker["resources"].get("GPU", 0) > 0 for worker in workers)
     detail = f"{len(workers)} workers, {n_gpu} with a GPU, roadex {', '.join(versions)}"
     if not workers or versions != [version("roadex")]:
-        msg = f"{detail}; there must be workers, with roadex {version('roadex')} like here"
+        msg = f"{detail}; there must be workers with roadex {version('roadex')}, as here"
         raise RoadexError(msg)
     return detail
 
@@ -161,4 +165,4 @@ def _store(url: str) -> str:
     if found != b"roadex":
         msg = f"{url} does not return what was written to it"
         raise RoadexError(msg)
-    return f"{url} can be written, read and cleaned"
+    return f"{url} can be written, read and emptied"

@@ -209,6 +209,7 @@ def estimate_run(
 
 def _workers(config: RunConfig, plan: RunPlan) -> Workers:
     cluster, is_here = config.cluster, False
+    place: str
     if cluster.jobqueue is not None:  # jobs are not submitted just to count them
         with_gpu, without, place = 0, cluster.workers or 1, cluster.jobqueue
     elif cluster.is_remote:

@@ -14,7 +14,7 @@ from roadex.errors import ConfigError, SceneError
 from roadex.imagery.containers import listed
 from roadex.imagery.locations import gdal_location, is_virtual
 from roadex.imagery.scene import Scene, open_scene
-from roadex.imagery.tiling import Tiles, check_alignment, plan_tiles
+from roadex.imagery.tiling import Tiles, plan_tiles
 from roadex.imagery.work_grid import WorkGrid, plan_grid
 from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
 from roadex.pipeline.crew import Load
@@ -69,7 +69,6 @@ def plan_run(scenes: Scenes, config: RunConfig) -> RunPlan:
     SceneError, ModelError, ConfigError
         If the run cannot work.
     """
-    check_alignment(config.tiling)
     path = model_path(config.predict.model)
     model = read_metadata(path)
     scene = _open(scenes, model, config)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 import roadex
 from roadex.config import NODATA, THRESHOLDS_TAG, ClusterConfig, RunConfig
-from roadex.errors import OutputError, RoadexError, RunError
+from roadex.errors import IncompleteError, OutputError, RoadexError, RunError
 from roadex.imagery.tiling import Tile
 from roadex.inference.allocator import release_free_memory
 from roadex.models import require_torch
@@ -32,7 +32,7 @@ from roadex.pipeline.tasks import run_tasks
 from roadex.pipeline.worker import PredictJob, add_job, predict_tile, remove_job
 from roadex.probability.raster import ProbabilityProfile, probability_writer
 from roadex.probability.tile_store import TileStore
-from roadex.progress import Display, Silent, Stopwatch
+from roadex.progress import Display, Stopwatch, default_display
 
 WORK_FOLDER = ".roadex"
 """Folder of unfinished work beside the results; gone when a run is complete."""
@@ -62,8 +62,8 @@ class Failures:
         if not self.n_cut:
             return ()
         return (
-            f"{self.n_cut} tiles were computed in parts because GPU memory was short; a smaller "
-            "--tile-size avoids that",
+            f"GPU memory ran out on {self.n_cut} tiles; they were computed in smaller parts. A "
+            "smaller --tile-size avoids that",
         )
 
     def raise_if_any(self, n_tiles: int) -> None:
@@ -71,16 +71,17 @@ class Failures:
 
         Raises
         ------
-        RunError
+        IncompleteError
             If any tile failed.
         """
         if self.first is None:
             return
         msg = (
-            f"{len(self.reasons)} of {n_tiles} tiles failed and are holes in the result: "
-            f"{', '.join(sorted(self.reasons)[:5])} ({self.first}). The same command does those"
+            f"{len(self.reasons)} of {n_tiles} tiles failed and are missing from the result: "
+            f"{', '.join(sorted(self.reasons)[:5])} ({self.first}). Run the same command again to "
+            "retry them"
         )
-        raise RunError(msg)
+        raise IncompleteError(msg)
 
 
 def predict(
@@ -185,11 +186,11 @@ def predict_scene(
     ------
     SceneError, ModelError, ConfigError, OutputError
         If the run cannot work; nothing is written then.
-    RunError
-        If tiles failed; the raster has holes there.
+    IncompleteError
+        If tiles failed; the raster has no data there.
     """
     config = config or RunConfig()
-    watch = Stopwatch(progress or Silent(), release_free_memory)
+    watch = Stopwatch(progress or default_display(), release_free_memory)
     if not config.cluster.is_remote:
         require_torch()
     with watch.stage("plan"):
@@ -273,7 +274,7 @@ def stitch(
             return np.full((int(tile.core.height), int(tile.core.width)), NODATA, dtype=np.uint8)
         found = store.read(tile)
         if found is None:
-            msg = f"tile {tile.key} was lost from {store.url}; the same command does it again"
+            msg = f"tile {tile.key} disappeared from {store.url}; run the same command again"
             raise RunError(msg)
         return found
 
@@ -337,8 +338,8 @@ def _ahead(function: Callable[[Tile], Result], tiles: Sequence[Tile]) -> Iterato
 
 def _store_trouble(error: OutputError, n_done: int, n_tiles: int) -> OutputError:
     return OutputError(
-        f"{error}. {n_done} of {n_tiles} tiles are done and kept; the same command does the other "
-        f"{n_tiles - n_done}"
+        f"{error}. {n_done} of {n_tiles} tiles are done and kept; run the same command again for "
+        f"the other {n_tiles - n_done}"
     )
 
 

@@ -12,14 +12,14 @@ import numpy as np
 from PIL import Image
 
 from roadex.config import PROBABILITY_MAX, RunConfig
-from roadex.errors import DatasetError, RunError
+from roadex.errors import DatasetError, IncompleteError
 from roadex.inference.allocator import release_free_memory
 from roadex.models import require_torch
 from roadex.models.modelfile import model_path, read_metadata
 from roadex.pipeline.crew import open_crew
 from roadex.pipeline.predict import make_folder
 from roadex.pipeline.tasks import run_tasks
-from roadex.progress import Display, Silent, Stopwatch
+from roadex.progress import Display, Stopwatch, default_display
 from roadex.training.datasets.deepglobe import GSD_M, image_ids
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ def predict_deepglobe(
     ------
     DatasetError
         If the folder has no such image.
-    RunError
+    IncompleteError
         If images failed; the masks of all others are there.
     """
     config = config or RunConfig()
-    watch = Stopwatch(progress or Silent(), release_free_memory)
+    watch = Stopwatch(progress or default_display(), release_free_memory)
     if not config.cluster.is_remote:
         require_torch()
     path = model_path(config.predict.model)
@@ -97,8 +97,7 @@ def predict_deepglobe(
     todo = [name for name in ids if overwrite or not mask_path(output, name).exists()]
     failed = {}
     with watch.stage("predict", len(ids)), open_crew(config.cluster) as crew:
-        for _ in range(len(ids) - len(todo)):
-            watch.advance("predict")
+        watch.advance("predict", len(ids) - len(todo))
         for outcome in run_tasks(
             crew, partial(predict_image, job=job), todo, config=config.cluster
         ):
@@ -107,8 +106,11 @@ def predict_deepglobe(
                 failed[outcome.item] = outcome.error
     if failed:
         name, error = next(iter(failed.items()))
-        msg = f"{len(failed)} of {len(ids)} images failed, the first is {name}: {error}"
-        raise RunError(msg)
+        msg = (
+            f"{len(failed)} of {len(ids)} images failed, the first is {name}: {error}. Run the "
+            "same command again to retry them"
+        )
+        raise IncompleteError(msg)
     return [mask_path(output, name) for name in ids]
 
 

@@ -34,7 +34,7 @@ from roadex.pipeline.result import ResultPaths, RunResult, TemporaryFolder
 from roadex.pipeline.tasks import mapper
 from roadex.probability.store_source import StoreSource
 from roadex.probability.tile_store import TileStore
-from roadex.progress import Display, Silent, Stopwatch
+from roadex.progress import Display, Stopwatch, default_display
 
 
 def run(
@@ -63,7 +63,7 @@ def run(
     overwrite
         Replace the results of an earlier, complete run in ``output``.
     progress
-        Told of the progress; None shows nothing.
+        Shows the progress; None is a display in a notebook, else nothing.
 
     Returns
     -------
@@ -74,9 +74,11 @@ def run(
     ------
     SceneError, ModelError, ConfigError, OutputError
         If the run cannot work; nothing is written then.
-    RunError
-        If tiles failed. All results are there, with holes where those tiles are; the same call
+    IncompleteError
+        If tiles failed. All results are there, without data where those tiles are; the same call
         does just the missing ones.
+    RunError
+        If the workers failed.
 
     Examples
     --------
@@ -118,7 +120,7 @@ def prepare(
 ) -> Work:
     """Check everything that can be checked beforehand; arguments and errors as :func:`run`."""
     result = RunFolder(Path(output))
-    watch = Stopwatch(progress or Silent(), release_free_memory)
+    watch = Stopwatch(progress or default_display(), release_free_memory)
     began = time.time()
     if not config.cluster.is_remote:
         require_torch()
@@ -146,7 +148,13 @@ def carry_out(work: Work, crew: Crew) -> RunResult:
             )
         with watch.stage("write"):
             made_by = provenance(plan, config)
-            write_network(network, result.network, provenance=made_by, overwrite=True)
+            write_network(
+                network,
+                result.network,
+                provenance=made_by,
+                overwrite=True,
+                config=config.output,
+            )
             write_preview(plan.scene, plan.grid, result.probability, network, result.preview)
     summary = summarise(
         network,

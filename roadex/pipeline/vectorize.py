@@ -22,7 +22,7 @@ from roadex.pipeline.crew import TRACE_MPX_S, Load, open_crew
 from roadex.pipeline.tasks import mapper
 from roadex.probability.encoding import stored_probability
 from roadex.probability.source import ArraySource, ProbabilitySource, RasterSource
-from roadex.progress import Display, Silent, Stopwatch
+from roadex.progress import Display, Stopwatch, default_display
 
 TILE_SIZE = 2048
 """Side of the tiles in pixels; it never changes the network."""
@@ -50,7 +50,7 @@ def vectorize(
         Settings; None is the defaults. The thresholds of the model that made a raster go over the
         defaults.
     progress
-        Told of the progress; None shows nothing.
+        Shows the progress; None is a display in a notebook, else nothing.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def vectorize(
     1
     """
     config = config or RunConfig()
-    watch = Stopwatch(progress or Silent(), release_free_memory)
+    watch = Stopwatch(progress or default_display(), release_free_memory)
     if isinstance(probability, np.ndarray):
         place = located(transform, crs)
         source = ArraySource(stored_probability(probability), *place)
@@ -150,7 +150,7 @@ def vectorize_raster(
         If it cannot work; nothing is written then.
     """
     config = config or RunConfig()
-    watch = Stopwatch(progress or Silent(), release_free_memory)
+    watch = Stopwatch(progress or default_display(), release_free_memory)
     writer_for(path)
     if path.exists() and not overwrite:
         msg = f"{path} exists; choose another -o or add --overwrite"
@@ -164,7 +164,7 @@ def vectorize_raster(
     }
     with watch.stage("write"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_network(network, path, provenance=made_by, overwrite=True)
+        write_network(network, path, provenance=made_by, overwrite=True, config=config.output)
     return network, source
 
 

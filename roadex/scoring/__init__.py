@@ -11,7 +11,7 @@ pixels (the lines are drawn) and as lines (the raster is traced).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
 from roadex.network.line_reader import RoadLines, read_lines
+from roadex.progress import Display, default_display
 from roadex.scoring.aligned_rasters import grid_of
 from roadex.scoring.in_memory import Comparable, side_path
 from roadex.scoring.inputs import Side, recognise_side
@@ -36,7 +37,7 @@ def score(
     config: ScoreConfig | None = None,
     *,
     metrics: Sequence[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Display | None = None,
 ) -> ScoreReport:
     """Compare predicted roads with true ones.
 
@@ -55,7 +56,7 @@ def score(
         raster,
         and all line metrics where a side is lines.
     progress
-        Called with the number of images done and their number.
+        Shows the images done; None is a display in a notebook, else nothing.
 
     Raises
     ------
@@ -73,7 +74,9 @@ def score(
     with TemporaryDirectory(prefix="roadex-") as folder:
         sides = {"prediction": prediction, "truth": truth}
         paths = {name: side_path(side, Path(folder), name) for name, side in sides.items()}
-        report = _score_files(**paths, config=config, metrics=metrics, progress=progress)
+        report = _score_files(
+            **paths, config=config, metrics=metrics, progress=progress or default_display()
+        )
     # The file of what was in memory is gone: what it was is said instead.
     names = {name: _name(side) for name, side in sides.items()}
     return replace(report, prediction=names["prediction"], truth=names["truth"])
@@ -89,7 +92,7 @@ def _score_files(
     *,
     config: ScoreConfig | None,
     metrics: Sequence[str] | None,
-    progress: Callable[[int, int], None] | None,
+    progress: Display | None,
 ) -> ScoreReport:
     config = config or ScoreConfig()
     pixel_metrics, line_metrics = _choose(metrics)

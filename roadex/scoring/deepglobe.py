@@ -22,6 +22,7 @@ from typing import Any
 
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
+from roadex.progress import Display, Labelled, Silent
 from roadex.scoring.bootstrap import ConfusionTable, percentile_interval, resample
 from roadex.scoring.inputs import Side, recognise_side, restrict
 from roadex.scoring.metrics.confusion import Confusion
@@ -68,7 +69,7 @@ def score_deepglobe(
     *,
     split: str = "all",
     metrics: Sequence[str] = METRICS,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Display | None = None,
 ) -> DeepGlobeReport:
     """Score folders of masks or probability against a folder of DeepGlobe masks.
 
@@ -87,7 +88,7 @@ def score_deepglobe(
     metrics
         Names of pixel metrics.
     progress
-        Called with the number of images done and their number, over all predictions.
+        Shows the images done of each of the predictions; None shows nothing.
 
     Raises
     ------
@@ -103,10 +104,8 @@ def score_deepglobe(
     reports = []
     for i, folder in enumerate(predictions):
         pairs = find_pairs(_folder(folder), true, config)
-        report = score_pixels(
-            pairs, config, metrics=metrics, progress=_shifted(progress, i, len(predictions))
-        )
-        report = _with_mean(report)
+        shown = Labelled(progress or Silent(), f"{i + 1}/{len(predictions)}")
+        report = _with_mean(score_pixels(pairs, config, metrics=metrics, progress=shown))
         reports.append(replace(report, prediction=str(folder), truth=str(truth)))
     return DeepGlobeReport(
         split=split,
@@ -147,11 +146,3 @@ def _difference(first: ScoreReport, other: ScoreReport, config: ScoreConfig) -> 
         iou=other.value("iou") - first.value("iou"),
         iou_interval=gain(ConfusionTable.iou),
     )
-
-
-def _shifted(
-    progress: Callable[[int, int], None] | None, i: int, n: int
-) -> Callable[[int, int], None] | None:
-    if progress is None:
-        return None
-    return lambda done, total: progress(i * total + done, n * total)

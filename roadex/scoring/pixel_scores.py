@@ -16,6 +16,7 @@ from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
 from roadex.network.line_reader import RoadLines, read_lines
 from roadex.probability.values import MEANING, Encoding, decide_encoding
+from roadex.progress import Display, Silent, Stopwatch
 from roadex.scoring.aligned_rasters import (
     CACHE_BYTES,
     LineReader,
@@ -31,6 +32,8 @@ from roadex.scoring.metrics.iou import mean_iou
 from roadex.scoring.metrics.thresholds import N_LEVELS
 from roadex.scoring.metrics.windows import PixelWindow
 from roadex.scoring.report import ScoreReport, TileScore
+
+STAGE = "score"
 
 OpenPair = Callable[[], Any]
 """Opens one image: a context manager that yields a :class:`RasterPair`."""
@@ -80,7 +83,7 @@ def score_pixels(
     config: ScoreConfig,
     *,
     metrics: Sequence[str],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Display | None = None,
 ) -> ScoreReport:
     """Score all images together.
 
@@ -93,7 +96,7 @@ def score_pixels(
     metrics
         Names of pixel metrics; those that need probability are left out where there is none.
     progress
-        Called with the number of images done and their number.
+        Shows the images done; None shows nothing.
     """
     modules = {
         name: module
@@ -101,12 +104,12 @@ def score_pixels(
         if not (module := load_metric(name)).NEEDS_PROBABILITY or pairs.has_probability
     }
     totals = _Totals()
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
-        for i, (name, opener) in enumerate(zip(pairs.names, pairs.openers, strict=True)):
+    watch = Stopwatch(progress or Silent())
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), watch.stage(STAGE, len(pairs.names)):
+        for name, opener in zip(pairs.names, pairs.openers, strict=True):
             with opener() as pair:
                 _score_image(name, pair, modules, config, totals, by_tile=len(pairs.names) == 1)
-            if progress is not None:
-                progress(i + 1, len(pairs.names))
+            watch.advance(STAGE)
     return _report(totals, pairs, config)
 
 

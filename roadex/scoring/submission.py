@@ -8,7 +8,6 @@ the winner's submission have.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from roadex.config import ScoreConfig
 from roadex.errors import OutputError, ScoreError
 from roadex.imagery.containers import without_georeference_warning
 from roadex.probability.values import decide_encoding
+from roadex.progress import Display, Silent, Stopwatch
 from roadex.scoring.aligned_rasters import grid_of, open_reader
 from roadex.scoring.inputs import recognise_side
 
@@ -31,7 +31,7 @@ def write_submission(
     *,
     config: ScoreConfig | None = None,
     zip_path: str | Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Display | None = None,
 ) -> list[Path]:
     """Turn a folder of probability or masks into challenge masks.
 
@@ -47,7 +47,7 @@ def write_submission(
     zip_path
         ZIP file to write as well.
     progress
-        Called with the number of images done and their number.
+        Shows the images done; None shows nothing.
 
     Returns
     -------
@@ -69,13 +69,14 @@ def write_submission(
     paths = list(side.tiles.values())
     encoding, _ = decide_encoding(paths, wanted=config.prediction_values, is_truth=False)
     masks = []
-    for i, (name, path) in enumerate(side.tiles.items()):
-        grid = grid_of(path)
-        with open_reader(path, encoding, grid, config.threshold) as (reader, _):
-            road, _, _ = reader.read(Window(0, 0, grid.shape[1], grid.shape[0]))
-        masks.append(write_mask(road, name, output))
-        if progress is not None:
-            progress(i + 1, len(paths))
+    watch = Stopwatch(progress or Silent())
+    with watch.stage("masks", len(paths)):
+        for name, path in side.tiles.items():
+            grid = grid_of(path)
+            with open_reader(path, encoding, grid, config.threshold) as (reader, _):
+                road, _, _ = reader.read(Window(0, 0, grid.shape[1], grid.shape[0]))
+            masks.append(write_mask(road, name, output))
+            watch.advance("masks")
     if zip_path is not None:
         zip_masks(masks, zip_path)
     return masks

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from roadex.config import TrainConfig, read_toml, settings_from_text
+from roadex.config import TrainConfig
 from roadex.errors import ConfigError, OutputError
 from roadex.inference.allocator import tune_allocator
 from roadex.models.modelfile import Model, ModelMetadata, load_model, save_model
 from roadex.models.scaling import Scaling
+from roadex.progress import Display, OpenDisplay, Silent, default_display
 from roadex.scoring.metrics.thresholds import LevelCounts
 from roadex.training.checkpoint import TrainingState
 from roadex.training.datasets import find_labelled_scenes
@@ -25,10 +25,10 @@ from roadex.training.datasets.labelled import Labelled
 from roadex.training.evaluation import common_figures, evaluate_datasets, thresholds_of
 from roadex.training.loop import train as train_network
 from roadex.training.monitor import Monitor
-from roadex.training.preflight import CONFIG_NAME, changed_settings, check_data
+from roadex.training.preflight import CONFIG_NAME, DataReport, changed_settings, check_data
 from roadex.training.processes import Group, run_in_group
-from roadex.training.recipes import read_recipe
 from roadex.training.schedules import with_steps
+from roadex.training.settings import check_network, start_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,21 +38,21 @@ class TrainingJob:
     data: Sequence[str]
     output: Path
     validation: Sequence[str] = ()
-    recipe: str | None = None
-    config_path: Path | None = None
-    settings: Sequence[str] = ()
-    config: TrainConfig | None = None
-    """All settings; recipe, file and single settings are then left alone."""
+    config: TrainConfig = field(default_factory=TrainConfig)
+    """All settings, those of the initial model among them: see
+    :mod:`roadex.training.settings`."""
 
-    initial: Path | None = None
+    recipe: str = ""
+    """Name of the recipe the settings began with, for the model file."""
+
+    initial: str | Path | None = None
+    """Name or file of the model whose weights the training starts from."""
+
     run_folder: Path | None = None
     licence: str = ""
     processes: int = 0
     tensorboard: bool = False
-    check: bool = False
     overwrite: bool = False
-    quiet: bool = False
-    """Print nothing."""
 
     @property
     def folder(self) -> Path:
@@ -62,9 +62,10 @@ class TrainingJob:
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """Settings and scenes of a job."""
+    """Settings and scenes of a job, and what it starts from."""
 
     config: TrainConfig
+    initial: Model | None
     sources: Sequence[WeightedScenes]
     validation: Mapping[str, Sequence[Labelled]]
 
@@ -77,12 +78,13 @@ def train(
     config: TrainConfig | None = None,
     validation: Sequence[str] = (),
     overwrite: bool = False,
-    quiet: bool = False,
+    progress: Display | None = None,
 ) -> Model:
     """Train a model on labelled imagery and write its file.
 
-    An interrupted training goes on from its last checkpoint, in ``runs/`` under the name of
-    ``output``.
+    The training is done in the calling process, on one device; ``roadex train`` uses all GPUs. The
+    same call resumes an interrupted training from its last checkpoint, in ``runs/`` under the name
+    of ``output``.
 
     Parameters
     ----------
@@ -92,15 +94,16 @@ def train(
     output
         Model file to write, ``.safetensors``.
     initial
-        Model whose weights the training starts from.
+        Model to start from, by name or file. Network, arguments, scaling and, where ``config`` has
+        the default, pixel size are those of the model.
     config
         All settings; None is the defaults.
     validation
         Datasets to evaluate on, and to choose the thresholds by.
     overwrite
         Replace ``output``.
-    quiet
-        Print nothing.
+    progress
+        Shows the training; None is a display in a notebook, else nothing.
 
     Raises
     ------
@@ -113,61 +116,78 @@ def train(
     ...     network="unet-quarter", arguments={}, steps=2, batch_size=2, chip_size=64
     ... )
     >>> data = "lines:scene.tif+truth.gpkg"
-    >>> model = roadex.train(data, "my.safetensors", config=config, quiet=True)
+    >>> model = roadex.train(data, "my.safetensors", config=config)
     >>> model.metadata.name
     'my'
     """
+    config = config or TrainConfig()
     job = TrainingJob(
         data=[data] if isinstance(data, str) else data,
         output=Path(output),
         validation=validation,
-        config=config or TrainConfig(),
-        initial=Path(initial) if initial is not None else None,
+        config=config if initial is None else start_from(initial, config),
+        initial=initial,
+        processes=1,
         overwrite=overwrite,
-        quiet=quiet,
     )
-    return load_model(run_training_job(job))
+    shown = progress or default_display()
+    return load_model(run_training_job(job, lambda: nullcontext(shown)))
 
 
-def run_training_job(job: TrainingJob) -> Path:
+def run_training_job(job: TrainingJob, open_display: OpenDisplay = Silent) -> Path:
     """Train, evaluate, and write the model file; return its path.
 
-    With ``job.check`` the data are looked at and nothing else is done.
+    Parameters
+    ----------
+    job
+        What to do.
+    open_display
+        Opens the display in the process that shows progress, which is another one where several
+        train together.
 
     Raises
     ------
     RoadexError
         Whatever is wrong with data, settings, checkpoint or output.
     """
-    if job.check:
-        check(job, Console())
-        return job.output
     if job.output.exists() and not job.overwrite:
         msg = f"{job.output} exists; choose another -o or add --overwrite"
         raise OutputError(msg)
-    run_in_group(partial(_run, job), job.processes)
+    check_network(job.config)
+    run_in_group(partial(_run, job, open_display), job.processes)
     return job.output
 
 
-def check(job: TrainingJob, console: Console) -> None:
-    """Look at the data of a job and print what was found."""
-    _check(job, _gather(job), console)
+def check_job(job: TrainingJob) -> DataReport:
+    """Look at the settings and the data of a job; nothing is trained."""
+    check_network(job.config)
+    return _check(job, _gather(job))
 
 
-def _run(job: TrainingJob, group: Group) -> None:
+def _run(job: TrainingJob, open_display: OpenDisplay, group: Group) -> None:
     """Do the job in one process of the group."""
     tune_allocator()
-    console = Console(quiet=job.quiet or not group.is_first)
+    with open_display() if group.is_first else Silent() as display:
+        _train(job, group, display)
+
+
+def _train(job: TrainingJob, group: Group, display: Display) -> None:
     material = _gather(job)
-    config, scaling = material.config, _scaling(material.config)
+    config, initial = material.config, material.initial
+    scaling = _scaling(config) if initial is None else Scaling.of(initial.metadata)
+    if initial is not None and config.gsd_m != initial.metadata.gsd_m:
+        display.note(
+            f"warning: training at {config.gsd_m:g} m per pixel; {job.initial} is a model for "
+            f"{initial.metadata.gsd_m:g} m"
+        )
     job.folder.mkdir(parents=True, exist_ok=True)
     for change in changed_settings(job.folder, config):
-        console.print(f"[yellow]warning[/] the training goes on with other settings: {change}")
+        display.note(f"warning: the training goes on with other settings: {change}")
     if group.is_first:
-        _check(job, material, console)
+        _show_check(_check(job, material), display)
         (job.folder / CONFIG_NAME).write_text(json.dumps(config.to_dict(), indent=1))
     monitor = Monitor(
-        job.folder, config, scaling=scaling, validation=material.validation, console=console,
+        job.folder, config, scaling=scaling, validation=material.validation, display=display,
         tensorboard=job.tensorboard and group.is_first,
     )  # fmt: skip
     with monitor:
@@ -177,20 +197,20 @@ def _run(job: TrainingJob, group: Group) -> None:
             folder=job.folder,
             scaling=scaling,
             group=group,
-            initial=load_model(job.initial).network.state_dict() if job.initial else None,
+            initial=None if initial is None else initial.network.state_dict(),
             evaluate=monitor.evaluate if material.validation else None,
             on_start=monitor.on_start if group.is_first else None,
             on_step=monitor.on_step if group.is_first else None,
             on_evaluation=monitor.on_evaluation if group.is_first else None,
         )
     if group.is_first:
-        console.print(f"evaluating with test-time augmentation {config.tta}")
+        display.note(f"evaluating with test-time augmentation {config.tta}")
         counts = evaluate_datasets(
             state.averaged_network, material.validation, scaling=scaling, gsd_m=config.gsd_m,
             tta=config.tta,
         )  # fmt: skip
-        path = _write(job, config, state, scaling, counts)
-        console.print(f"wrote {path}", soft_wrap=True)
+        path = _write(job, material, state, scaling, counts)
+        display.note(f"wrote {path}")
     group.share(None)
 
 
@@ -202,30 +222,28 @@ def _gather(job: TrainingJob) -> _Material:
         name: find_labelled_scenes(specification)
         for name, specification in zip(names, job.validation, strict=True)
     }
-    return _Material(with_steps(_read_config(job), sources), sources, validation)
+    initial = None if job.initial is None else load_model(job.initial)
+    return _Material(with_steps(job.config, sources), initial, sources, validation)
 
 
-def _check(job: TrainingJob, material: _Material, console: Console) -> None:
+def _show_check(report: DataReport, display: Display) -> None:
+    widths = [max(map(len, column)) for column in zip(*report.rows(), strict=True)]
+    for row in report.rows():
+        display.note("  ".join(text.ljust(n) for text, n in zip(row, widths, strict=True)))
+    for note in report.notes():
+        display.note(note)
+    report.raise_if_bad()
+
+
+def _check(job: TrainingJob, material: _Material) -> DataReport:
     names = [_split(specification)[0] for specification in job.data]
     training = {name: source.scenes for name, source in zip(names, material.sources, strict=True)}
     validation = dict(zip(job.validation, material.validation.values(), strict=True))
-    check_data(training, validation, gsd_m=material.config.gsd_m, console=console)
+    return check_data(training, validation, gsd_m=material.config.gsd_m)
 
 
 def _scaling(config: TrainConfig) -> Scaling:
     return Scaling((2 * config.input_range / 255,) * 3, (-config.input_range,) * 3)
-
-
-def _read_config(job: TrainingJob) -> TrainConfig:
-    """Return recipe, file and single settings, each over the one before."""
-    if job.config is not None:
-        return job.config
-    values: dict[str, Any] = read_recipe(job.recipe) if job.recipe is not None else {}
-    file = read_toml(job.config_path) if job.config_path is not None else {}
-    for layer in (file, settings_from_text(job.settings)):
-        augment = {**values.get("augment", {}), **layer.get("augment", {})}
-        values = {**values, **layer, "augment": augment}
-    return TrainConfig.from_dict(values)
 
 
 def _split(specification: str) -> tuple[str, float]:
@@ -247,11 +265,12 @@ def _weighted_scenes(specification: str) -> WeightedScenes:
 
 def _write(
     job: TrainingJob,
-    config: TrainConfig,
+    material: _Material,
     state: TrainingState,
     scaling: Scaling,
     counts: dict[str, LevelCounts],
 ) -> Path:
+    config, initial = material.config, material.initial
     spread = math.exp(config.augment.scale_jitter)
     figures = common_figures(counts) if counts else {}
     low, high = thresholds_of(figures)
@@ -269,8 +288,10 @@ def _write(
         training={
             "data": [_short_name(item) for item in job.data],
             "licence": job.licence,
-            "recipe": job.recipe or "",
+            "recipe": job.recipe,
             "settings": _portable(config),
+            "initial": "" if initial is None else initial.metadata.name,
+            "initial_sha256": "" if initial is None else initial.sha256,
             "steps": state.step,
             "adaptation": getattr(state.averaged_network, "adaptation", ""),
             "hours": round(state.seconds / 3600, 2),

@@ -1,4 +1,4 @@
-"""What a training shows and writes while it runs: progress bar, logs, figures, pictures."""
+"""What a training shows and writes while it runs: progress, logs, figures, pictures."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as ProgressBar
-
 from roadex.config import TrainConfig
 from roadex.models.base import SegmentationNetwork
 from roadex.models.scaling import Scaling
+from roadex.progress import Display
 from roadex.training.checkpoint import TrainingState
 from roadex.training.datasets.labelled import Labelled
 from roadex.training.evaluation import common_figures, evaluate_datasets
 from roadex.training.logs import CsvLog, TensorBoardLog
 from roadex.training.loop import Figures, Progress
 from roadex.training.validation_sheet import write_validation_sheet
+
+STAGE = "train"
 
 LOG_EVERY = 20
 """Steps between two rows of ``steps.csv``."""
@@ -38,8 +37,8 @@ class Monitor:
         Of the run.
     validation
         Name of a dataset to its scenes.
-    console
-        Where the progress bar goes.
+    display
+        Shows the steps, the loss and the IoU.
     tensorboard
         Whether to log for TensorBoard too.
     """
@@ -51,7 +50,7 @@ class Monitor:
         *,
         scaling: Scaling,
         validation: Mapping[str, Sequence[Labelled]],
-        console: Console,
+        display: Display,
         tensorboard: bool = False,
     ) -> None:
         self._folder, self._config, self._scaling = folder, config, scaling
@@ -60,23 +59,10 @@ class Monitor:
         self._evaluations = CsvLog(folder / "evaluations.csv")
         self._has_tensorboard = tensorboard
         self._tensorboard: TensorBoardLog | None = None
-        self._bar = ProgressBar(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed}/{task.total}"),
-            TextColumn("loss {task.fields[loss]}"),
-            TextColumn("IoU {task.fields[iou]}"),
-            TimeElapsedColumn(),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self._task = self._bar.add_task(
-            "training", total=config.steps, loss="-", iou="-", start=False
-        )
+        self._display, self._step = display, 0
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        self._display.start(STAGE, self._config.steps)
         return self
 
     def __exit__(
@@ -85,7 +71,7 @@ class Monitor:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        self._display.finish(STAGE)
         if self._tensorboard is not None:
             self._tensorboard.close()
 
@@ -95,16 +81,16 @@ class Monitor:
             log.trim(state.step)
         if self._has_tensorboard:
             self._tensorboard = TensorBoardLog(self._folder / "tensorboard", step=state.step)
-        self._bar.update(self._task, completed=state.step)
-        self._bar.start_task(self._task)
         if state.smooth_loss is not None:
-            self._bar.update(self._task, loss=f"{state.smooth_loss:.4f}")
+            self._display.figures(STAGE, {"loss": state.smooth_loss})
         if state.history:
-            self._bar.update(self._task, iou=f"{state.history[-1].get('iou', 0.0):.4f}")
+            self._show_iou(state.history[-1])
+        self._show_step(state.step)
 
     def on_step(self, progress: Progress) -> None:
-        """Move the bar; log now and then."""
-        self._bar.update(self._task, completed=progress.step, loss=f"{progress.loss:.4f}")
+        """Show the step; log now and then."""
+        self._display.figures(STAGE, {"loss": progress.loss})
+        self._show_step(progress.step)
         if progress.step % LOG_EVERY and progress.step != progress.n_steps:
             return
         row = {
@@ -134,4 +120,12 @@ class Monitor:
         self._evaluations.write(figures)
         if self._tensorboard is not None:
             self._tensorboard.write(figures)
-        self._bar.update(self._task, iou=f"{figures.get('iou', 0.0):.4f}")
+        self._show_iou(figures)
+
+    def _show_step(self, step: int) -> None:
+        self._display.advance(STAGE, step - self._step)
+        self._step = step
+
+    def _show_iou(self, figures: Figures) -> None:
+        if "iou" in figures:
+            self._display.figures(STAGE, {"IoU": figures["iou"]})

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
 
 from roadex.config import TrainConfig
 from roadex.errors import DatasetError
@@ -29,7 +27,48 @@ _FREE = {"evaluate_every", "checkpoint_every", "loader_processes", "tta"}
 """Settings that may change when a training goes on: they do not change the weights."""
 
 _SHOWN = 12
-"""Findings printed per dataset."""
+"""Findings shown in all."""
+
+COLUMNS = ("dataset", "scenes", "Mpx", "m/px", "road", "valid")
+
+
+@dataclass(frozen=True, slots=True)
+class DataReport:
+    """What was found in the datasets of a training."""
+
+    datasets: Sequence[DatasetReport]
+    overlap: Sequence[Finding]
+    """Scenes that are in the training and the validation data."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Everything that was found, dataset by dataset."""
+        return [*chain.from_iterable(report.findings for report in self.datasets), *self.overlap]
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return a table, its header first: what each dataset holds."""
+        return [COLUMNS, *(_row(report) for report in self.datasets)]
+
+    def notes(self) -> Iterator[str]:
+        """Yield the findings as lines, not all where there are many."""
+        for finding in self.findings[:_SHOWN]:
+            yield f"{finding.level.value}: {_short(finding.place)}: {finding.text}"
+        if len(self.findings) > _SHOWN:
+            yield f"and {len(self.findings) - _SHOWN} more like these"
+
+    def raise_if_bad(self) -> None:
+        """Refuse data that training cannot start with.
+
+        Raises
+        ------
+        DatasetError
+            If an error was found.
+        """
+        errors = [finding for finding in self.findings if finding.level is Level.ERROR]
+        if errors:
+            first = f"{errors[0].place}: {errors[0].text}"
+            msg = f"{len(errors)} error(s) in the training data; the first: {first}"
+            raise DatasetError(msg)
 
 
 def check_data(
@@ -37,15 +76,8 @@ def check_data(
     validation: Mapping[str, Sequence[Labelled]],
     *,
     gsd_m: float,
-    console: Console,
-) -> None:
-    """Look at all datasets, by their specification, and print what was found.
-
-    Raises
-    ------
-    DatasetError
-        If something was found that training cannot start with.
-    """
+) -> DataReport:
+    """Look at all datasets, given by their specification."""
     reports = [
         check_dataset(name, scenes, gsd_m=gsd_m, leftovers=find_leftovers(name))
         for name, scenes in chain(training.items(), validation.items())
@@ -53,17 +85,7 @@ def check_data(
     overlap = check_overlap(
         list(chain.from_iterable(training.values())), list(chain.from_iterable(validation.values()))
     )
-    console.print(_table(reports))
-    findings = [*(finding for report in reports for finding in report.findings), *overlap]
-    for finding in findings[:_SHOWN]:
-        _show(finding, console)
-    if len(findings) > _SHOWN:
-        console.print(f"and {len(findings) - _SHOWN} more like these")
-    errors = [finding for finding in findings if finding.level is Level.ERROR]
-    if errors:
-        first = f"{errors[0].place}: {errors[0].text}"
-        msg = f"{len(errors)} error(s) in the training data; the first: {first}"
-        raise DatasetError(msg)
+    return DataReport(reports, overlap)
 
 
 def changed_settings(folder: Path, config: TrainConfig) -> tuple[str, ...]:
@@ -88,24 +110,16 @@ def changed_settings(folder: Path, config: TrainConfig) -> tuple[str, ...]:
     )
 
 
-def _table(reports: Sequence[DatasetReport]) -> Table:
-    table = Table(title="labelled imagery")
-    for column in ("dataset", "scenes", "Mpx", "m/px", "road", "valid"):
-        table.add_column(column, justify="left" if column == "dataset" else "right")
-    for report in reports:
-        low, high = report.gsd_m
-        table.add_row(
-            _short(report.name), str(report.n_scenes), f"{report.megapixels:.1f}",
-            f"{low:.2g}" if low == high else f"{low:.2g}-{high:.2g}",
-            f"{report.road_share:.1%}", f"{report.valid_share:.1%}",
-        )  # fmt: skip
-    return table
-
-
-def _show(finding: Finding, console: Console) -> None:
-    colour = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "blue"}[finding.level]
-    text = f"[{colour}]{finding.level.value}[/] {_short(finding.place)}: {finding.text}"
-    console.print(text, highlight=False, soft_wrap=True)
+def _row(report: DatasetReport) -> tuple[str, ...]:
+    low, high = report.gsd_m
+    return (
+        _short(report.name),
+        str(report.n_scenes),
+        f"{report.megapixels:.1f}",
+        f"{low:.2g}" if low == high else f"{low:.2g}-{high:.2g}",
+        f"{report.road_share:.1%}",
+        f"{report.valid_share:.1%}",
+    )
 
 
 def _short(name: str) -> str:

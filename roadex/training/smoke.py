@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from rich.console import Console
-
 from roadex.errors import TrainingError
 from roadex.models.modelfile import load_model
+from roadex.progress import Display, OpenDisplay, Silent
 from roadex.synthetic import generate_scene, write_scene
 from roadex.training.job import TrainingJob, run_training_job
+from roadex.training.settings import read_train_settings
 
 N_STEPS = 60
 SCENE_PX = 256
@@ -30,13 +30,15 @@ SETTINGS = (
 )
 
 
-def run_smoke(folder: Path, console: Console) -> Path:
+def run_smoke(folder: Path, open_display: OpenDisplay = Silent) -> Path:
     """Generate scenes with road lines, check them, train, resume, evaluate, write a model file.
 
     Parameters
     ----------
     folder
         Everything goes here; an earlier smoke training in it is replaced.
+    open_display
+        As for :func:`roadex.training.job.run_training_job`.
 
     Returns
     -------
@@ -56,16 +58,19 @@ def run_smoke(folder: Path, console: Console) -> Path:
         data=data["train"],
         validation=data["validation"],
         output=model,
+        config=read_train_settings(recipe="roadex", assignments=[*SETTINGS, f"steps={N_STEPS}"]),
         recipe="roadex",
-        settings=(*SETTINGS, f"steps={N_STEPS}"),
         run_folder=run,
         overwrite=True,
     )
-    run_training_job(job)
-    console.print("once more: nothing is left to do but the last evaluation")
-    run_training_job(job)
-    _check_learned(run, console)
-    console.print(f"IoU {load_model(model).metadata.validation['iou']:.3f}; all is well")
+    run_training_job(job, open_display)
+    with open_display() as display:
+        display.note("again: only the last evaluation is left to do")
+    run_training_job(job, open_display)
+    with open_display() as display:
+        _check_learned(run, display)
+        iou = load_model(model).metadata.validation["iou"]
+        display.note(f"IoU {iou:.3f}; training works")
     return model
 
 
@@ -82,10 +87,10 @@ def _make_scenes(folder: Path, seeds: tuple[int, ...]) -> list[str]:
     return specifications
 
 
-def _check_learned(run: Path, console: Console) -> None:
+def _check_learned(run: Path, display: Display) -> None:
     with (run / "steps.csv").open(newline="") as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
-    console.print(f"the loss went from {losses[0]:.3f} to {losses[-1]:.3f}")
+    display.note(f"the loss went from {losses[0]:.3f} to {losses[-1]:.3f}")
     if losses[-1] >= losses[0]:
         msg = f"the smoke training learned nothing: see {run / 'steps.csv'}"
         raise TrainingError(msg)

@@ -77,7 +77,9 @@ def look_at(scene: Labelled, model: Model, config: AlignConfig) -> Look:
         tta=config.tta,
     )
     probability = decode(stored) * chip.valid
-    shifts = find_local_shifts(probability, chip.road, gsd_m=scene.gsd_m, most_m=config.most_m)
+    shifts = find_local_shifts(
+        probability, chip.road, gsd_m=scene.gsd_m, max_shift_m=config.max_shift_m
+    )
     return Look(
         gsd_m=scene.gsd_m,
         seen=probability >= metadata.threshold_high,

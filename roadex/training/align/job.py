@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from roadex.config import AlignConfig
 from roadex.errors import DatasetError, OutputError
 from roadex.inference.allocator import tune_allocator
 from roadex.models.modelfile import Model, load_model
+from roadex.progress import Display, Silent, Stopwatch
 from roadex.training.align.comparison import Moved
 from roadex.training.align.lines import align_lines, count_windows, lines_dataset, lines_path
 from roadex.training.align.masks import align_mask, mask_path
@@ -74,8 +75,11 @@ class LabelAlignment:
         scenes = find_labelled_scenes(dataset)
         model = load_model(config.model)
         made_of = {
-            "dataset": dataset, "model": model.sha256, "tta": config.tta, "most_m": config.most_m
-        }  # fmt: skip
+            "dataset": dataset,
+            "model": model.sha256,
+            "tta": config.tta,
+            "max_shift_m": config.max_shift_m,
+        }
         _keep_apart(folder, scenes)
         targets = [_target(folder, scene) for scene in scenes]
         if len(set(targets)) < len(targets):
@@ -101,18 +105,20 @@ class LabelAlignment:
             count_windows(scene) if isinstance(scene, LineScene) else 1 for scene in self.scenes
         )
 
-    def run(self, on_window: Callable[[], object] = lambda: None) -> Iterator[Moved]:
+    def run(self, display: Display | None = None) -> Iterator[Moved]:
         """Write scene after scene, and yield what became of each."""
         tune_allocator()
-        for scene in self.scenes:
-            what = (self.folder, self.model, self.config)
-            if isinstance(scene, LineScene):
-                moved = align_lines(scene, *what, on_window=on_window)
-            else:
-                moved = align_mask(_with_mask(scene), *what)
-                on_window()
-            _note(moved, self.folder)
-            yield moved
+        watch = Stopwatch(display or Silent())
+        with watch.stage("align", self.n_windows):
+            for scene in self.scenes:
+                what = (self.folder, self.model, self.config)
+                if isinstance(scene, LineScene):
+                    moved = align_lines(scene, *what, on_window=lambda: watch.advance("align"))
+                else:
+                    moved = align_mask(_with_mask(scene), *what)
+                    watch.advance("align")
+                _note(moved, self.folder)
+                yield moved
 
 
 def _with_mask(scene: Labelled) -> LabelledScene:

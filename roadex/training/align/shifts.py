@@ -37,7 +37,7 @@ _SHARPNESS: Final = 60.0
 
 
 def find_local_shifts(
-    probability: NDArray[np.float32], road: NDArray[np.bool_], *, gsd_m: float, most_m: float
+    probability: NDArray[np.float32], road: NDArray[np.bool_], *, gsd_m: float, max_shift_m: float
 ) -> NDArray[np.float32]:
     """Return how far labels should be moved, everywhere.
 
@@ -49,7 +49,7 @@ def find_local_shifts(
         Labels, shape ``(H, W)``; True is road.
     gsd_m
         Metres per pixel.
-    most_m
+    max_shift_m
         Longest move down, up, left or right that is tried, in metres.
 
     Returns
@@ -57,7 +57,7 @@ def find_local_shifts(
     shifts
         Shape ``(2, H, W)``: pixels down and pixels to the right.
     """
-    most_px = round(most_m / gsd_m)
+    most_px = round(max_shift_m / gsd_m)
     steps = range(-most_px, most_px + 1)
     moves = [(down, right) for down in steps for right in steps]
     labels = road.astype(np.float32)

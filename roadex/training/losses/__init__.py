@@ -34,7 +34,7 @@ LOSSES = {
 def loss_by_name(name: str) -> Loss:
     """Return the loss registered under ``name``, or raise :class:`ConfigError`."""
     if name not in LOSSES:
-        msg = f"unknown loss {name!r}; known: {', '.join(sorted(LOSSES))}"
+        msg = f"unknown loss {name!r}; available: {', '.join(sorted(LOSSES))}"
         raise ConfigError(msg)
     module, _, function = LOSSES[name].partition(":")
     loss: Loss = getattr(import_module(module), function)

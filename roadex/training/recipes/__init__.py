@@ -25,6 +25,6 @@ def read_recipe(name: str) -> dict[str, Any]:
         If there is none of that name.
     """
     if name not in recipe_names():
-        msg = f"no recipe is called {name!r}; known: {', '.join(recipe_names())}"
+        msg = f"unknown recipe {name!r}; available: {', '.join(recipe_names())}"
         raise ConfigError(msg)
     return read_toml(_FOLDER / f"{name}.toml")

@@ -1,0 +1,60 @@
+"""Settings of inference: tiles, model, augmentation, bands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from roadex.config.base import Settings
+from roadex.config.constants import DEFAULT_MODEL, Tta
+from roadex.config.kinds import Count, Limits, Pixels, Unit, Unset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TilingConfig(Settings):
+    """How a scene is cut into tiles."""
+
+    core_size: Pixels = 1024
+    """Side of the tiles, a multiple of 32. Counted on the work grid, without the halo."""
+
+    halo: Annotated[int, Limits(at_least=0), Unit("px")] = 64
+    """Context read around each tile and then discarded, a multiple of 32."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictConfig(Settings):
+    """How road probability is computed."""
+
+    model: str = DEFAULT_MODEL
+    """Model to use: a name from ``roadex models list``, or a model file."""
+
+    tta: Tta = "d4"
+    """Test-time augmentation: none, 4 flips (``flip``), or 8 flips and rotations (``d4``)."""
+
+    bands: Annotated[tuple[Count, ...] | None, Unset("found in the scene")] = None
+    """Band numbers of the scene, from 1, in the model's order."""
+
+    native_gsd: bool = False
+    """Predict on the scene's own pixels: do not resample to the model's pixel size."""
+
+    nodata: str = "auto"
+    """Values of pixels without imagery, such as 0 or -9999, with commas between several; ``none``
+    if there is none; ``auto`` is what files declare and what is found."""
+
+    trusted_inputs_only: bool = False
+    """Refuse virtual rasters (VRT) that read files outside of their own folder."""
+
+    def contradictions(self) -> Iterator[str]:
+        """Yield what is wrong with values of pixels without imagery."""
+        try:
+            _ = self.nodata_values
+        except ValueError:
+            yield f"{{nodata}} must be auto, none or numbers such as -9999, got {self.nodata!r}"
+
+    @property
+    def nodata_values(self) -> tuple[float, ...] | None:
+        """Numbers of ``nodata``; ``()`` for none, None where they are to be found."""
+        if self.nodata == "auto":
+            return None
+        return () if self.nodata == "none" else tuple(map(float, self.nodata.split(",")))
