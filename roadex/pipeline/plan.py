@@ -49,7 +49,13 @@ def plan_run(scenes: Sequence[str | Path], config: RunConfig) -> RunPlan:
     check_alignment(config.tiling)
     path = model_path(config.predict.model)
     model = read_metadata(path)
-    scene = open_scene(scenes, n_bands=model.in_channels, bands=config.predict.bands)
+    scene = open_scene(
+        scenes,
+        wanted=model.bands,
+        bands=config.predict.bands,
+        nodata=config.predict.nodata_values,
+        trusted_only=config.predict.trusted_inputs_only,
+    )
     grid = plan_grid(
         scene,
         gsd_m=model.gsd_m,

@@ -13,7 +13,7 @@ from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
 from roadex.errors import DatasetError
-from roadex.imagery.scene import without_georeference_warning
+from roadex.imagery.containers import without_georeference_warning
 
 MASK_THRESHOLDS = {"zero-one": 1, "zero-255": 128}
 """How a mask is binarised: road where the stored value is at least this."""

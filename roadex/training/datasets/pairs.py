@@ -21,7 +21,7 @@ from pathlib import Path
 import rasterio
 
 from roadex.errors import DatasetError
-from roadex.imagery.scene import without_georeference_warning
+from roadex.imagery.containers import without_georeference_warning
 from roadex.training.datasets.labelled import Labelled, LabelledScene
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".jpg", ".jpeg", ".png")
