@@ -60,6 +60,17 @@ PREDICT: tuple[Decorator, ...] = (
         default=None,
         help="Do not resample to the model's pixel size.",
     ),
+    click.option(
+        "--nodata",
+        metavar="VALUE|none",
+        help="Value of pixels without imagery.  [default: as files say, and what is found]",
+    ),
+    click.option(
+        "--trusted-inputs-only",
+        is_flag=True,
+        default=None,
+        help="Refuse VRTs that read files outside of their own folder.",
+    ),
 )
 CLUSTER: tuple[Decorator, ...] = (
     click.option(
@@ -99,6 +110,8 @@ _PLACES = {
     "tta": "predict.tta",
     "bands": "predict.bands",
     "native_gsd": "predict.native_gsd",
+    "nodata": "predict.nodata",
+    "trusted_inputs_only": "predict.trusted_inputs_only",
     "workers": "cluster.workers",
     "gpus": "cluster.gpus",
     "scheduler": "cluster.scheduler",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from roadex.config.base import Settings, require
 from roadex.config.constants import BATCH_SYSTEMS, DEFAULT_MODEL, TTA_NAMES
+from roadex.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +40,32 @@ class PredictConfig(Settings):
     native_gsd: bool = False
     """Predict on the scene's own pixels instead of bringing them to the model's pixel size."""
 
+    nodata: str = "auto"
+    """Values of pixels without imagery, such as ``0`` or ``-9999``, with commas if there are
+    several; ``none`` if there is none. ``auto`` takes those that files declare and that are
+    found."""
+
+    trusted_inputs_only: bool = False
+    """Refuse virtual rasters (VRT) that read files outside of their own folder."""
+
     def __post_init__(self) -> None:
         require(
             self.tta in TTA_NAMES, f"tta must be one of {', '.join(TTA_NAMES)}, got {self.tta!r}"
         )
+        _ = self.nodata_values
+
+    @property
+    def nodata_values(self) -> tuple[float, ...] | None:
+        """Numbers of ``nodata``; ``()`` for none, None where they are to be found."""
+        if self.nodata == "auto":
+            return None
+        if self.nodata == "none":
+            return ()
+        try:
+            return tuple(float(part) for part in self.nodata.split(","))
+        except ValueError as error:
+            msg = f"nodata must be auto, none or numbers such as 0 or -9999; got {self.nodata!r}"
+            raise ConfigError(msg) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,6 +86,9 @@ class TrainConfig(Settings):
     arguments: dict[str, Any] = field(default_factory=lambda: {"encoder": "mobilenet_v2"})
     """What the network is built with."""
 
+    bands: tuple[str, ...] = ("red", "green", "blue")
+    """Names of the bands the network takes, in its order, such as red, green, blue, nir."""
+
     encoder_weights: str | None = None
     """A ``.safetensors`` file to start the encoder from; None starts from scratch."""
 

@@ -121,14 +121,20 @@ def plan(scenes: Scenes, *, config: RunConfig | None = None) -> RunPlan:
 
 def _open(scenes: Scenes, model: ModelMetadata, config: RunConfig) -> Scene:
     if not isinstance(scenes, Scene):
-        return open_scene(_paths(scenes), n_bands=model.in_channels, bands=config.predict.bands)
+        return open_scene(
+            _paths(scenes),
+            wanted=model.bands,
+            bands=config.predict.bands,
+            nodata=config.predict.nodata_values,
+            trusted_only=config.predict.trusted_inputs_only,
+        )
     if config.predict.bands not in (None, scenes.bands):
         msg = f"the Scene was opened with bands {scenes.bands}; leave out predict.bands"
         raise ConfigError(msg)
-    if len(scenes.bands) != model.in_channels:
+    if scenes.band_names != tuple(model.bands):
         msg = (
-            f"the Scene was opened with {len(scenes.bands)} bands, model {model.name} takes "
-            f"{model.in_channels}. Open it with n_bands={model.in_channels}"
+            f"the Scene was opened with bands {', '.join(scenes.band_names)}, model {model.name} "
+            f"takes {', '.join(model.bands)}. Open it with wanted={tuple(model.bands)}"
         )
         raise SceneError(msg)
     return scenes

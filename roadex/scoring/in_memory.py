@@ -10,7 +10,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from roadex.config import NODATA, PROBABILITY_MAX
-from roadex.imagery.scene import without_georeference_warning
+from roadex.imagery.containers import without_georeference_warning
 from roadex.probability.encoding import stored_probability
 
 if TYPE_CHECKING:
