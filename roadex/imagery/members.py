@@ -37,6 +37,9 @@ PIXEL_TYPES = {
 _LOSSY = ("JPEG", "WEBP", "ECW", "SID", "JP2")
 """Parts of the names of drivers and compressions with loss."""
 
+_NOWHERE = CRS.from_epsg(32631)
+"""CRS of images without a place: any in metres will do."""
+
 _LARGEST_BLOCK_BYTES = 2**29
 _SMALLEST_BLOCK_PX = 64
 _STORED_SHARE = 20_000
@@ -86,11 +89,19 @@ class Member:
     pages: tuple[str, ...] = ()
     """Names of further pages of the file."""
 
+    is_placed: bool = True
+    """Whether CRS and transform say where on the Earth it lies."""
+
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, raster: rasterio.DatasetReader, *, path: str) -> Self:
+    def of(
+        cls, raster: rasterio.DatasetReader, *, path: str, unplaced_gsd_m: float | None = None
+    ) -> Self:
         """Describe an open raster.
+
+        With ``unplaced_gsd_m`` one that is not placed on the Earth gets a place of no meaning, with
+        pixels of that many metres.
 
         Raises
         ------
@@ -99,7 +110,11 @@ class Member:
         """
         _check_type(raster, path)
         _check_size(raster, path)
-        crs, transform, notes = _place(raster, path)
+        is_placed = raster.crs is not None and not raster.transform.is_identity
+        if is_placed or unplaced_gsd_m is None:
+            crs, transform, notes = _place(raster, path)
+        else:
+            crs, transform, notes = _NOWHERE, _anywhere(unplaced_gsd_m), ()
         palette, nodata = _palette(raster), raster.nodatavals
         roles = band_roles(raster.colorinterp, raster.descriptions)
         white_is = _white_is(raster)
@@ -124,6 +139,7 @@ class Member:
             white_is=white_is,
             covered=coverage(raster),
             pages=other_pages(raster),
+            is_placed=is_placed,
             notes=notes,
         )
 
@@ -228,6 +244,10 @@ def _place(raster: rasterio.DatasetReader, path: str) -> tuple[CRS, Affine, tupl
     crs, transform = longitude_in_range(given, raster.transform, raster.shape)
     same = raster.crs if crs is given else CRS.from_wkt(crs.to_wkt())
     return same, transform, _contradictions(raster, path)
+
+
+def _anywhere(gsd_m: float) -> Affine:
+    return Affine(gsd_m, 0, 500_000, 0, -gsd_m, 1_000_000)
 
 
 def _contradictions(raster: rasterio.DatasetReader, path: str) -> tuple[str, ...]:

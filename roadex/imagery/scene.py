@@ -100,6 +100,7 @@ def open_scene(
     nodata: Sequence[float] | None = None,
     stretch: Sequence[tuple[float, float]] = (),
     trusted_only: bool = False,
+    unplaced_gsd_m: float | None = None,
 ) -> Scene:
     """Check rasters and describe them as one scene.
 
@@ -121,6 +122,9 @@ def open_scene(
         than 8 bits are brought; empty is 0 and 255.
     trusted_only
         Refuse virtual rasters that read files outside of their own folder.
+    unplaced_gsd_m
+        Metres per pixel of images that are not placed on the Earth, as benchmarks consist of; they
+        get a place of no meaning. None refuses them.
 
     Raises
     ------
@@ -132,7 +136,10 @@ def open_scene(
         msg = "no scene given"
         raise SceneError(msg)
     with rasterio.Env(**READING):
-        members = [_open_member(str(path), trusted_only=trusted_only) for path in paths]
+        members = [
+            _open_member(str(path), trusted_only=trusted_only, unplaced_gsd_m=unplaced_gsd_m)
+            for path in paths
+        ]
         first = members[0]
         if bands is None:
             chosen, notes = choose_bands(first.roles, wanted, first.path)
@@ -140,6 +147,8 @@ def open_scene(
             chosen, notes = check_bands(bands, len(first.roles), wanted, first.path), ()
         mosaic = join_members(members, chosen)
         gsd_m = gsd_of(first.crs, mosaic.transform, mosaic.shape)
+        if not first.is_placed and unplaced_gsd_m is not None:
+            gsd_m = unplaced_gsd_m
         validity, radiometry, seen = _look(mosaic, gsd_m, nodata, stretch)
     return Scene(
         paths=tuple(member.path for member in members),
@@ -175,12 +184,12 @@ def gsd_of(crs: CRS, transform: Affine, shape: tuple[int, int]) -> float:
     return float(abs(area_m2) ** 0.5)
 
 
-def _open_member(path: str, *, trusted_only: bool) -> Member:
+def _open_member(path: str, *, trusted_only: bool, unplaced_gsd_m: float | None) -> Member:
     name = public_name(path)
     with open_raster(path) as raster:
         folder = os.path.dirname(raster.name) if trusted_only else None  # noqa: PTH120
         check_sources(raster, name, trusted_folder=folder)
-        return Member.of(raster, path=name)
+        return Member.of(raster, path=name, unplaced_gsd_m=unplaced_gsd_m)
 
 
 def _look(

@@ -111,6 +111,17 @@ def plan_grid(
     )
 
 
+def own_grid(scene: Scene) -> WorkGrid:
+    """Return a scene's own pixels as a grid, also where they are not square or not metric."""
+    return WorkGrid(
+        shape=scene.shape,
+        crs=scene.crs,
+        transform=scene.transform,
+        gsd_m=scene.gsd_m,
+        is_native=True,
+    )
+
+
 class GridReader:
     """An open scene on its work grid. Not shared between threads."""
 

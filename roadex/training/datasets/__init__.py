@@ -4,17 +4,19 @@ A dataset is given as ``LAYOUT:PATH`` (``massachusetts:~/roads/train``), or as a
 the folder says by itself which layout it has. Each layout module offers
 
 - ``recognises(folder) -> bool``: whether the folder looks like this layout;
-- ``find(path) -> list[Labelled]``: the labelled scenes in it;
+- ``find(path, bands=...) -> list[Labelled]``: the labelled scenes in it, read as these bands;
 - ``leftovers(path) -> list[Path]``: labels without imagery, which ``find`` passes over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 from roadex.errors import DatasetError
+from roadex.imagery.scene import RGB
 from roadex.training.datasets.labelled import Labelled
 
 LAYOUTS = {
@@ -26,8 +28,15 @@ LAYOUTS = {
 """Layout name to its module; the order is the order of recognition."""
 
 
-def find_labelled_scenes(specification: str) -> list[Labelled]:
+def find_labelled_scenes(specification: str, *, bands: Sequence[str] = RGB) -> list[Labelled]:
     """Return the labelled scenes of ``LAYOUT:PATH`` or ``PATH``.
+
+    Parameters
+    ----------
+    specification
+        The dataset.
+    bands
+        Names of the bands that the network takes, in its order.
 
     Raises
     ------
@@ -35,7 +44,7 @@ def find_labelled_scenes(specification: str) -> list[Labelled]:
         If the layout is unknown, the folder is missing, or nothing labelled is in it.
     """
     layout, path = _locate(specification)
-    scenes: list[Labelled] = layout.find(path)
+    scenes: list[Labelled] = layout.find(path, bands=tuple(bands))
     if not scenes:
         msg = f"no labelled imagery in {path} (layout {layout.__name__.rpartition('.')[2]})"
         raise DatasetError(msg)

@@ -75,7 +75,7 @@ def leftovers(path: Path) -> list[Path]:
     return [file for file in _files(path, VECTOR_SUFFIXES) if file not in used]
 
 
-def find(path: Path) -> list[Labelled]:
+def find(path: Path, *, bands: tuple[str, ...]) -> list[Labelled]:
     """Return the scenes of a folder, a TOML file or ``IMAGE+ROADS``, opened and measured.
 
     Raises
@@ -92,7 +92,7 @@ def find(path: Path) -> list[Labelled]:
     else:
         image, _, roads = str(path).rpartition("+")
         entries = [_Entry(images=[Path(image)], roads=Path(roads).expanduser())]
-    return [_open(entry) for entry in entries]
+    return [_open(entry, bands) for entry in entries]
 
 
 def _files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
@@ -146,8 +146,8 @@ def _toml_entry(path: Path, values: Mapping[str, Any]) -> _Entry:
     )
 
 
-def _open(entry: _Entry) -> LineScene:
-    scene = open_scene(entry.images, bands=entry.bands)
+def _open(entry: _Entry, bands: tuple[str, ...]) -> LineScene:
+    scene = open_scene(entry.images, wanted=bands, bands=entry.bands)
     grid = plan_grid(
         scene, gsd_m=scene.gsd_m, gsd_range_m=(0.0, float("inf")), native_gsd=True
     )  # fmt: skip
