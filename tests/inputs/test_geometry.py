@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyproj
 import pytest
+import shapely
 from affine import Affine
 from pyproj import Transformer
 from rasterio.control import GroundControlPoint
@@ -15,7 +16,7 @@ from scipy.ndimage import binary_erosion, map_coordinates
 
 from roadex.config import VectorConfig
 from roadex.errors import SceneError
-from roadex.imagery.geodesy import require_earth
+from roadex.imagery.geodesy import outline_in_degrees, require_earth
 from roadex.imagery.scene import open_scene
 from roadex.imagery.work_grid import open_grid
 from roadex.network.line_reader import read_lines
@@ -123,6 +124,23 @@ def test_a_scene_across_180_degrees_is_whole(read_scene, write, pixels, west):
     assert read.image[inner].std() == pytest.approx(plain.image[inner].std(), rel=0.05)
 
 
+def test_the_outline_of_a_scene_across_180_degrees_is_cut_there():
+    place = Affine(DEGREE, 0, 180 - 40 * DEGREE, 0, -DEGREE, -16.8)
+    outline = outline_in_degrees(pyproj.CRS.from_epsg(4326), place, (80, 80))
+    parts = shapely.geometry.shape(outline)
+    assert outline["type"] == "MultiPolygon"
+    assert parts.area == pytest.approx((80 * DEGREE) ** 2, rel=1e-3)
+    assert sorted(round(part.bounds[0]) for part in parts.geoms) == [-180, 180]
+
+
+def test_the_outline_of_a_scene_holds_its_pole():
+    outline = outline_in_degrees(pyproj.CRS.from_epsg(3413), Affine(1, 0, -40, 0, -1, 40), (80, 80))
+    cap = shapely.geometry.shape(outline)
+    assert cap.bounds[::2] == (-180, 180)
+    assert cap.bounds[3] == 90
+    assert 89.999 < cap.bounds[1] < 90
+
+
 @pytest.mark.parametrize(
     ("crs", "place", "expected"),
     [
@@ -158,7 +176,6 @@ def test_a_probability_raster_off_the_map_is_refused_by_vectorize(write, kind):
 
 def test_lines_off_the_map_are_refused_by_score_and_merge(tmp_path):
     import geopandas
-    import shapely
 
     lines = geopandas.GeoDataFrame(
         {"kind": ["road"]}, geometry=[shapely.LineString([(0, 0), (1, 1)])], crs=MOON
