@@ -30,7 +30,10 @@ def test_demo_scores_its_own_scene(settings: RunConfig, tmp_path: Path) -> None:
     result = run_demo(tmp_path / "out", demo=DemoConfig(size=256), config=settings)
     assert set(result.scores) == {*PIXEL_METRICS, *LINE_METRICS}
     assert gpd.read_file(result.scene["roads"]).length.sum() / 1000 == pytest.approx(result.true_km)
-    with rasterio.open(result.scene["scene"]) as scene, rasterio.open(result.run.paths.probability) as p:
+    with (
+        rasterio.open(result.scene["scene"]) as scene,
+        rasterio.open(result.run.paths.probability) as p,
+    ):
         assert scene.transform == p.transform
         assert scene.shape == p.shape == (256, 256)
 
