@@ -102,8 +102,8 @@ def test_a_scene_and_its_path_give_the_same_plan(folder):
     assert roadex.plan(roadex.Scene.open(path)).key == roadex.plan(path).key
     other = roadex.Scene.open(path, bands=(3, 2, 1))
     assert roadex.plan(other).key != roadex.plan(path).key
-    with pytest.raises(SceneError, match="opened with 1 bands, model roadex-light takes 3"):
-        roadex.plan(roadex.Scene.open(path, n_bands=1, bands=(1,)))
+    with pytest.raises(SceneError, match="opened for bands red, model roadex-light takes red"):
+        roadex.plan(roadex.Scene.open(path, wanted=("red",), bands=(1,)))
     config = roadex.RunConfig.from_dict({"predict": {"bands": (1, 2, 3)}})
     with pytest.raises(ConfigError, match=r"leave out predict\.bands"):
         roadex.plan(other, config=config)

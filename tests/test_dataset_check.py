@@ -42,7 +42,8 @@ def texts(report, level):
 def test_sound_dataset_is_described_and_nothing_found(pairs):
     report = check(pairs)
     assert report.findings == []
-    assert (report.n_scenes, report.gsd_m) == (2, (1.0, 1.0))
+    assert report.n_scenes == 2
+    assert report.gsd_m == pytest.approx((1.0, 1.0), abs=1e-3)  # on the ground, not on the map
     assert report.megapixels == pytest.approx(2 * 96 * 128 / 1e6)
     assert report.road_share == pytest.approx(10 / 96)
     assert report.valid_share == 1
@@ -77,11 +78,20 @@ def test_masks_without_any_road_are_an_error_and_some_a_note(pairs, make_scene):
 
 
 def test_labels_where_the_image_is_blank_are_found(pairs, make_scene):
-    values = np.full((3, 96, 128), 90, np.uint8)
-    values[..., 64:] = 255
+    values = np.random.default_rng(0).integers(60, 120, (3, 96, 128)).astype(np.uint8)
+    values[:, 8:88, 32:96] = 255  # inside, where it may be a roof; a collar would be no imagery
     make_scene("sat/a.tif", values=values)
     (warning,) = texts(check(pairs), Level.WARNING)
     assert warning.startswith("a: 50% of the road label lies where the image is blank")
+
+
+def test_labels_on_a_collar_are_not_learned(pairs, make_scene):
+    values = np.random.default_rng(0).integers(60, 120, (3, 96, 128)).astype(np.uint8)
+    values[..., 64:] = 255
+    make_scene("sat/a.tif", values=values)
+    chip = find_labelled_scenes(str(pairs))[0].read()
+    assert chip.valid[:, :60].all()
+    assert not chip.valid[:, 64:].any()
 
 
 def test_swapped_mask_is_found(pairs, make_scene):

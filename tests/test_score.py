@@ -17,7 +17,7 @@ from shapely.geometry import LineString, Point
 from roadex.cli.score import score as score_command
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
-from roadex.imagery.scene import without_georeference_warning
+from roadex.imagery.containers import without_georeference_warning
 from roadex.scoring import score, write_csv, write_json
 from roadex.scoring.worst_tiles import FALSE, FOUND, MISSED, write_sheet
 

@@ -14,7 +14,7 @@ from PIL import Image
 from roadex.cli.score import score as score_command
 from roadex.config import ScoreConfig
 from roadex.errors import DatasetError, ScoreError
-from roadex.imagery.scene import without_georeference_warning
+from roadex.imagery.containers import without_georeference_warning
 from roadex.scoring.deepglobe import score_deepglobe
 from roadex.scoring.splits import SPLITS, split_ids
 from roadex.scoring.submission import write_submission

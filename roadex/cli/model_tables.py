@@ -54,6 +54,10 @@ def model_rows(name: str) -> list[tuple[str, str]]:
         *((f"  {option}", repr(value)) for option, value in metadata.arguments.items()),
         ("bands", ", ".join(metadata.bands)),
         ("input", f"x * {_short(metadata.scale)} + {_short(metadata.offset)}, x in 0-255"),
+        *(
+            (("stretch", ", ".join(f"{a:g}-{b:g}" for a, b in metadata.stretch)),)
+            * bool(metadata.stretch)
+        ),
         ("m/pixel", f"{metadata.gsd_m:g}, trained on {low:g} to {high:g}"),
         ("thresholds", f"{metadata.threshold_low:g} low, {metadata.threshold_high:g} high"),
         ("tta", metadata.tta),

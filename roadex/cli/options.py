@@ -98,6 +98,8 @@ PREDICT: tuple[Decorator, ...] = (
     setting("--tta", path="predict.tta"),
     setting("--bands", path="predict.bands", metavar="1,2,3"),
     setting("--native-gsd", path="predict.native_gsd"),
+    setting("--nodata", path="predict.nodata", metavar="VALUE|none"),
+    setting("--trusted-inputs-only", path="predict.trusted_inputs_only"),
 )
 GPUS = setting("--gpus", path="cluster.gpus", metavar="auto|all|none|0,1")
 CLUSTER: tuple[Decorator, ...] = (

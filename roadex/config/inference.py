@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -36,3 +37,24 @@ class PredictConfig(Settings):
 
     native_gsd: bool = False
     """Predict on the scene's own pixels: do not resample to the model's pixel size."""
+
+    nodata: str = "auto"
+    """Values of pixels without imagery, such as 0 or -9999, with commas between several; ``none``
+    if there is none; ``auto`` is what files declare and what is found."""
+
+    trusted_inputs_only: bool = False
+    """Refuse virtual rasters (VRT) that read files outside of their own folder."""
+
+    def contradictions(self) -> Iterator[str]:
+        """Yield what is wrong with values of pixels without imagery."""
+        try:
+            _ = self.nodata_values
+        except ValueError:
+            yield f"{{nodata}} must be auto, none or numbers such as -9999, got {self.nodata!r}"
+
+    @property
+    def nodata_values(self) -> tuple[float, ...] | None:
+        """Numbers of ``nodata``; ``()`` for none, None where they are to be found."""
+        if self.nodata == "auto":
+            return None
+        return () if self.nodata == "none" else tuple(map(float, self.nodata.split(",")))

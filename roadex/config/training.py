@@ -91,6 +91,9 @@ class TrainConfig(Settings):
     arguments: dict[str, Any] = field(default_factory=lambda: {"encoder": "mobilenet_v2"})
     """Options of the network; see ``roadex models show NETWORK``."""
 
+    bands: tuple[str, ...] = ("red", "green", "blue")
+    """Names of the bands the network takes, in its order."""
+
     encoder_weights: Annotated[str | None, Unset("random weights")] = None
     """Weights (.safetensors) to start the encoder from."""
 

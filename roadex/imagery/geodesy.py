@@ -9,8 +9,17 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
+from pyproj.aoi import AreaOfInterest
+from pyproj.database import query_utm_crs_info
+from pyproj.exceptions import CRSError
 
 from roadex.errors import SceneError
+
+_EARTH_AXIS_M = (6.3e6, 6.45e6)
+"""Semi-major axes of the ellipsoids people have measured the Earth with, with room to spare."""
+
+_UPS_NORTH, _UPS_SOUTH = 5041, 5042
+"""EPSG codes of the polar projections that go with UTM, east before north."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,141 @@ class PixelSize:
     def aspect(self) -> float:
         """Height of a pixel over its width."""
         return self.row_m / self.col_m
+
+
+def require_earth(crs: CRS, name: str) -> None:
+    """Refuse a CRS whose coordinates have no longitude and latitude on the Earth.
+
+    Parameters
+    ----------
+    crs
+        Any CRS.
+    name
+        What has it, for the error.
+
+    Raises
+    ------
+    SceneError
+        If it is a local or engineering grid, geocentric, only vertical, or of another body.
+    """
+    warp = f"Bring it to a projected CRS with `gdalwarp -t_srs EPSG:CODE {name} new.tif`"
+    flat = CRS(crs.source_crs) if crs.is_bound and crs.source_crs else crs
+    ellipsoid = flat.ellipsoid
+    low, high = _EARTH_AXIS_M
+    if flat.is_engineering:
+        msg = (
+            f"{name} has a local CRS ({crs.name}): nothing says where on the Earth it is. Place it "
+            "with ground control points, or write its real CRS with `rio edit-info --crs EPSG:CODE "
+            f"{name}`"
+        )
+    elif flat.is_geocentric:
+        msg = f"{name} has a geocentric CRS ({crs.name}), whose axes are not those of a map. {warp}"
+    elif not (flat.is_geographic or flat.is_projected):
+        msg = f"the CRS of {name} ({crs.name}) is neither geographic nor projected. {warp}"
+    elif ellipsoid is not None and not low <= ellipsoid.semi_major_metre <= high:
+        msg = (
+            f"{name} is not a place on the Earth: its CRS {crs.name} is for a body of "
+            f"{ellipsoid.semi_major_metre / 1000:.0f} km radius, and roadex knows roads of the "
+            "Earth alone"
+        )
+    else:
+        return
+    raise SceneError(msg)
+
+
+def parse_crs(wkt: str, name: str) -> CRS:
+    """Return the CRS of a raster, which has to be one of the Earth.
+
+    Raises
+    ------
+    SceneError
+        If PROJ does not understand it, or see :func:`require_earth`.
+    """
+    try:
+        crs = CRS.from_wkt(wkt)
+    except CRSError as error:
+        msg = (
+            f"the CRS of {name} cannot be understood ({error}). Write another with `rio edit-info "
+            f"--crs EPSG:CODE {name}`"
+        )
+        raise SceneError(msg) from error
+    require_earth(crs, name)
+    return crs
+
+
+def require_pixels(transform: Affine, name: str) -> None:
+    """Refuse a transform that gives pixels no area or no place.
+
+    Raises
+    ------
+    SceneError
+        If a number of it is not finite, or pixels are lines or points.
+    """
+    width, height = np.hypot(transform.a, transform.d), np.hypot(transform.b, transform.e)
+    area = abs(transform.a * transform.e - transform.b * transform.d)
+    if not np.isfinite([*transform[:6], width * height, area]).all():
+        problem = "is not made of numbers"
+    elif not area > 1e-6 * width * height:
+        problem = f"gives pixels of {width:g} by {height:g} CRS units, an area of {area:g}"
+    else:
+        return
+    msg = (
+        f"the georeference of {name} {problem}. Write it with `rio edit-info --transform ... "
+        f"{name}`"
+    )
+    raise SceneError(msg)
+
+
+def metric_crs_at(longitude: float, latitude: float) -> CRS:
+    """Return the UTM zone of a place, or the polar projection beyond UTM."""
+    longitude = (longitude + 180) % 360 - 180
+    zones = query_utm_crs_info("WGS 84", AreaOfInterest(longitude, latitude, longitude, latitude))
+    if zones:
+        return CRS.from_epsg(int(zones[0].code))
+    return CRS.from_epsg(_UPS_NORTH if latitude > 0 else _UPS_SOUTH)
+
+
+def longitude_in_range(crs: CRS, transform: Affine, shape: tuple[int, int]) -> tuple[CRS, Affine]:
+    """Bring a geographic grid to longitudes that PROJ gives back: -180 to 180 of some meridian.
+
+    A grid at 287 degrees is moved to -73. One that crosses 180 degrees is counted from there.
+
+    Returns
+    -------
+    crs, transform
+        Unchanged where nothing is to do.
+    """
+    if not crs.is_geographic:
+        return crs, transform
+    degree = np.degrees(crs.axis_info[0].unit_conversion_factor)
+    corners = [transform @ (col, row) for col in (0, shape[1]) for row in (0, shape[0])]
+    west, east = (limit(x for x, _ in corners) * degree for limit in (min, max))
+    turns = np.floor((west + east) / 2 / 360 + 0.5)
+    moved = Affine.translation(-360 * turns / degree, 0) @ transform if turns else transform
+    west, east = west - 360 * turns, east - 360 * turns
+    if east <= 180 and west >= -180:
+        return crs, moved
+    if east - west >= 360:
+        return crs, transform
+    side = 180 if east > 180 else -180
+    return _from_antimeridian(crs), Affine.translation(-side / degree, 0) @ moved
+
+
+def _from_antimeridian(crs: CRS) -> CRS:
+    """Return a geographic CRS whose longitudes count from the opposite meridian."""
+    described = crs.to_2d().to_json_dict()
+    ensemble = described.pop("datum_ensemble", None)
+    datum = described.setdefault("datum", {})
+    if ensemble is not None:
+        datum |= {"type": "GeodeticReferenceFrame"}
+        datum |= {key: ensemble[key] for key in ("name", "ellipsoid")}
+    meridian = datum.get("prime_meridian", {}).get("longitude", 0)
+    degrees = meridian["value"] if isinstance(meridian, dict) else meridian
+    datum["prime_meridian"] = {"name": "antimeridian", "longitude": degrees + 180}
+    described.pop("id", None)
+    datum.pop("id", None)
+    described["name"] = f"{crs.name}, from the antimeridian"
+    return CRS.from_json_dict(described)
 
 
 def pixel_size(transform: Affine, crs: CRS, shape: tuple[int, int]) -> PixelSize:

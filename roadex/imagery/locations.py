@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from urllib.parse import unquote
 
 GDAL_CACHE_BYTES = 128 * 2**20
 """Block cache of GDAL; rasterio takes bytes (GDAL's own variable takes megabytes)."""
@@ -34,20 +35,48 @@ URL_PREFIXES = {
 }
 """URL scheme to the GDAL file system that reads it."""
 
+_ARCHIVE_PREFIXES = {"zip://": "/vsizip/", "tar://": "/vsitar/"}
+
+_SUBDATASET = re.compile(
+    r"""((?:NETCDF|HDF5|HDF4|GPKG|ZARR|MBTILES|GTIFF_DIR:(?:off:)?\d+|GTIFF_RAW):"?)"""
+    r"""([^":]+(?::[\\/][^":]*)?)("?(?::.*)?)""",
+    re.IGNORECASE,
+)
+"""Names GDAL gives to parts of files: what the driver wants, the file, which part."""
+
+_DRIVER = re.compile(r"[A-Za-z][A-Za-z0-9_]+:")
+"""What GDAL takes for the name of a driver or a connection (``WMS:...``), and no path has."""
+
 _ABSENT = re.compile(r"\b404\b|does not exist|No such (file|key|bucket)|NoSuch", re.IGNORECASE)
 
 
 def gdal_location(path: str) -> str:
-    """Return how GDAL opens a path or URL from any working directory."""
+    """Return how GDAL opens a path, URL or name of a subdataset from any working directory.
+
+    ``file://`` is a path, ``zip://archive.zip!inner.tif`` (also ``tar://``) a file in an archive,
+    ``NETCDF:scene.nc:red`` and its like a part of a file.
+    """
     for scheme, prefix in URL_PREFIXES.items():
         if path.startswith(scheme):
             return prefix + path.removeprefix(scheme)
-    return path if is_virtual(path) else os.path.abspath(path)  # noqa: PTH100
+    if path.startswith("file://"):
+        return os.path.abspath(unquote(path.removeprefix("file://")))  # noqa: PTH100
+    for scheme, prefix in _ARCHIVE_PREFIXES.items():
+        if path.startswith(scheme):
+            archive, _, inner = path.removeprefix(scheme).partition("!")
+            return f"{prefix}{{{gdal_location(archive)}}}/{inner.lstrip('/')}".rstrip("/")
+    named = _SUBDATASET.fullmatch(path)
+    if named and not os.path.exists(path):  # noqa: PTH110
+        start, file, rest = named.groups()
+        return f"{start}{gdal_location(file)}{rest}"
+    if path.startswith("/vsi") or (_DRIVER.match(path) and not os.path.exists(path)):  # noqa: PTH110
+        return path
+    return os.path.abspath(path)  # noqa: PTH100
 
 
 def is_virtual(location: str) -> bool:
-    """Return whether GDAL reads a location through one of its virtual file systems."""
-    return location.startswith("/vsi")
+    """Return whether a location is something else for GDAL than a path on this machine."""
+    return location.startswith("/vsi") or not os.path.isabs(location)  # noqa: PTH117
 
 
 def means_absent(error: BaseException) -> bool:

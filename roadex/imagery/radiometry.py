@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 _SAMPLE_GRID, _SAMPLE_SIZE = 8, 256
@@ -50,10 +49,24 @@ class Radiometry:
         return np.where(valid, scaled, fill)
 
 
+def sample_windows(shape: tuple[int, int]) -> list[Window]:
+    """Return up to 64 windows on a regular grid over a scene of ``shape``."""
+    return [
+        Window(col, row, min(_SAMPLE_SIZE, shape[1] - col), min(_SAMPLE_SIZE, shape[0] - row))
+        for row in _sample_starts(shape[0])
+        for col in _sample_starts(shape[1])
+    ]
+
+
+def thinned(pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return one of seven valid values ``(C, n)`` of a window ``(C, h, w)``."""
+    return pixels[:, valid][:, ::7].astype(np.float64)
+
+
 def measure_radiometry(
-    source: str, shape: tuple[int, int], n_bands: int, dtype: str
+    values: NDArray[np.float64], dtype: str, stretch: Sequence[tuple[float, float]] = ()
 ) -> tuple[Radiometry, tuple[str, ...]]:
-    """Look at up to 64 windows spread over a scene.
+    """Choose how the values of a scene become those a network takes, from a sample of them.
 
     8-bit values stay as they are. All others are stretched linearly between two percentiles per
     band, and dark scenes are brightened: 11-bit and reflectance imagery then looks to the network
@@ -61,33 +74,29 @@ def measure_radiometry(
 
     Parameters
     ----------
-    source
-        Raster with ``n_bands`` bands, then one of validity (0 where there is no imagery).
-    shape
-        Its rows and columns.
+    values
+        Shape ``(C, n)``, valid pixels only.
     dtype
         Data type of the files.
+    stretch
+        Per band: what (0-255) the two percentiles become; empty is 0 and 255.
 
     Returns
     -------
     radiometry, notes
         What to do with the values, and what the user should know about it.
     """
-    values, n_unreadable = _sample(source, shape, n_bands)
+    n_bands = len(values)
     notes: tuple[str, ...] = ()
-    if n_unreadable:
-        notes = (f"{n_unreadable} of the windows sampled from the scene could not be read",)
     low, high = (0.0,) * n_bands, (255.0,) * n_bands
     if values.shape[1] == 0:
-        return Radiometry(low=low, high=high, fill=(0.0,) * n_bands), (
-            *notes,
-            "no imagery was found in a sample of the scene",
-        )
+        return Radiometry(low=low, high=high, fill=(0.0,) * n_bands), ()
     if dtype != "uint8":
         bounds = np.percentile(values, _STRETCH_PERCENTILES, axis=1)
         low = tuple(float(v) for v in bounds[0])
         high = tuple(float(max(b, a + 1e-6 * max(1.0, abs(a)))) for a, b in bounds.T)
         ranges = ", ".join(f"{a:g}-{b:g}" for a, b in zip(low, high, strict=True))
+        low, high = _extended(low, high, stretch) if stretch else (low, high)
         stretched = f"{dtype} values were stretched to 8 bits from {ranges}"
         notes += (f"{stretched} (1st to 99th percentile)",)
     linear = Radiometry(low=low, high=high, fill=(0.0,) * n_bands)
@@ -100,32 +109,21 @@ def measure_radiometry(
     return replace(bright, fill=tuple(float(v) for v in fill)), notes
 
 
+def _extended(
+    low: tuple[float, ...], high: tuple[float, ...], stretch: Sequence[tuple[float, float]]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return what becomes 0 and 255 if ``low`` and ``high`` become the values of ``stretch``."""
+    per_unit = [
+        (b - a) / (to - start) for a, b, (start, to) in zip(low, high, stretch, strict=True)
+    ]
+    zero = [a - unit * start for a, unit, (start, _) in zip(low, per_unit, stretch, strict=True)]
+    return tuple(zero), tuple(z + 255 * unit for z, unit in zip(zero, per_unit, strict=True))
+
+
 def _brightening(brightness: NDArray[np.float32]) -> float:
     """Return the exponent that lifts the median of 0-255 values to ``_DARK_MEDIAN``, at most 1."""
     median = min(max(float(np.median(brightness)), 1.0), 254.0)
     return round(min(1.0, math.log(_DARK_MEDIAN / 255) / math.log(median / 255)), 3)
-
-
-def _sample(source: str, shape: tuple[int, int], n_bands: int) -> tuple[NDArray[np.float64], int]:
-    """Return valid values ``(C, n)`` of windows on a regular grid, and how many are unreadable."""
-    samples = [np.empty((n_bands, 0))]
-    n_unreadable = 0
-    with rasterio.open(source) as raster:
-        for row in _sample_starts(shape[0]):
-            for col in _sample_starts(shape[1]):
-                window = Window(
-                    col, row, min(_SAMPLE_SIZE, shape[1] - col), min(_SAMPLE_SIZE, shape[0] - row)
-                )
-                try:
-                    stored = raster.read(tuple(range(1, n_bands + 1)), window=window)
-                    seen = raster.read(n_bands + 1, window=window) > 0
-                except RasterioError:  # the tiles that need it will say so, one by one
-                    n_unreadable += 1
-                    continue
-                values = stored.astype(np.float64)
-                valid = seen & np.isfinite(values).all(axis=0)
-                samples.append(values[:, valid][:, ::7])
-    return np.concatenate(samples, axis=1), n_unreadable
 
 
 def _sample_starts(size: int) -> list[int]:

@@ -1,34 +1,44 @@
 """Scenes: what any raster GDAL opens looks like to the rest of roadex.
 
-One file or many (a mosaic) become one virtual raster whose bands are the network's bands in the
-network's order, followed by one band that says where there is imagery (255) and where not (0).
-Alpha bands, mask bands and nodata values end here; nothing behind this module knows of them.
+One file or many (a mosaic) become one array with the bands a model takes, in its order, and where
+there is imagery. Alpha, masks, nodata, palettes and the order of bands end in this package;
+nothing behind it knows of them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import rasterio
 from affine import Affine
+from numpy.typing import NDArray
 from pyproj import Geod, Transformer
 from rasterio.crs import CRS
-from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from roadex.errors import SceneError
-from roadex.imagery.locations import READING, gdal_location, is_virtual, means_absent, public_name
-from roadex.imagery.radiometry import Radiometry, measure_radiometry
-from roadex.imagery.virtual_raster import Member, virtual_raster
+from roadex.imagery.bands import check_bands, choose_bands
+from roadex.imagery.containers import open_raster
+from roadex.imagery.doubts import doubts, why_no_imagery
+from roadex.imagery.locations import READING, public_name
+from roadex.imagery.members import Member
+from roadex.imagery.native import (
+    Mosaic,
+    NativeReader,
+    beyond_edges,
+    join_members,
+    open_native,
+)
+from roadex.imagery.radiometry import Radiometry, measure_radiometry, sample_windows, thinned
+from roadex.imagery.raster_sources import check_sources
+from roadex.imagery.validity import Sampled, Validity, find_validity, half_width
 
-_COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+RGB = ("red", "green", "blue")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +46,11 @@ class Scene:
     """One georeferenced raster; holds no open file and can be sent to other processes."""
 
     paths: tuple[str, ...]
-    source: str
-    """What GDAL opens: a virtual raster with the network's bands, then one band of validity."""
+    mosaic: Mosaic
+    """The files, and where each lies."""
+
+    validity: Validity
+    """How it is decided which pixels are imagery."""
 
     shape: tuple[int, int]
     crs: CRS
@@ -48,6 +61,9 @@ class Scene:
     bands: tuple[int, ...]
     """Band numbers in the files, from 1, in the network's order."""
 
+    wanted: tuple[str, ...]
+    """What the bands are taken for: names of the model's bands."""
+
     dtype: str
     radiometry: Radiometry
     identity: str
@@ -56,16 +72,19 @@ class Scene:
     modified: str
     """When the newest file was last changed, ISO 8601 in UTC; 1970 for URLs."""
 
+    pages: tuple[str, ...] = ()
+    """Names of further pages of the first file, which are not read."""
+
     warnings: tuple[str, ...] = ()
 
     @classmethod
     def open(
-        cls, paths: str | Path | Sequence[str | Path], *, n_bands: int = 3,
-        bands: Sequence[int] | None = None,
+        cls, paths: str | Path | Sequence[str | Path], *, wanted: Sequence[str] = RGB,
+        bands: Sequence[int] | None = None, nodata: Sequence[float] | None = None,
     ) -> Scene:  # fmt: skip
         """Open a raster, or several that form one mosaic; see :func:`open_scene`."""
         listed = [paths] if isinstance(paths, str | Path) else paths
-        return open_scene(listed, n_bands=n_bands, bands=bands)
+        return open_scene(listed, wanted=wanted, bands=bands, nodata=nodata)
 
     @property
     def name(self) -> str:
@@ -74,7 +93,14 @@ class Scene:
 
 
 def open_scene(
-    paths: Sequence[str | Path], *, n_bands: int = 3, bands: Sequence[int] | None = None
+    paths: Sequence[str | Path],
+    *,
+    wanted: Sequence[str] = RGB,
+    bands: Sequence[int] | None = None,
+    nodata: Sequence[float] | None = None,
+    stretch: Sequence[tuple[float, float]] = (),
+    trusted_only: bool = False,
+    unplaced_gsd_m: float | None = None,
 ) -> Scene:
     """Check rasters and describe them as one scene.
 
@@ -83,50 +109,64 @@ def open_scene(
     paths
         One or more rasters GDAL opens (also ``s3://``, ``https://``). Several are a mosaic: they
         share CRS, pixel size, bands and type; where they overlap the last one wins.
-    n_bands
-        How many bands the network takes.
+    wanted
+        Names of the bands the model takes, in its order.
     bands
-        Band numbers from 1, in the network's order; None takes red, green and blue where the file
-        says which they are, all bands where there are as many as needed, and a single band for
-        each of the network's.
+        Band numbers from 1, in the model's order; None finds them by what the file says of its
+        bands. A single band serves for all of the model's.
+    nodata
+        Values of pixels without imagery, instead of those that files declare and that are found;
+        ``()`` is none.
+    stretch
+        Per band: the values (0-255) to which the 1st and 99th percentile of scenes of other types
+        than 8 bits are brought; empty is 0 and 255.
+    trusted_only
+        Refuse virtual rasters that read files outside of their own folder.
+    unplaced_gsd_m
+        Metres per pixel of images that are not placed on the Earth, as benchmarks consist of; they
+        get a place of no meaning. None refuses them.
 
     Raises
     ------
     SceneError
-        If a file is missing, not a raster or not georeferenced, bands do not fit, or the members
-        of a mosaic differ.
+        If a file is missing, not a raster or not placed on the Earth, bands do not fit, or the
+        members of a mosaic differ.
     """
     if not paths:
         msg = "no scene given"
         raise SceneError(msg)
     with rasterio.Env(**READING):
-        members = [_open_member(str(path)) for path in paths]
+        members = [
+            _open_member(str(path), trusted_only=trusted_only, unplaced_gsd_m=unplaced_gsd_m)
+            for path in paths
+        ]
         first = members[0]
-        chosen, notes = _choose_bands(first, n_bands, bands)
-        source, shape, transform = virtual_raster(members, chosen)
-        radiometry, seen = measure_radiometry(source, shape, len(chosen), first.dtype)
+        if bands is None:
+            chosen, notes = choose_bands(first.roles, wanted, first.path)
+        else:
+            chosen, notes = check_bands(bands, len(first.roles), wanted, first.path), ()
+        mosaic = join_members(members, chosen)
+        gsd_m = gsd_of(first.crs, mosaic.transform, mosaic.shape)
+        if not first.is_placed and unplaced_gsd_m is not None:
+            gsd_m = unplaced_gsd_m
+        validity, radiometry, seen = _look(mosaic, gsd_m, nodata, stretch)
     return Scene(
         paths=tuple(member.path for member in members),
-        source=source,
-        shape=shape,
+        mosaic=mosaic,
+        validity=validity,
+        shape=mosaic.shape,
         crs=first.crs,
-        transform=transform,
-        gsd_m=gsd_of(first.crs, transform, shape),
+        transform=mosaic.transform,
+        gsd_m=gsd_m,
         bands=chosen,
+        wanted=tuple(wanted),
         dtype=first.dtype,
         radiometry=radiometry,
         identity=_identity(members, chosen),
         modified=_modified(members),
-        warnings=(*notes, *seen),
+        pages=first.pages,
+        warnings=(*notes, *(note for member in members for note in member.notes), *seen),
     )
-
-
-@contextmanager
-def without_georeference_warning() -> Iterator[None]:
-    """Open rasters that are not meant to carry a georeference without a warning each."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield
 
 
 def gsd_of(crs: CRS, transform: Affine, shape: tuple[int, int]) -> float:
@@ -144,56 +184,80 @@ def gsd_of(crs: CRS, transform: Affine, shape: tuple[int, int]) -> float:
     return float(abs(area_m2) ** 0.5)
 
 
-def _open_member(path: str) -> Member:
-    location, name = gdal_location(path), public_name(path)
-    if not is_virtual(location) and not os.path.exists(location):  # noqa: PTH110
-        msg = f"scene {name} does not exist"
-        raise SceneError(msg)
-    try:
-        with without_georeference_warning(), rasterio.open(location) as raster:
-            member = Member.of(raster, path=name, location=location)
-    except RasterioError as error:
-        if is_virtual(location) and means_absent(error):
-            msg = f"scene {name} does not exist, or may not be read without signing in ({error})"
-        else:
-            msg = f"{name} is not a raster that GDAL can read ({error})"
-        raise SceneError(msg) from error
-    if member.crs is None:
-        msg = f"{name} has no CRS. Write one with `rio edit-info --crs EPSG:CODE {name}`"
-        raise SceneError(msg)
-    if member.transform.is_identity:
-        msg = f"{name} has no georeference. Write one with `rio edit-info --transform ... {name}`"
-        raise SceneError(msg)
-    return member
+def _open_member(path: str, *, trusted_only: bool, unplaced_gsd_m: float | None) -> Member:
+    name = public_name(path)
+    with open_raster(path) as raster:
+        folder = os.path.dirname(raster.name) if trusted_only else None  # noqa: PTH120
+        check_sources(raster, name, trusted_folder=folder)
+        return Member.of(raster, path=name, unplaced_gsd_m=unplaced_gsd_m)
 
 
-def _choose_bands(
-    member: Member, n_bands: int, bands: Sequence[int] | None
-) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    if bands is not None:
-        missing = [band for band in bands if not 1 <= band <= member.n_bands]
-        if missing or len(bands) != n_bands:
-            msg = (
-                f"--bands {','.join(map(str, bands))} does not fit: {member.path} has bands 1 to "
-                f"{member.n_bands}, the model takes {n_bands}"
-            )
-            raise SceneError(msg)
-        return tuple(bands), ()
-    colours = [member.colours.index(colour) + 1 for colour in _COLOURS if colour in member.colours]
-    if n_bands == len(colours) == len(_COLOURS):
-        return tuple(colours), ()
-    imagery = [i + 1 for i, colour in enumerate(member.colours) if colour != ColorInterp.alpha]
-    if len(imagery) == n_bands:
-        return tuple(imagery), ()
-    if len(imagery) == 1:
-        note = f"{member.path} has one band; it is used for all {n_bands} bands of the model"
-        return (imagery[0],) * n_bands, (note,)
-    example = ",".join(str(i + 1) for i in range(n_bands))
-    msg = (
-        f"the model takes {n_bands} bands, {member.path} has {len(imagery)} and does not say which "
-        f"is which. Choose them with --bands {example}"
+def _look(
+    mosaic: Mosaic,
+    gsd_m: float,
+    nodata: Sequence[float] | None,
+    stretch: Sequence[tuple[float, float]],
+) -> tuple[Validity, Radiometry, tuple[str, ...]]:
+    """Look at windows of a scene: what is imagery, how bright it is, and what is doubtful."""
+    first = mosaic.placed[0].member
+    may_be_alpha = first.alpha or _nameless_band(first, mosaic.bands)
+    with open_native(mosaic, Validity()) as reader:
+        sample, n_unreadable = _sample(reader, mosaic.shape, may_be_alpha, half_width(gsd_m))
+    validity, notes = find_validity(
+        sample,
+        declared=[_declared(one.member, mosaic.bands) for one in mosaic.placed],
+        alpha=first.alpha,
+        may_be_alpha=may_be_alpha,
+        gsd_m=gsd_m,
+        is_lossy=any(one.member.is_lossy for one in mosaic.placed),
+        given=None if nodata is None else tuple(nodata),
     )
-    raise SceneError(msg)
+    if n_unreadable:
+        notes = (f"{n_unreadable} of the windows sampled from the scene could not be read", *notes)
+    valid = [validity.of(part) for part in sample]
+    values = [thinned(part.pixels, seen) for part, seen in zip(sample, valid, strict=True)]
+    empty = np.empty((len(mosaic.bands), 0))
+    radiometry, seen = measure_radiometry(
+        np.concatenate([empty, *values], axis=1), first.dtype, stretch
+    )
+    if not any(part.any() for part in valid):
+        return validity, radiometry, (*notes, why_no_imagery(sample, validity))
+    return validity, radiometry, (*notes, *seen, *_doubts(sample, valid, mosaic))
+
+
+def _doubts(
+    sample: Sequence[Sampled], valid: Sequence[NDArray[np.bool_]], mosaic: Mosaic
+) -> tuple[str, ...]:
+    if len(set(mosaic.bands)) > 1:
+        return ()
+    first = mosaic.placed[0].member
+    return doubts(sample, valid, first.dtype, first.roles[mosaic.bands[0] - 1])
+
+
+def _sample(
+    reader: NativeReader, shape: tuple[int, int], alpha: int | None, half: int
+) -> tuple[list[Sampled], int]:
+    """Return windows spread over a scene, with a border beyond its edges, and how many failed."""
+    sample, n_unreadable = [], 0
+    for window in sample_windows(shape):
+        try:
+            sample.append(reader.look(beyond_edges(window, shape, 2 * half + 1), alpha=alpha))
+        except SceneError:  # the tiles that need it will say so, one by one
+            n_unreadable += 1
+    return sample, n_unreadable
+
+
+def _nameless_band(member: Member, bands: Sequence[int]) -> int | None:
+    """Return the last band if nothing says what it shows and it is not chosen: it may be alpha."""
+    last = len(member.roles)
+    return last if last not in bands and member.roles[-1] is None else None
+
+
+def _declared(member: Member, bands: Sequence[int]) -> tuple[float | None, ...]:
+    if member.palette is not None:  # the reader knows: it is an index, not a colour
+        return (None,) * len(bands)
+    values = [member.nodata[band - 1] for band in bands]
+    return tuple(None if v is None or not np.isfinite(v) else float(v) for v in values)
 
 
 def _identity(members: Sequence[Member], bands: Sequence[int]) -> str:

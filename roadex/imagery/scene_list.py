@@ -97,7 +97,7 @@ def name_scenes(entries: Iterable[tuple[str | None, str]]) -> list[ListedScene]:
 
 
 def _text_rows(path: Path) -> Iterable[Mapping[str, Any]]:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
     return [{"path": line.strip()} for line in lines if line.strip() and line.strip()[0] != "#"]
 
 
@@ -114,7 +114,7 @@ def _parquet_rows(path: Path) -> Iterable[Mapping[str, Any]]:
 
 
 def _stac_rows(path: Path) -> Iterable[Mapping[str, Any]]:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
     features: list[Mapping[str, Any]] = content.get("features", [content])
     return features
 

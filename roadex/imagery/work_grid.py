@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +17,19 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
-from pyproj.aoi import AreaOfInterest
-from pyproj.database import query_utm_crs_info
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
-from rasterio.vrt import WarpedVRT
-from rasterio.warp import calculate_default_transform
+from rasterio.warp import calculate_default_transform, reproject
 from rasterio.windows import Window
 
 from roadex.errors import SceneError
+from roadex.imagery.containers import listed
+from roadex.imagery.geodesy import metric_crs_at
+from roadex.imagery.native import NativeReader, open_native
 from roadex.imagery.scene import Scene
+from roadex.imagery.turning import NO_TURN, Turn, turn_of
+from roadex.imagery.warping import read_warped
 
 NATIVE_TOLERANCE = 0.1
 """Scenes whose pixel size is within this share of the model's are not resampled."""
@@ -35,13 +37,6 @@ NATIVE_TOLERANCE = 0.1
 COARSE_LIMIT = 1.5
 """Pixels larger than the model's largest by more than this factor are refused: roads a few pixels
 wide vanish, and enlarging does not bring them back."""
-
-_STRIP_ROWS = 64
-"""Rows of an overview that are read at a time."""
-
-_TOLERANCE_PX = 1e-6
-"""Error of warped coordinates, in pixels. With GDAL's default (0.125) a pixel would depend on the
-window it is read in. Exactly 0 makes rasterio 1.4 fail where a transform is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +51,9 @@ class WorkGrid:
 
     is_native: bool
     """Whether these are the scene's own pixels."""
+
+    turn: Turn = NO_TURN
+    """How they lie in the scene, if they are its own."""
 
     warnings: tuple[str, ...] = ()
 
@@ -81,21 +79,28 @@ def plan_grid(
     """
     notes = _check_gsd(scene, gsd_range_m)
     target = scene.gsd_m if native_gsd else gsd_m
-    fits = abs(scene.gsd_m / target - 1) <= NATIVE_TOLERANCE
-    if fits and _is_metric_north_up(scene):
+    turn = turn_of(scene.transform, scene.shape)
+    is_metric = _is_metric(scene)
+    if turn is not None and is_metric and abs(scene.gsd_m / target - 1) <= NATIVE_TOLERANCE:
+        shape, transform = turn.grid(scene.shape, scene.transform)
         return WorkGrid(
-            shape=scene.shape,
+            shape=shape,
             crs=scene.crs,
-            transform=scene.transform,
+            transform=transform,
             gsd_m=scene.gsd_m,
             is_native=True,
+            turn=turn,
             warnings=notes,
         )
-    crs = scene.crs if _is_metric_north_up(scene) else _utm(scene)
+    crs = scene.crs if is_metric else _metric_crs(scene)
     bounds = rasterio.transform.array_bounds(*scene.shape, scene.transform)
-    transform, width, height = calculate_default_transform(
-        scene.crs, crs, scene.shape[1], scene.shape[0], *_ordered(bounds), resolution=target
-    )
+    try:
+        transform, width, height = calculate_default_transform(
+            scene.crs, crs, scene.shape[1], scene.shape[0], *_ordered(bounds), resolution=target
+        )
+    except RasterioError as error:
+        msg = f"{scene.paths[0]} cannot be brought to {crs.to_string()}: {error}"
+        raise SceneError(msg) from error
     return WorkGrid(
         shape=(height, width),
         crs=crs,
@@ -106,13 +111,24 @@ def plan_grid(
     )
 
 
+def own_grid(scene: Scene) -> WorkGrid:
+    """Return a scene's own pixels as a grid, also where they are not square or not metric."""
+    return WorkGrid(
+        shape=scene.shape,
+        crs=scene.crs,
+        transform=scene.transform,
+        gsd_m=scene.gsd_m,
+        is_native=True,
+    )
+
+
 class GridReader:
     """An open scene on its work grid. Not shared between threads."""
 
-    def __init__(self, scene: Scene, grid: WorkGrid, raster: rasterio.DatasetReader) -> None:
+    def __init__(self, scene: Scene, grid: WorkGrid, native: NativeReader) -> None:
         self._scene = scene
         self._grid = grid
-        self._raster = raster
+        self._native = native
 
     def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Read a window, which may leave the scene.
@@ -135,20 +151,22 @@ class GridReader:
         cols, inside_cols = _mirror(window.col_off, window.width, width)
         top, left = int(rows.min()), int(cols.min())
         part = Window(left, top, int(cols.max()) + 1 - left, int(rows.max()) + 1 - top)
-        n_bands = len(self._scene.bands)
-        try:
-            stored = self._raster.read(tuple(range(1, n_bands + 1)), window=part)
-            seen = self._raster.read(n_bands + 1, window=part) >= 128
-        except RasterioError as error:
-            place = f"rows {top} to {top + part.height}, columns {left} to {left + part.width}"
-            msg = f"cannot read {self._scene.paths[0]}, {place}: {error}"
-            raise SceneError(msg) from error
-        if stored.dtype.kind == "f":
-            seen &= np.isfinite(stored).all(axis=0)
+        stored, seen = self._read_inside(part)
         image = self._scene.radiometry.apply(stored, seen)
         index = np.ix_(rows - top, cols - left)
         valid = seen[index] & inside_rows[:, None] & inside_cols
         return image[:, index[0], index[1]], valid
+
+    def _read_inside(self, part: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        if self._grid.is_native:
+            turn = self._grid.turn
+            pixels, valid = self._native.read(turn.window(part, self._grid.shape))
+            return turn.turned(pixels), turn.turned(valid)
+        try:
+            return read_warped(self._native, self._scene, self._grid, part)
+        except RasterioError as error:
+            msg = f"cannot warp {self._scene.paths[0]} to {self._grid.crs.to_string()}: {error}"
+            raise SceneError(msg) from error
 
 
 @contextmanager
@@ -160,36 +178,8 @@ def open_grid(scene: Scene, grid: WorkGrid) -> Iterator[GridReader]:
     SceneError
         If the scene cannot be opened any more.
     """
-    with _open_raster(scene, grid) as raster:
-        yield GridReader(scene, grid, raster)
-
-
-@contextmanager
-def _open_raster(scene: Scene, grid: WorkGrid) -> Iterator[rasterio.DatasetReader]:
-    """Open the scene's bands and validity on the work grid, warped where that is needed."""
-    with ExitStack() as stack:
-        try:
-            raster = stack.enter_context(rasterio.open(scene.source))
-            if not grid.is_native:
-                raster = stack.enter_context(_warped(raster, scene, grid))
-        except RasterioError as error:
-            msg = f"cannot open {scene.paths[0]}: {error}"
-            raise SceneError(msg) from error
-        yield raster
-
-
-def _warped(raster: rasterio.DatasetReader, scene: Scene, grid: WorkGrid) -> WarpedVRT:
-    return WarpedVRT(
-        raster,
-        crs=grid.crs,
-        transform=grid.transform,
-        height=grid.shape[0],
-        width=grid.shape[1],
-        resampling=Resampling.average if _shrinks(scene, grid) else Resampling.bilinear,
-        src_alpha=len(scene.bands) + 1,
-        dtype=scene.dtype,
-        tolerance=_TOLERANCE_PX,
-    )
+    with open_native(scene.mosaic, scene.validity) as native:
+        yield GridReader(scene, grid, native)
 
 
 def _check_gsd(scene: Scene, gsd_range_m: tuple[float, float]) -> tuple[str, ...]:
@@ -200,6 +190,8 @@ def _check_gsd(scene: Scene, gsd_range_m: tuple[float, float]) -> tuple[str, ...
             f"{high:.2g} m and cannot see roads in pixels this large. Use finer imagery or a "
             "model trained for it (--model)"
         )
+        if scene.pages:
+            msg += f". The file has further pages, name one of them: {listed(scene.pages)}"
         raise SceneError(msg)
     if scene.gsd_m > high:
         return (
@@ -209,18 +201,17 @@ def _check_gsd(scene: Scene, gsd_range_m: tuple[float, float]) -> tuple[str, ...
     return ()
 
 
-def _is_metric_north_up(scene: Scene) -> bool:
-    t = scene.transform
+def _is_metric(scene: Scene) -> bool:
+    """Return whether a scene has square pixels in a CRS that is true to scale there, in metres."""
     if not scene.crs.is_projected or scene.crs.linear_units_factor[1] != 1.0:
         return False
-    north_up = t.b == t.d == 0 and t.a > 0 and t.e < 0
+    t = scene.transform
+    width, height = math.hypot(t.a, t.d), math.hypot(t.b, t.e)
     # A projection that stretches (Web Mercator) is metric in name only.
-    true_scale = abs(math.sqrt(abs(t.a * t.e)) / scene.gsd_m - 1) < 0.02
-    return north_up and true_scale and abs(abs(t.e) / t.a - 1) < 0.01
-
-
-def _shrinks(scene: Scene, grid: WorkGrid) -> bool:
-    return grid.gsd_m > scene.gsd_m * (1 + NATIVE_TOLERANCE)
+    true_scale = abs(math.sqrt(abs(t.determinant)) / scene.gsd_m - 1) < 0.02
+    return (
+        true_scale and abs(height / width - 1) < 0.01 and abs(t.determinant) > 0.99 * width * height
+    )
 
 
 def _ordered(bounds: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
@@ -228,17 +219,13 @@ def _ordered(bounds: tuple[float, float, float, float]) -> tuple[float, float, f
     return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
 
 
-def _utm(scene: Scene) -> CRS:
-    """Return the UTM zone of the scene's centre."""
+def _metric_crs(scene: Scene) -> CRS:
+    """Return the UTM zone of the scene's centre, or the polar projection there."""
     centre = scene.transform @ (scene.shape[1] / 2, scene.shape[0] / 2)
     lon, lat = Transformer.from_crs(scene.crs.to_wkt(), "EPSG:4326", always_xy=True).transform(
         *centre
     )
-    zones = query_utm_crs_info("WGS 84", AreaOfInterest(lon, lat, lon, lat))
-    if not zones:
-        msg = f"{scene.paths[0]} lies at latitude {lat:.1f}, beyond UTM; warp it to a metric CRS"
-        raise SceneError(msg)
-    return CRS.from_epsg(int(zones[0].code))
+    return CRS.from_epsg(metric_crs_at(lon, lat).to_epsg())
 
 
 def _mirror(start: int, n: int, size: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -261,18 +248,42 @@ def read_overview(
         read it is without imagery: this is for looking at.
     """
     factor = min(1.0, max_size / max(grid.shape))
-    height, width = (max(1, round(n * factor)) for n in grid.shape)
-    bands = tuple(range(1, len(scene.bands) + 1))
-    stored = np.zeros((len(bands), height, width), dtype=scene.dtype)
-    valid = np.zeros((height, width), dtype=bool)
-    with _open_raster(scene, grid) as raster:
-        for first in range(0, height, _STRIP_ROWS):
-            rows = slice(first, min(first + _STRIP_ROWS, height))
-            size = (rows.stop - first, width)
-            window = Window(0, first / factor, grid.shape[1], size[0] / factor)
-            try:
-                stored[:, rows] = raster.read(bands, window=window, out_shape=(len(bands), *size))
-                valid[rows] = raster.read(len(bands) + 1, window=window, out_shape=size) >= 128
-            except RasterioError:
-                continue
-    return scene.radiometry.apply(stored, valid), valid
+    shape = (max(1, round(grid.shape[0] * factor)), max(1, round(grid.shape[1] * factor)))
+    small = factor if grid.is_native else min(1.0, factor * scene.gsd_m / grid.gsd_m)
+    size = grid.turn.source_shape(shape) if grid.is_native else _reduced(scene.shape, small)
+    with open_native(scene.mosaic, scene.validity) as native:
+        pixels, valid = native.overview(size)
+    if grid.is_native:
+        pixels, valid = grid.turn.turned(pixels), grid.turn.turned(valid)
+    else:
+        pixels, valid = _warped_overview(pixels, valid, scene, grid, shape)
+    return scene.radiometry.apply(pixels, valid), valid
+
+
+def _reduced(shape: tuple[int, int], factor: float) -> tuple[int, int]:
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+
+
+def _warped_overview(
+    pixels: NDArray[np.generic],
+    valid: NDArray[np.bool_],
+    scene: Scene,
+    grid: WorkGrid,
+    shape: tuple[int, int],
+) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    stack = np.concatenate([pixels.astype(np.float64), valid[None]])
+    warped = np.zeros((len(stack), *shape))
+    reproject(
+        stack,
+        warped,
+        src_transform=scene.transform @ _scaled(scene.shape, valid.shape),
+        src_crs=scene.crs,
+        dst_transform=grid.transform @ _scaled(grid.shape, shape),
+        dst_crs=grid.crs,
+        resampling=Resampling.nearest,
+    )
+    return warped[:-1], warped[-1] > 0
+
+
+def _scaled(whole: tuple[int, int], reduced: tuple[int, int]) -> Affine:
+    return Affine.scale(whole[1] / reduced[1], whole[0] / reduced[0])

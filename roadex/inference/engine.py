@@ -1,10 +1,17 @@
-"""Road probability of one tile: read, network with test-time augmentation, cut to the core."""
+"""The one engine: pixels of a scene through the network, with test-time augmentation.
+
+Runs, benchmark folders, evaluation, alignment and pictures of a training all come here, so the same
+pixels give the same probability wherever they are asked for.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -14,9 +21,12 @@ from rasterio.windows import Window
 from roadex.config import TILE_ALIGNMENT, TilingConfig
 from roadex.errors import ModelError
 from roadex.imagery.tiling import Tile, plan_tiles
+from roadex.imagery.work_grid import GridReader
+from roadex.inference.device import best_device, device_of, release_cache
 from roadex.inference.folding import ready_for_inference
 from roadex.inference.tta import predict_with_tta
-from roadex.models.modelfile import Model, load_model
+from roadex.models.base import SegmentationNetwork
+from roadex.models.modelfile import load_model
 from roadex.models.scaling import Scaling
 
 _SMALLEST_PART = 128
@@ -46,29 +56,45 @@ class Predictor:
 
     Parameters
     ----------
-    model
-        Name of a packaged model or path of a model file.
+    network
+        In evaluation mode; it is not changed.
+    scaling
+        From 0-255 to what the network takes.
     tta
         Test-time augmentation: ``none``, ``flip`` or ``d4``.
     device
-        ``cpu``, ``cuda``, ...; None takes a GPU where there is one.
-
-    Raises
-    ------
-    ModelError
-        If the model cannot be loaded.
+        ``cpu``, ``cuda``, ...; None is where the network is.
     """
 
-    def __init__(self, model: str, *, tta: str, device: str | None = None) -> None:
-        loaded: Model = load_model(model)
-        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self._network = ready_for_inference(loaded.network).to(self._device)
-        self._scaling = Scaling.of(loaded.metadata)
+    def __init__(
+        self,
+        network: SegmentationNetwork,
+        scaling: Scaling,
+        *,
+        tta: str = "none",
+        device: str | None = None,
+    ) -> None:
+        self._device = device_of(network) if device is None else torch.device(device)
+        self._network = ready_for_inference(network).to(self._device)
+        self._scaling = scaling
         self._tta = tta
-        self.n_bands = loaded.metadata.in_channels
+        self.n_bands = network.in_channels
         self._part_side: int | None = None
         # Two tiles at a time would take twice the memory of a GPU and not be done any sooner.
         self._turn = nullcontext() if self._device.type == "cpu" else threading.Lock()
+
+    @classmethod
+    def load(cls, model: str | Path, *, tta: str = "none", device: str | None = None) -> Self:
+        """Load a packaged model by its name, or a model file; None is the best device there is.
+
+        Raises
+        ------
+        ModelError
+            If the model cannot be loaded.
+        """
+        loaded = load_model(model)
+        chosen = device or best_device()
+        return cls(loaded.network, Scaling.of(loaded.metadata), tta=tta, device=chosen)
 
     def probability(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return road probability ``(h, w)`` in [0, 1] of an image ``(C, h, w)`` in [0, 255].
@@ -76,7 +102,7 @@ class Predictor:
         Raises
         ------
         ModelError
-            If the memory of the device does not do for even a small part of the image.
+            If the device has too little memory even for a small part of the image.
         """
         return self._probability_and_parts(image)[0]
 
@@ -101,6 +127,41 @@ class Predictor:
         probability, n_parts = self._probability_and_parts(image)
         return TilePrediction(probability[core], valid[core], n_parts)
 
+    def predict_window(
+        self, reader: GridReader, window: Window, tiling: TilingConfig | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return probability and validity of a window of a work grid, tile by tile.
+
+        Parameters
+        ----------
+        reader
+            The open scene on its grid.
+        window
+            Rows and columns of the grid; what lies outside the scene is not valid.
+        tiling
+            Size of the tiles; the default of a run if None.
+
+        Returns
+        -------
+        probability, valid
+            Shape ``(h, w)``: float32 in [0, 1], 0 where nothing is valid near, and bool.
+        """
+        shape = int(window.height), int(window.width)
+        probability = np.zeros(shape, dtype=np.float32)
+        valid = np.zeros(shape, dtype=np.bool_)
+        for tile in plan_tiles(shape, tiling or TilingConfig()):
+            read = tile.read
+            image, seen = reader.read(
+                Window(
+                    read.col_off + window.col_off, read.row_off + window.row_off, read.width,
+                    read.height,
+                )
+            )  # fmt: skip
+            found = self.predict_tile(tile, image, seen)
+            core = tile.core.toslices()
+            probability[core], valid[core] = found.probability, found.valid
+        return probability, valid
+
     def _probability_and_parts(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
         height, width = image.shape[1:]
         with self._turn:
@@ -111,15 +172,14 @@ class Predictor:
                     return self._in_parts(image, parts), len(parts)
                 except torch.OutOfMemoryError as error:
                     if side <= _SMALLEST_PART:
-                        msg = f"the memory of {self._device} does not do for the model: {error}"
+                        msg = f"not enough memory on {self._device} for this model: {error}"
                         raise ModelError(msg) from error
                 # Out here the error does not keep the tensors of the attempt alive any more.
                 self._part_side = -(-side // 2 // TILE_ALIGNMENT) * TILE_ALIGNMENT
-                if self._device.type == "cuda":
-                    torch.cuda.empty_cache()
+                release_cache(self._device)
 
     @torch.inference_mode()
-    def _in_parts(self, image: NDArray[np.float32], parts: list[Tile]) -> NDArray[np.float32]:
+    def _in_parts(self, image: NDArray[np.float32], parts: Sequence[Tile]) -> NDArray[np.float32]:
         result = np.empty(image.shape[1:], dtype=np.float32)
         for part in parts:
             rows, cols = (slice(max(0, start), stop) for start, stop in part.read.toranges())

@@ -72,15 +72,15 @@ def calibrate(model: Path, *, environment: dict[str, str]) -> Calibration:
 
 def _measure(model: str, side: int) -> Calibration:
     import numpy as np
-    import torch
 
+    from roadex.inference.device import CPU, best_device, device_name, most_memory_used
     from roadex.inference.engine import Predictor, compute_in_one_thread
 
     compute_in_one_thread()
-    predictor = Predictor(model, tta="none")
+    device = best_device()
+    predictor = Predictor.load(model, device=device)
     base = _peak_bytes()
-    on_gpu = torch.cuda.is_available()
-    side = 2 * side if on_gpu else side
+    side = side if device == CPU else 2 * side
     image = np.full((predictor.n_bands, side, side), 100, dtype=np.float32)
     predictor.probability(image)
     seconds = []
@@ -88,9 +88,10 @@ def _measure(model: str, side: int) -> Calibration:
         began = time.perf_counter()
         predictor.probability(image)
         seconds.append(time.perf_counter() - began)
-    used = torch.cuda.max_memory_allocated() if on_gpu else _peak_bytes() - base
+    on_gpu = most_memory_used(device)
+    used = _peak_bytes() - base if on_gpu is None else on_gpu
     return Calibration(
-        device=torch.cuda.get_device_name() if on_gpu else "cpu",
+        device=device_name(device),
         seconds_per_mpx=min(seconds) / side**2 * 1e6,
         base_bytes=base,
         bytes_per_pixel=used / side**2,

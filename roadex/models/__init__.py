@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -27,6 +29,7 @@ __all__ = [
     "network_arguments",
     "network_entry",
     "network_names",
+    "require_torch",
 ]
 
 SMP_PREFIX = "smp:"
@@ -160,6 +163,22 @@ REGISTRY: Mapping[str, NetworkEntry] = MappingProxyType(
 """Name -> entry, in the order of the lineage."""
 
 
+def require_torch() -> None:
+    """See that networks can be computed here: the vector half is also installed without torch.
+
+    Raises
+    ------
+    ModelError
+        If torch is not installed.
+    """
+    if "torch" not in sys.modules and importlib.util.find_spec("torch") is None:
+        msg = (
+            "networks need torch, which is not installed here: `pip install torch torchvision`. "
+            "vectorize, merge, score of networks and rasters, and plan do without"
+        )
+        raise ModelError(msg)
+
+
 def network_names() -> tuple[str, ...]:
     """Return the registered names; besides them ``smp:ARCH/ENCODER`` is one."""
     return tuple(REGISTRY)
@@ -237,6 +256,7 @@ def network_arguments(name: str) -> dict[str, Any]:
 
 
 def _factory(name: str) -> Callable[..., SegmentationNetwork]:
+    require_torch()
     module_name, _, attribute = network_entry(name).factory.partition(":")
     module = importlib.import_module(f"roadex.models.{module_name}")
     factory: Callable[..., SegmentationNetwork] = getattr(module, attribute)

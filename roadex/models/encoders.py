@@ -6,6 +6,7 @@ timm: these libraries take two seconds to import, so only who names such an enco
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,30 @@ def _own_encoder(name: str, in_channels: int, depth: int) -> nn.Module | None:
     return None
 
 
+def check_library_encoder(name: str) -> None:
+    """Refuse what is no plain name of an encoder: the libraries also take hubs and folders.
+
+    Raises
+    ------
+    ModelError
+        If it is none of segmentation-models-pytorch and, after ``tu-``, of timm.
+    """
+    if re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_]+)?", name):
+        from segmentation_models_pytorch.encoders import encoders
+        from timm import is_model
+
+        known = is_model(name.removeprefix("tu-")) if name.startswith("tu-") else name in encoders
+        if known:
+            return
+    msg = (
+        f"there is no encoder {name!r}. Name one of segmentation-models-pytorch (resnet34, "
+        "mobilenet_v2, ...) or 'tu-' and one of timm; models of hubs and folders are not loaded"
+    )
+    raise ModelError(msg)
+
+
 def _library_encoder(name: str, in_channels: int, depth: int) -> nn.Module:
+    check_library_encoder(name)
     from segmentation_models_pytorch.encoders import get_encoder
 
     try:

@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING, Any, Self
 from roadex import __version__
 from roadex.config import TTA_NAMES
 from roadex.errors import ModelError
-from roadex.models import create_network
+from roadex.models import create_network, require_torch
+from roadex.models.entries import parse_entries
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
     from roadex.models.base import SegmentationNetwork
+
+_MOST_BANDS = 256
 
 PACKAGED_MODELS = Path(__file__).parent / "weights"
 """Folder of the models that come with roadex."""
@@ -60,6 +63,10 @@ class ModelMetadata:
     gsd_range_m: tuple[float, float]
     """Smallest and largest metres per pixel it was trained on."""
 
+    stretch: tuple[tuple[float, float], ...] = ()
+    """Per band: the values (0-255) of the 1st and 99th percentile of the imagery it was trained on.
+    Scenes of other types than 8 bits are brought to them; without it to 0 and 255."""
+
     threshold_low: float = 0.5
     """Hysteresis: road is what is above ``threshold_high``, and what is above this beside it."""
 
@@ -82,6 +89,9 @@ class ModelMetadata:
         low, high = self.gsd_range_m
         problems = {
             "needs at least one band": n_bands == 0,
+            f"has {n_bands} bands, no more than {_MOST_BANDS} are read": n_bands > _MOST_BANDS,
+            "needs a stretch from a lower to a higher value for each band": bool(self.stretch)
+            and not (len(self.stretch) == n_bands and all(a < b for a, b in self.stretch)),
             f"needs {n_bands} scales and offsets, one per band": not (
                 len(self.scale) == len(self.offset) == n_bands
             ),
@@ -94,6 +104,7 @@ class ModelMetadata:
             "must not name encoder_weights: the weights are in the file": (
                 "encoder_weights" in self.arguments
             ),
+            "must not name in_channels: they are the bands": "in_channels" in self.arguments,
         }
         for problem, is_present in problems.items():
             if is_present:
@@ -111,8 +122,14 @@ class ModelMetadata:
         return "".join(band[0].upper() for band in self.bands)
 
     def to_json(self) -> str:
-        """Return the metadata as JSON, keys in the order of the class."""
-        return json.dumps(dataclasses.asdict(self), allow_nan=False)
+        """Return the metadata as JSON, keys in the order of the class.
+
+        An empty ``stretch`` is left out, so that versions which do not know it read the model.
+        """
+        values = dataclasses.asdict(self)
+        if not self.stretch:
+            del values["stretch"]
+        return json.dumps(values, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -120,15 +137,7 @@ class ModelMetadata:
 
         Entries this version does not know are an error: they could change what the model needs.
         """
-        values = json.loads(text)
-        known = {item.name for item in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            msg = f"unknown entry {unknown[0]!r}; the model needs a newer roadex"
-            raise ModelError(msg)
-        for name in ("bands", "scale", "offset", "gsd_range_m"):
-            if name in values:
-                values[name] = tuple(values[name])
+        values = parse_entries(text, {item.name for item in dataclasses.fields(cls)})
         return cls(**values)
 
 
@@ -232,7 +241,10 @@ def load_model(name_or_path: str | Path) -> Model:
     >>> model.metadata.bands
     ('red', 'green', 'blue')
     """
+    require_torch()
     from safetensors.torch import load_file
+
+    from roadex.models.claims import no_larger_than
 
     path = model_path(name_or_path)
     header = _read_header(path)
@@ -242,7 +254,8 @@ def load_model(name_or_path: str | Path) -> Model:
     if digest != header["sha256"]:
         msg = f"{path} is damaged: sha256 of its content differs from its header. Copy it again"
         raise ModelError(msg)
-    network = create_network_for(metadata)
+    with no_larger_than(tensors, path):
+        network = create_network_for(metadata)
     _check_fit(network, tensors, path)
     network.load_state_dict(tensors)
     return Model(metadata, network.float().eval().requires_grad_(False), digest, path)
@@ -285,7 +298,7 @@ def _read_header(path: Path) -> dict[str, str]:
 def _parse_metadata(path: Path, header: Mapping[str, str]) -> ModelMetadata:
     try:
         return ModelMetadata.from_json(header["roadex"])
-    except (ModelError, TypeError, ValueError) as error:
+    except (ModelError, TypeError, ValueError, RecursionError) as error:
         msg = f"{path}: metadata cannot be read: {error}"
         raise ModelError(msg) from error
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from roadex.errors import ModelError
 from roadex.models.base import SegmentationNetwork
-from roadex.models.encoders import load_encoder_weights
+from roadex.models.encoders import check_library_encoder, load_encoder_weights
 
 
 class SmpNetwork(SegmentationNetwork):
@@ -42,6 +42,7 @@ class SmpNetwork(SegmentationNetwork):
         **options: Any,
     ) -> None:
         super().__init__(in_channels)
+        check_library_encoder(encoder)
         from segmentation_models_pytorch import create_model
 
         try:

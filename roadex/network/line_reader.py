@@ -13,6 +13,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 
 from roadex.errors import ScoreError
+from roadex.imagery.geodesy import require_earth
 
 EDGE_LAYER = "road_edges"
 """The layer roadex writes its lines to."""
@@ -42,6 +43,8 @@ def read_lines(path: str, *, layer: str | None = None) -> RoadLines:
     ------
     ScoreError
         If there are no lines, or several layers hold some.
+    SceneError
+        If their CRS is not one of the Earth.
     """
     if path.lower().endswith((".parquet", ".geoparquet")):
         frame = geopandas.read_parquet(path)
@@ -53,6 +56,8 @@ def read_lines(path: str, *, layer: str | None = None) -> RoadLines:
         msg = f"{path} holds {', '.join(other)}; roads are compared as lines"
         raise ScoreError(msg)
     crs = None if frame.crs is None else CRS.from_user_input(frame.crs)
+    if crs is not None:
+        require_earth(crs, path)
     return RoadLines(path, shapely.force_2d(frame.geometry.to_numpy()), crs)
 
 

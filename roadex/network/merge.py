@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from roadex.config import MergeConfig
+from roadex.imagery.geodesy import require_earth
 from roadex.network.rebuild import knit_network, place_ids
 from roadex.network.road_network import RoadNetwork
 
@@ -95,6 +96,7 @@ def merge_networks(
     """Join networks given as edges and nodes, see :func:`merge`."""
     config = config or MergeConfig()
     crs = CRS.from_user_input(frames[0][0].crs)
+    require_earth(crs, "the first network")
     work_crs = _metric_crs(frames[0][0], crs)
     roads = [_roads(edges, nodes, work_crs) for edges, nodes in frames]
     merged = reduce(lambda first, second: _merge(first, second, config), roads)

@@ -29,8 +29,11 @@ WORKER_BYTES = 1_500_000_000
 GPU_THREADS = 4
 """Threads per GPU: one computes while the others read and write."""
 
-HERE_SECONDS = 30.0
+HERE_SECONDS = 20.0
 """Most seconds of work per core that are done in the calling process, see docs/cluster.md."""
+
+TRACE_MPX_S = 50.0
+"""Megapixels of probability that one core traces in a second, see docs/vectorization.md."""
 
 _MOST_THREADS = 4
 """Threads that share one interpreter well; more processes beat more threads."""

@@ -13,11 +13,16 @@ import psutil
 
 from roadex.config import ClusterConfig, RunConfig
 from roadex.inference.speed_trial import Calibration, calibrate
-from roadex.pipeline.crew import WORKER_BYTES, CallingProcess, count_cpu_workers, crew_here
+from roadex.pipeline.crew import (
+    TRACE_MPX_S,
+    WORKER_BYTES,
+    CallingProcess,
+    count_cpu_workers,
+    crew_here,
+)
 from roadex.pipeline.gpus import choose_gpus
 from roadex.pipeline.plan import N_VIEWS, RunPlan, plan_run
 from roadex.pipeline.tasks import count_threads
-from roadex.pipeline.vectorize import TRACE_MPX_S
 
 STORED_BYTES = 0.5
 """Bytes per pixel of the tile store and of the finished raster (measured on 100 Mpx: 0.53 with
@@ -93,7 +98,8 @@ class Estimate:
         """Memory of a worker that predicts; what a GPU holds is not in it."""
         if self.calibration is None:
             return WORKER_BYTES
-        pixels = max(int(tile.read.width * tile.read.height) for tile in self.plan.tiles)
+        largest = self.plan.tiles[0].read  # the others own as much or less
+        pixels = int(largest.width * largest.height)
         on_device = 0.0 if self.workers.has_gpu else self.calibration.bytes_per_pixel
         image_bytes = 4 * (len(self.plan.scene.bands) + 2)
         return int(self.calibration.base_bytes + pixels * (on_device + image_bytes))

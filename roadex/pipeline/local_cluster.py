@@ -24,8 +24,6 @@ from typing import Any
 import dask
 from distributed import Scheduler, Security, SpecCluster
 from distributed.deploy.spec import ProcessInterface
-from distributed.http.routing import RoutingApplication
-from tornado.httpserver import HTTPServer
 
 from roadex.config import ClusterConfig
 from roadex.errors import RunError
@@ -127,10 +125,8 @@ def local_cluster(config: ClusterConfig, environment: dict[str, str]) -> Iterato
 class _QuietScheduler(Scheduler):
     """A scheduler without Dask's HTTP server: what it tells, any user of the machine could read."""
 
-    def start_http_server(self, routes: Any, *_: Any, **__: Any) -> None:
-        """Make the server, as its owner closes it in the end, but let it listen to nothing."""
-        self.http_application = RoutingApplication(routes)
-        self.http_server = HTTPServer(self.http_application)
+    def start_http_server(self, *_: Any, **__: Any) -> None:
+        """Start none."""
 
 
 class WorkerProgram(ProcessInterface):

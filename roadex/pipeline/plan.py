@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 
 from roadex.config import RunConfig
 from roadex.errors import ConfigError, SceneError
+from roadex.imagery.containers import listed
 from roadex.imagery.locations import gdal_location, is_virtual
 from roadex.imagery.scene import Scene, open_scene
-from roadex.imagery.tiling import Tile, plan_tiles
+from roadex.imagery.tiling import Tiles, plan_tiles
 from roadex.imagery.work_grid import WorkGrid, plan_grid
 from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
 from roadex.pipeline.crew import Load
@@ -37,7 +38,7 @@ class RunPlan:
     model: ModelMetadata
     model_file: Path
     model_sha256: str
-    tiles: list[Tile]
+    tiles: Tiles
     key: str
     """Identity of the probability: the same key means the same tiles with the same values."""
 
@@ -52,7 +53,7 @@ class RunPlan:
     @property
     def read_megapixels(self) -> float:
         """Pixels given to the network in one view, halos included, in millions."""
-        return float(sum(tile.read.width * tile.read.height for tile in self.tiles)) / 1e6
+        return self.tiles.read_pixels / 1e6
 
     def load(self, config: RunConfig) -> Load:
         """Return what predicting takes, if the model is about as large as ``roadex-light``."""
@@ -120,14 +121,21 @@ def plan(scenes: Scenes, *, config: RunConfig | None = None) -> RunPlan:
 
 def _open(scenes: Scenes, model: ModelMetadata, config: RunConfig) -> Scene:
     if not isinstance(scenes, Scene):
-        return open_scene(_paths(scenes), n_bands=model.in_channels, bands=config.predict.bands)
+        return open_scene(
+            _paths(scenes),
+            wanted=model.bands,
+            bands=config.predict.bands,
+            nodata=config.predict.nodata_values,
+            stretch=model.stretch,
+            trusted_only=config.predict.trusted_inputs_only,
+        )
     if config.predict.bands not in (None, scenes.bands):
         msg = f"the Scene was opened with bands {scenes.bands}; leave out predict.bands"
         raise ConfigError(msg)
-    if len(scenes.bands) != model.in_channels:
+    if scenes.wanted != model.bands:
         msg = (
-            f"the Scene was opened with {len(scenes.bands)} bands, model {model.name} takes "
-            f"{model.in_channels}. Open it with n_bands={model.in_channels}"
+            f"the Scene was opened for bands {listed(scenes.wanted)}, model {model.name} takes "
+            f"{listed(model.bands)}. Open it with wanted=model.metadata.bands"
         )
         raise SceneError(msg)
     return scenes
@@ -170,6 +178,7 @@ def _key(scene: Scene, grid: WorkGrid, sha256: str, config: RunConfig) -> str:
     parts = {
         "scene": scene.identity,
         "radiometry": asdict(scene.radiometry),
+        "validity": asdict(scene.validity),
         "grid": [grid.shape, grid.crs.to_wkt(), list(grid.transform)],
         "model": sha256,
         "tta": config.predict.tta,

@@ -42,11 +42,16 @@ class ModelPlugin(WorkerPlugin):
         keep_received(self._sha256, self._content, Path(worker.local_directory))
 
 
+def send_model(client: Client, model: SharedModel, config: ClusterConfig) -> None:
+    """Send a model to the workers of a running cluster, unless it comes with roadex."""
+    if config.is_remote and not is_packaged(model):
+        client.register_plugin(ModelPlugin(model))
+
+
 @contextmanager
 def job_on_cluster(client: Client, job: PredictJob, config: ClusterConfig) -> Iterator[None]:
     """Tell the workers what the job is, and at the end that it is over."""
-    if config.is_remote and not is_packaged(job.model):
-        client.register_plugin(ModelPlugin(job.model))
+    send_model(client, job.model, config)
     plugin = JobPlugin(job)
     client.register_plugin(plugin)
     try:

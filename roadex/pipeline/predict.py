@@ -22,6 +22,7 @@ from roadex.config import NODATA, THRESHOLDS_TAG, ClusterConfig, RunConfig
 from roadex.errors import IncompleteError, OutputError, RoadexError, RunError
 from roadex.imagery.tiling import Tile
 from roadex.inference.allocator import release_free_memory
+from roadex.models import require_torch
 from roadex.pipeline.arrays import AnyCRS, probability_on, refuse_place, write_image
 from roadex.pipeline.crew import CallingProcess, Crew, open_crew
 from roadex.pipeline.model_transfer import SharedModel
@@ -190,6 +191,8 @@ def predict_scene(
     """
     config = config or RunConfig()
     watch = Stopwatch(progress or default_display(), release_free_memory)
+    if not config.cluster.is_remote:
+        require_torch()
     with watch.stage("plan"):
         plan = plan_run(scenes, config)
         store = store_for(path, plan, config.cluster)

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import threading
+import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from roadex.config import PROBABILITY_MAX, RunConfig
-from roadex.errors import DatasetError, IncompleteError
+from roadex.config import RunConfig
+from roadex.errors import DatasetError, IncompleteError, RoadexError
+from roadex.files import whole_file
+from roadex.imagery.scene import open_scene
+from roadex.imagery.work_grid import own_grid, plan_grid
 from roadex.inference.allocator import release_free_memory
-from roadex.models.modelfile import model_path, read_metadata
-from roadex.pipeline.crew import open_crew
+from roadex.models import require_torch
+from roadex.models.modelfile import model_path, read_metadata, read_sha256
+from roadex.pipeline.crew import CallingProcess, Load, open_crew
+from roadex.pipeline.model_transfer import SharedModel
+from roadex.pipeline.plan import N_VIEWS, SECONDS_PER_MPX
 from roadex.pipeline.predict import make_folder
 from roadex.pipeline.tasks import run_tasks
+from roadex.pipeline.worker import predictor_of
+from roadex.probability.encoding import encode
 from roadex.progress import Display, Stopwatch, default_display
-from roadex.training.datasets.deepglobe import GSD_M, image_ids
+from roadex.training.datasets.deepglobe import GSD_M, IMAGE_SUFFIX, image_ids
 
-if TYPE_CHECKING:
-    from roadex.inference.engine import Predictor
+IMAGE_PX = 1024
+"""Side of the images of the challenge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +40,16 @@ class ImageJob:
 
     folder: Path
     output: Path
-    model: str
+    model: SharedModel
     tta: str
     threshold: float
-    factor: float
-    """Pixels of the model per pixel of the images."""
+    gsd_m: float
+    """Metres per pixel at which the network looks at the images."""
+
+    bands: tuple[str, ...]
+    """Names of the bands the network takes."""
+
+    device: str | None
 
     with_probability: bool
 
@@ -75,28 +89,39 @@ def predict_deepglobe(
     """
     config = config or RunConfig()
     watch = Stopwatch(progress or default_display(), release_free_memory)
+    if not config.cluster.is_remote:
+        require_torch()
     path = model_path(config.predict.model)
     metadata = read_metadata(path)
-    job = ImageJob(
-        folder=folder.absolute(),
-        output=output.absolute(),
-        model=str(path.absolute()),
-        tta=config.predict.tta,
-        threshold=metadata.threshold_high,
-        factor=1.0 if config.predict.native_gsd else GSD_M / metadata.gsd_m,
-        with_probability=with_probability,
-    )
     ids = image_ids(folder)
     if not ids:
         msg = f"no image <id>_sat.jpg in {folder}"
         raise DatasetError(msg)
     make_folder(output)
     todo = [name for name in ids if overwrite or not mask_path(output, name).exists()]
+    gsd_m = GSD_M if config.predict.native_gsd else metadata.gsd_m
+    seconds = (IMAGE_PX * GSD_M / gsd_m) ** 2 / 1e6 * N_VIEWS[config.predict.tta] * SECONDS_PER_MPX
+    load = Load(n_tasks=len(todo), core_seconds=len(todo) * seconds)
     failed = {}
-    with watch.stage("predict", len(ids)), open_crew(config.cluster) as crew:
+    with watch.stage("predict", len(ids)), open_crew(config.cluster, load) as crew:
+        job = ImageJob(
+            folder=folder.absolute(),
+            output=output.absolute(),
+            model=SharedModel.of(path, read_sha256(path)),
+            tta=config.predict.tta,
+            threshold=metadata.threshold_high,
+            gsd_m=gsd_m,
+            bands=tuple(metadata.bands),
+            device=crew.device if isinstance(crew, CallingProcess) else None,
+            with_probability=with_probability,
+        )
+        if not isinstance(crew, CallingProcess):
+            from roadex.pipeline.plugins import send_model  # Dask takes half a second to import
+
+            send_model(crew, job.model, config.cluster)
         watch.advance("predict", len(ids) - len(todo))
         for outcome in run_tasks(
-            crew, partial(predict_image, job=job), todo, config=config.cluster
+            crew, partial(predict_image, job=job), todo, config=config.cluster, is_inference=True
         ):
             watch.advance("predict")
             if outcome.error is not None:
@@ -117,41 +142,36 @@ def mask_path(folder: Path, name: str) -> Path:
 
 
 def predict_image(name: str, *, job: ImageJob) -> None:
-    """Predict one image and write its mask. Runs on a worker."""
+    """Predict one image and write its mask. Runs on a worker.
+
+    Raises
+    ------
+    RoadexError
+        Of the kind that occurred, with the name of the image.
+    """
     try:
-        with Image.open(job.folder / f"{name}_sat.jpg") as file:
-            image = file.convert("RGB")
-    except OSError as error:
-        msg = f"cannot read {job.folder / name}_sat.jpg: {error}"
-        raise DatasetError(msg) from None
-    width, height = (max(1, round(side * job.factor)) for side in image.size)
-    scaled = image.resize((width, height), Image.Resampling.BOX)
-    pixels = np.moveaxis(np.asarray(scaled, dtype=np.float32), -1, 0)
-    probability = _predictor(job).probability(np.ascontiguousarray(pixels))
-    full_size = Image.fromarray(probability).resize(image.size, Image.Resampling.BILINEAR)
-    values = np.asarray(full_size)
-    mask = np.where(values >= job.threshold, 255, 0).astype(np.uint8)
-    _save(np.repeat(mask[..., None], 3, axis=2), mask_path(job.output, name))
-    if job.with_probability:
-        stored = np.rint(values * PROBABILITY_MAX).astype(np.uint8)
-        _save(stored, job.output / f"{name}_probability.png")
+        values = _probability(job.folder / f"{name}{IMAGE_SUFFIX}", job)
+    except RoadexError as error:
+        plain = type(error)(f"{name}: {error}")
+    else:
+        mask = np.where(values >= job.threshold, 255, 0).astype(np.uint8)
+        _save(np.repeat(mask[..., None], 3, axis=2), mask_path(job.output, name))
+        if job.with_probability:
+            _save(encode(values), job.output / f"{name}_probability.png")
+        return
+    raise plain
 
 
-_LOCAL = threading.local()
+def _probability(path: Path, job: ImageJob) -> NDArray[np.float32]:
+    """Return road probability on the pixels of an image."""
+    from roadex.inference.on_grid import predict_on_grid  # torch is for workers
+
+    scene = open_scene([path], wanted=job.bands, unplaced_gsd_m=GSD_M)
+    grid = plan_grid(scene, gsd_m=job.gsd_m, gsd_range_m=(0.0, math.inf))
+    predictor = predictor_of(job.model, job.tta, job.device)
+    return predict_on_grid(predictor, scene, grid, own_grid(scene))
 
 
-def _predictor(job: ImageJob) -> Predictor:
-    from roadex.inference.engine import Predictor  # torch is for workers: the client does without
-
-    held: Any = getattr(_LOCAL, "held", None)
-    if held is None or held[0] != (job.model, job.tta):
-        held = ((job.model, job.tta), Predictor(job.model, tta=job.tta))
-        _LOCAL.held = held
-    predictor: Predictor = held[1]
-    return predictor
-
-
-def _save(values: np.ndarray[Any, np.dtype[np.uint8]], path: Path) -> None:
-    partial_path = path.with_name(f".{path.name}.partial")
-    Image.fromarray(values).save(partial_path, format="PNG")
-    partial_path.replace(path)
+def _save(values: NDArray[Any], path: Path) -> None:
+    with whole_file(path) as place:
+        Image.fromarray(values).save(place, format="PNG")

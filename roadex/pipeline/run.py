@@ -21,6 +21,7 @@ from pyproj import CRS
 from roadex.config import RunConfig
 from roadex.imagery.locations import READING
 from roadex.inference.allocator import release_free_memory
+from roadex.models import require_torch
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
 from roadex.outputs.preview import write_preview
@@ -121,6 +122,8 @@ def prepare(
     result = RunFolder(Path(output))
     watch = Stopwatch(progress or default_display(), release_free_memory)
     began = time.time()
+    if not config.cluster.is_remote:
+        require_torch()
     with watch.stage("plan"):
         plan = plan_run(scenes, config)
         thresholds = plan.model.threshold_low, plan.model.threshold_high

@@ -18,7 +18,7 @@ from roadex.network.road_network import RoadNetwork
 from roadex.network.vectorize import vectorize as vectorize_source
 from roadex.outputs import write_network, writer_for
 from roadex.pipeline.arrays import AnyCRS, located, refuse_place
-from roadex.pipeline.crew import Load, open_crew
+from roadex.pipeline.crew import TRACE_MPX_S, Load, open_crew
 from roadex.pipeline.tasks import mapper
 from roadex.probability.encoding import stored_probability
 from roadex.probability.source import ArraySource, ProbabilitySource, RasterSource
@@ -26,9 +26,6 @@ from roadex.progress import Display, Stopwatch, default_display
 
 TILE_SIZE = 2048
 """Side of the tiles in pixels; it never changes the network."""
-
-TRACE_MPX_S = 50.0
-"""Traced by one core, see docs/vectorization.md."""
 
 
 def vectorize(

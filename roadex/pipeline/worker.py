@@ -80,7 +80,7 @@ def predict_tile(tile: Tile, *, key: str) -> TileResult:
 
 
 def _predict_tile(tile: Tile, job: PredictJob) -> TileResult:
-    predictor = _predictor(job)
+    predictor = predictor_of(job.model, job.tta, job.device)
     with rasterio.Env(**READING):
         image, valid = _reader(job).read(tile.read)
     prediction = predictor.predict_tile(tile, image, valid)
@@ -94,16 +94,16 @@ _LOADING = threading.Lock()
 _LOCAL = threading.local()
 
 
-def _predictor(job: PredictJob) -> Predictor:
-    """Return the model of a job, loaded once per process; that of an earlier job is dropped."""
+def predictor_of(model: SharedModel, tta: str, device: str | None) -> Predictor:
+    """Return a model, loaded once per process; one used earlier is dropped."""
     from roadex.inference.engine import Predictor, compute_in_one_thread  # torch is for workers
 
     compute_in_one_thread()
-    which = (job.model.sha256, job.tta, job.device)
+    which = (model.sha256, tta, device)
     with _LOADING:
         if which not in _LOADED:
             _LOADED.clear()
-            _LOADED[which] = Predictor(str(job.model.locate()), tta=job.tta, device=job.device)
+            _LOADED[which] = Predictor.load(model.locate(), tta=tta, device=device)
         return _LOADED[which]
 
 

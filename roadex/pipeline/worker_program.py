@@ -35,13 +35,10 @@ def main() -> None:
 
 async def _work(task: dict[str, Any], answer: Any) -> None:
     from distributed import Security, Worker
-    from distributed.http.routing import RoutingApplication
-    from tornado.httpserver import HTTPServer
 
     class QuietWorker(Worker):
-        def start_http_server(self, routes: Any, *_: Any, **__: Any) -> None:
-            self.http_application = RoutingApplication(routes)
-            self.http_server = HTTPServer(self.http_application)
+        def start_http_server(self, *_: Any, **__: Any) -> None:
+            """Start none: what it tells, any user of the machine could read."""
 
     if task["cores"]:
         os.sched_setaffinity(0, task["cores"])

@@ -19,6 +19,7 @@ from rasterio.windows import Window
 
 from roadex.config import NODATA, PROBABILITY_MAX, THRESHOLDS_TAG
 from roadex.errors import SceneError
+from roadex.imagery.geodesy import parse_crs, require_pixels
 
 READINGS = ("roadex", "fraction", "percent", "byte", "mask", "class")
 """How values can be read, see :meth:`RasterSource.open`."""
@@ -133,6 +134,7 @@ class RasterSource:
                 f"Write one with `rio edit-info --crs EPSG:32643 {path}`"
             )
             raise SceneError(msg)
+        require_pixels(raster.transform, path)
         if not 1 <= band <= raster.count:
             msg = f"{path} has no band {band}, only 1 to {raster.count}"
             raise SceneError(msg)
@@ -146,7 +148,7 @@ class RasterSource:
             path=path,
             shape=(raster.height, raster.width),
             transform=raster.transform,
-            crs=CRS.from_wkt(raster.crs.to_wkt()),
+            crs=parse_crs(raster.crs.to_wkt(), path),
             reading=reading,
             class_value=class_value,
             nodata=raster.nodatavals[band - 1],

@@ -21,7 +21,7 @@ from rasterio.windows import Window
 
 from roadex.config import PROBABILITY_MAX
 from roadex.errors import ScoreError
-from roadex.imagery.scene import without_georeference_warning
+from roadex.imagery.containers import without_georeference_warning
 
 Stored = NDArray[Any]
 """Values as a raster stores them, of any type of number."""

@@ -21,7 +21,6 @@ from roadex.errors import ScoreError
 from roadex.network.line_reader import RoadLines, read_lines
 from roadex.progress import Display, default_display
 from roadex.scoring.aligned_rasters import grid_of
-from roadex.scoring.centre_lines import centre_lines, clip_to_grid
 from roadex.scoring.in_memory import Comparable, side_path
 from roadex.scoring.inputs import Side, recognise_side
 from roadex.scoring.line_scores import score_lines
@@ -127,6 +126,8 @@ def _score_lines(
     lines = [prediction[0], truth[0]]
     for i, other in ((0, true), (1, predicted)):
         if other.kind == "raster":
+            from roadex.scoring.centre_lines import clip_to_grid
+
             lines[i], note = clip_to_grid(lines[i], grid_of(other.path))
             notes.append(note)
     report = score_lines(lines[0], lines[1], config, metrics=metrics)
@@ -136,6 +137,9 @@ def _score_lines(
 def _lines(side: Side, config: ScoreConfig, *, is_truth: bool) -> tuple[RoadLines, str]:
     if side.kind == "lines":
         return read_lines(side.path), ""
+    # Compiled kernels, for whom a raster is to be traced: most comparisons do without.
+    from roadex.scoring.centre_lines import centre_lines
+
     encoding, _ = side_encoding(side, [side.path], config, is_truth=is_truth)
     return centre_lines(side.path, encoding, config)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,7 +28,7 @@ from rasterio.windows import Window
 
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
-from roadex.imagery.geodesy import pixel_size
+from roadex.imagery.geodesy import parse_crs, pixel_size
 from roadex.probability.values import Encoding, has_mask_band, is_valid, open_raster
 from roadex.scoring.metrics.windows import PixelWindow, to_level
 
@@ -240,7 +241,7 @@ def open_reader(
 
 
 def _grid(dataset: rasterio.DatasetReader) -> Grid:
-    crs = None if dataset.crs is None else CRS.from_wkt(dataset.crs.to_wkt())
+    crs = None if dataset.crs is None else parse_crs(dataset.crs.to_wkt(), Path(dataset.name).name)
     return Grid(shape=dataset.shape, transform=dataset.transform, crs=crs)
 
 

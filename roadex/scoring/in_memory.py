@@ -10,7 +10,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from roadex.config import NODATA, PROBABILITY_MAX
-from roadex.imagery.scene import without_georeference_warning
+from roadex.imagery.containers import without_georeference_warning
 from roadex.probability.encoding import stored_probability
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ def side_path(side: Comparable, folder: Path, name: str) -> str:
     TypeError
         If it is nothing that can be compared.
     """
-    import geopandas as gpd  # the raster half of the comparison does without
-
     if isinstance(side, str | Path):
         return str(side)
+    import geopandas as gpd  # most comparisons are of files
+
     if isinstance(side, rasterio.DatasetReader):
         return str(side.name)
     if isinstance(side, np.ndarray):

@@ -13,7 +13,7 @@ from pyogrio.errors import DataSourceError
 from rasterio.errors import RasterioError
 
 from roadex.errors import ScoreError
-from roadex.imagery.scene import without_georeference_warning
+from roadex.imagery.containers import without_georeference_warning
 from roadex.probability.values import PROBABILITY_ENDING
 
 RASTER_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".vrt", ".img")

@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from roadex.config import ScoreConfig
 from roadex.errors import OutputError, ScoreError
-from roadex.imagery.scene import without_georeference_warning
+from roadex.imagery.containers import without_georeference_warning
 from roadex.probability.values import decide_encoding
 from roadex.progress import Display, Silent, Stopwatch
 from roadex.scoring.aligned_rasters import grid_of, open_reader

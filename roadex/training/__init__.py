@@ -6,3 +6,7 @@ The loop is plain torch. Chips are a pure function of their number and the seed,
 one of the step and the losses so far, so a checkpoint is little: the step, the weights, their
 average, the optimizer's moments, the state of the schedule.
 """
+
+from roadex.models import require_torch
+
+require_torch()

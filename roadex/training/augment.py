@@ -26,8 +26,8 @@ def augment_colour(image: Tensor, config: AugmentConfig, rng: np.random.Generato
     Parameters
     ----------
     image
-        uint8, shape ``(C, h, w)``, C = 3 (colour steps need red, green, blue) or any other count
-        (then brightness, contrast, blur and noise only).
+        float32, shape ``(C, h, w)``, in [0, 255], C = 3 (colour steps need red, green, blue) or
+        any other count (then brightness, contrast, blur and noise only).
     config
         Strength and probability of every step; strength 0 changes nothing.
     rng
@@ -38,7 +38,7 @@ def augment_colour(image: Tensor, config: AugmentConfig, rng: np.random.Generato
     image
         float32, shape ``(C, h, w)``, in [0, 255].
     """
-    values = image.float() / 255
+    values = untouched = image / 255
     for step in (_channel_gain, _contrast, _gamma, _saturation, _haze, _season):
         if rng.random() < config.colour_probability:
             values = step(values, config.colour_strength, rng).clamp(0, 1)
@@ -53,7 +53,8 @@ def augment_colour(image: Tensor, config: AugmentConfig, rng: np.random.Generato
         sigma = rng.uniform(0, 0.03)
         noise = rng.standard_normal(values.shape, dtype=np.float32)
         values = values + sigma * torch.from_numpy(noise)
-    values = (values.clamp(0, 1) * 255).round()
+    # Where no step was drawn the pixels stay those of a run, to the last bit.
+    values = image if values is untouched else values.clamp(0, 1) * 255
     if rng.random() < config.jpeg_probability and values.shape[0] == 3:
         values = _jpeg(values, quality=int(rng.integers(50, 95)))
     return values
@@ -138,7 +139,9 @@ def _season(values: Tensor, strength: float, rng: np.random.Generator) -> Tensor
 def _jpeg(values: Tensor, *, quality: int) -> Tensor:
     """Compress and decompress an RGB image of values 0 to 255."""
     buffer = BytesIO()
-    Image.fromarray(values.byte().permute(1, 2, 0).numpy()).save(buffer, "JPEG", quality=quality)
+    Image.fromarray(values.round().byte().permute(1, 2, 0).numpy()).save(
+        buffer, "JPEG", quality=quality
+    )
     decoded = np.array(Image.open(buffer), dtype=np.float32)
     return torch.from_numpy(decoded).permute(2, 0, 1).contiguous()
 

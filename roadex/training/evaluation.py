@@ -6,20 +6,21 @@ model file carries is chosen, not guessed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from rasterio.windows import Window
 
 from roadex.config import PROBABILITY_MAX
-from roadex.inference.folding import ready_for_inference
-from roadex.inference.tta import predict_with_tta
+from roadex.imagery.work_grid import plan_grid
+from roadex.inference.engine import Predictor
+from roadex.inference.on_grid import predict_on_grid
 from roadex.models.base import SegmentationNetwork
 from roadex.models.scaling import Scaling
 from roadex.probability.encoding import encode
 from roadex.scoring.metrics.thresholds import LevelCounts
-from roadex.training.datasets.chips import resample
 from roadex.training.datasets.labelled import Chip, Labelled
 
 THRESHOLD_RANGE = (0.1, 0.95)
@@ -37,10 +38,9 @@ def evaluate(
     gsd_m: float,
     tta: str = "none",
 ) -> LevelCounts:
-    """Predict every scene whole, at the ground sample distance of the model, and count.
+    """Predict every scene as a run does, at the pixel size of the model, and count.
 
-    Meant for scenes of a few megapixels, as datasets consist of; a large scene is a case for
-    ``roadex run`` and ``roadex score``.
+    The probability is brought to the grid of the labels, which stay as they were drawn.
     """
     found = predict_scenes(network, scenes, scaling=scaling, gsd_m=gsd_m, tta=tta)
     return sum(
@@ -49,7 +49,6 @@ def evaluate(
     )
 
 
-@torch.inference_mode()
 def predict_scenes(
     network: SegmentationNetwork,
     scenes: Iterable[Labelled],
@@ -59,18 +58,21 @@ def predict_scenes(
     tta: str = "none",
 ) -> Iterator[tuple[NDArray[np.uint8], Chip]]:
     """Yield the stored probability of every scene, on the grid of its labels, and the scene."""
-    quick = ready_for_inference(network.eval())
-    device = next(quick.parameters()).device
+    predictor = Predictor(network.eval(), scaling, tta=tta)
     for scene in scenes:
-        chip = scene.read()
-        shape, factor = chip.road.shape, scene.gsd_m / gsd_m
-        image = torch.from_numpy(chip.image).float()
-        if factor != 1:
-            image = resample(image, [max(1, round(n * factor)) for n in shape])
-        probability = predict_with_tta(quick, scaling.apply(image.to(device)), tta)
-        if probability.shape != shape:
-            probability = resample(probability[None], shape)[0].clamp(0, 1)
-        yield encode(probability.cpu().numpy()), chip
+        yield encode(predict_labelled(predictor, scene, gsd_m=gsd_m)), scene.read()
+
+
+def predict_labelled(
+    predictor: Predictor, labelled: Labelled, *, gsd_m: float, window: Window | None = None
+) -> NDArray[np.float32]:
+    """Return road probability of a labelled scene, or a window of it, on the grid of its labels.
+
+    The network looks at the scene at ``gsd_m`` metres per pixel, as in a run.
+    """
+    scene = labelled.scene
+    grid = plan_grid(scene, gsd_m=gsd_m, gsd_range_m=(0.0, math.inf))
+    return predict_on_grid(predictor, scene, grid, labelled.grid, window=window)
 
 
 def evaluate_datasets(

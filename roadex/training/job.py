@@ -216,11 +216,12 @@ def _train(job: TrainingJob, group: Group, display: Display) -> None:
 
 
 def _gather(job: TrainingJob) -> _Material:
-    sources = [_weighted_scenes(specification) for specification in job.data]
+    bands = job.config.bands
+    sources = [_weighted_scenes(specification, bands) for specification in job.data]
     short = [_short_name(name) for name in job.validation]
     names = short if len(set(short)) == len(short) else job.validation
     validation = {
-        name: find_labelled_scenes(specification)
+        name: find_labelled_scenes(specification, bands=bands)
         for name, specification in zip(names, job.validation, strict=True)
     }
     initial = None if job.initial is None else load_model(job.initial)
@@ -244,12 +245,13 @@ def _check(job: TrainingJob, material: _Material) -> DataReport:
 
 
 def _scaling(config: TrainConfig) -> Scaling:
-    return Scaling((2 * config.input_range / 255,) * 3, (-config.input_range,) * 3)
+    n_bands = len(config.bands)
+    return Scaling((2 * config.input_range / 255,) * n_bands, (-config.input_range,) * n_bands)
 
 
-def _weighted_scenes(specification: str) -> WeightedScenes:
+def _weighted_scenes(specification: str, bands: Sequence[str]) -> WeightedScenes:
     source, share = split_share(specification)
-    return WeightedScenes(find_labelled_scenes(source), share)
+    return WeightedScenes(find_labelled_scenes(source, bands=bands), share)
 
 
 def _write(
@@ -266,6 +268,7 @@ def _write(
     metadata = ModelMetadata(
         name=job.output.stem,
         network=config.network,
+        bands=config.bands,
         arguments=config.arguments,
         scale=scaling.scale,
         offset=scaling.offset,

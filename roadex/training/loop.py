@@ -100,7 +100,7 @@ def train(
         state.load(checkpoint)
     if on_start is not None:
         on_start(state)
-    network = group.wrap(state.network)
+    network = group.wrap(state.network, len(config.bands))
     loss_function = loss_by_name(config.loss)
     began = time.perf_counter() - state.seconds
     for parts in () if state.is_stopped else load_batches(sources, config, group, first=state.step):
@@ -133,7 +133,7 @@ def _start(
     arguments = dict(config.arguments)
     if config.encoder_weights is not None:
         arguments["encoder_weights"] = config.encoder_weights
-    network: nn.Module = create_network(config.network, **arguments)
+    network: nn.Module = create_network(config.network, in_channels=len(config.bands), **arguments)
     if initial is not None:
         network.load_state_dict(initial)
     network = network.to(device).to(memory_format=torch.channels_last)

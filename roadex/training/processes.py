@@ -21,13 +21,14 @@ from torch.multiprocessing.spawn import ProcessRaisedException, spawn
 from torch.nn.parallel import DistributedDataParallel
 
 from roadex.errors import TrainingError
+from roadex.inference.device import best_device
 
 _TIMEOUT = timedelta(hours=4)
 """How long processes wait for the first one, which evaluates alone."""
 
 
 def _default_device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(best_device())
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,11 @@ class Group:
         """Whether this process evaluates, logs and writes."""
         return self.rank == 0
 
-    def wrap(self, network: nn.Module) -> nn.Module:
+    def wrap(self, network: nn.Module, n_bands: int) -> nn.Module:
         """Return the network such that gradients are averaged over the processes."""
         if self.size == 1:
             return network
-        _freeze_unused(network, self.device)
+        _freeze_unused(network, n_bands, self.device)
         return DistributedDataParallel(network)
 
     def mean(self, value: float) -> float:
@@ -138,11 +139,12 @@ def _free_port() -> int:
     return port
 
 
-def _freeze_unused(network: nn.Module, device: torch.device) -> None:
+def _freeze_unused(network: nn.Module, n_bands: int, device: torch.device) -> None:
     """Take parameters the output does not depend on out of the training: DDP waits for them."""
     was_training = network.training
     network.eval()
-    network(torch.zeros(1, 3, 64, 64, device=device)).sum().backward()
+    probe = torch.zeros(1, n_bands, 64, 64, device=device)
+    network(probe).sum().backward()
     for parameter in network.parameters():
         parameter.requires_grad_(parameter.grad is not None)
     network.zero_grad(set_to_none=True)

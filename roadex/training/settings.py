@@ -15,9 +15,6 @@ from roadex.models.modelfile import ModelMetadata, model_path, read_metadata
 from roadex.training.losses import loss_by_name
 from roadex.training.recipes import read_recipe
 
-_BANDS = ("red", "green", "blue")
-"""Bands that datasets are read with."""
-
 
 def read_train_settings(
     *,
@@ -88,9 +85,6 @@ def start_from(
         If there is no such model.
     """
     metadata, default = read_metadata(model_path(initial)), TrainConfig()
-    if metadata.bands != _BANDS:
-        msg = f"{initial} takes the bands {', '.join(metadata.bands)}; datasets have {_BANDS}"
-        raise ConfigError(msg)
 
     def was_given(name: str) -> bool:
         if is_given is not None:
@@ -118,6 +112,7 @@ def _inherited(metadata: ModelMetadata) -> dict[str, Any]:
     values: dict[str, Any] = {
         "network": metadata.network,
         "arguments": dict(metadata.arguments),
+        "bands": tuple(metadata.bands),
     }
     (scale, *_), (offset, *_) = metadata.scale, metadata.offset
     is_uniform = len(set(metadata.scale)) == len(set(metadata.offset)) == 1

@@ -131,7 +131,10 @@ def tune_model(
 def _figures(
     network: SegmentationNetwork, metadata: ModelMetadata, validation: Sequence[str]
 ) -> Figures:
-    scenes = {"/".join(Path(name).parts[-2:]): find_labelled_scenes(name) for name in validation}
+    scenes = {
+        "/".join(Path(name).parts[-2:]): find_labelled_scenes(name, bands=metadata.bands)
+        for name in validation
+    }
     counts = evaluate_datasets(
         network, scenes, scaling=Scaling.of(metadata), gsd_m=metadata.gsd_m, tta=metadata.tta
     )

@@ -3,52 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from roadex.config import AlignConfig
+from roadex.inference.engine import Predictor
 from roadex.models.modelfile import Model
 from roadex.models.scaling import Scaling
-from roadex.probability.encoding import decode
+from roadex.probability.encoding import decode, encode
 from roadex.training.align.shifts import find_local_shifts, move_labels
-from roadex.training.datasets.labelled import Chip, Labelled
-from roadex.training.evaluation import predict_scenes
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A window of a scene as a scene of its own."""
-
-    scene: Labelled
-    window: Window
-
-    @property
-    def name(self) -> str:
-        """That of the whole scene."""
-        return self.scene.name
-
-    @property
-    def gsd_m(self) -> float:
-        """Metres per pixel."""
-        return self.scene.gsd_m
-
-    def shape(self) -> tuple[int, int]:
-        """Return ``(H, W)`` of the window."""
-        return int(self.window.height), int(self.window.width)
-
-    def files(self) -> tuple[Path, ...]:
-        """Return the files of the whole scene."""
-        return self.scene.files()
-
-    def read(self, window: Window | None = None) -> Chip:
-        """Read the window; a window of a window is not needed."""
-        if window is not None:
-            msg = "a part is read whole"
-            raise ValueError(msg)
-        return self.scene.read(self.window)
+from roadex.training.datasets.labelled import Labelled
+from roadex.training.evaluation import predict_labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +33,15 @@ class Look:
     """Shape ``(2, H, W)``: pixels down and to the right."""
 
 
-def look_at(scene: Labelled, model: Model, config: AlignConfig) -> Look:
-    """Predict a scene, read whole, and find how far its labels should move."""
+def look_at(
+    scene: Labelled, model: Model, config: AlignConfig, *, window: Window | None = None
+) -> Look:
+    """Predict a scene, or a window of it, and find how far its labels should move."""
     metadata = model.metadata
-    [(stored, chip)] = predict_scenes(
-        model.network,
-        [scene],
-        scaling=Scaling.of(metadata),
-        gsd_m=metadata.gsd_m,
-        tta=config.tta,
-    )
-    probability = decode(stored) * chip.valid
+    predictor = Predictor(model.network, Scaling.of(metadata), tta=config.tta)
+    chip = scene.read(window)
+    found = predict_labelled(predictor, scene, gsd_m=metadata.gsd_m, window=window)
+    probability = decode(encode(found)) * chip.valid
     shifts = find_local_shifts(
         probability, chip.road, gsd_m=scene.gsd_m, max_shift_m=config.max_shift_m
     )

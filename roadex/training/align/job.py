@@ -72,8 +72,8 @@ class LabelAlignment:
         OutputError
             If something else is in the folder, or files of the dataset are.
         """
-        scenes = find_labelled_scenes(dataset)
         model = load_model(config.model)
+        scenes = find_labelled_scenes(dataset, bands=model.metadata.bands)
         made_of = {
             "dataset": dataset,
             "model": model.sha256,

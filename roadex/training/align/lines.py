@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from roadex.config import AlignConfig
 from roadex.models.modelfile import Model
-from roadex.training.align.comparison import Moved, Part, Tally, look_at
+from roadex.training.align.comparison import Moved, Tally, look_at
 from roadex.training.datasets.line_scene import LineScene
 
 _CORE_PX: Final = 2000
@@ -62,7 +62,7 @@ def align_lines(
     # The band beside a line, which carries no label, is where its road may be.
     without_band = replace(scene, ignore_m=0.0)
     for window, core in _windows(scene.shape()):
-        look = look_at(Part(without_band, window), model, config)
+        look = look_at(without_band, model, config, window=window)
         tally.add(look, core)
         row, col = int(window.row_off) + core[0].start, int(window.col_off) + core[1].start
         kept = look.shifts[:, *core][:, ::_STEP_PX, ::_STEP_PX]

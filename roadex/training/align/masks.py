@@ -11,7 +11,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from roadex.config import AlignConfig
-from roadex.imagery.scene import without_georeference_warning
+from roadex.imagery.containers import without_georeference_warning
 from roadex.models.modelfile import Model
 from roadex.training.align.comparison import Moved, Tally, look_at
 from roadex.training.datasets.labelled import LabelledScene

@@ -5,23 +5,32 @@ the folder says by itself which layout it has; globs name several (``pairs:regio
 module offers
 
 - ``recognises(folder) -> bool``: whether the folder looks like this layout;
-- ``find(path) -> list[Labelled]``: the labelled scenes in it;
+- ``find(path, bands=...) -> list[Labelled]``: the labelled scenes in it, read as these bands;
 - ``leftovers(path) -> list[Path]``: labels without imagery, which ``find`` passes over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 from roadex.errors import DatasetError
+from roadex.imagery.scene import RGB
 from roadex.training.datasets.description import LAYOUTS, expand, parse_description
 from roadex.training.datasets.labelled import Labelled
 
 
-def find_labelled_scenes(specification: str) -> list[Labelled]:
+def find_labelled_scenes(specification: str, *, bands: Sequence[str] = RGB) -> list[Labelled]:
     """Return the labelled scenes of ``LAYOUT:PATH`` or ``PATH``.
+
+    Parameters
+    ----------
+    specification
+        The dataset.
+    bands
+        Names of the bands that the network takes, in its order.
 
     Raises
     ------
@@ -30,7 +39,7 @@ def find_labelled_scenes(specification: str) -> list[Labelled]:
     """
     scenes: list[Labelled] = []
     for layout, path in _locate(specification):
-        found: list[Labelled] = layout.find(path)
+        found: list[Labelled] = layout.find(path, bands=tuple(bands))
         if not found:
             name = layout.__name__.rpartition(".")[2]
             msg = f"no labelled imagery in {path} (layout {name})"

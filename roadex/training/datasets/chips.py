@@ -66,7 +66,8 @@ class ChipDataset(Dataset[Sample]):
 def _augment(sample: Sample, config: AugmentConfig, rng: np.random.Generator) -> Sample:
     """Vary a chip; the order of the random numbers is part of what a seed means."""
     if config.style == "published":
-        image, target, valid = _turn(augment_as_published(sample, config, rng), rng)
+        eight_bit = (sample[0].round().to(torch.uint8), *sample[1:])
+        image, target, valid = _turn(augment_as_published(eight_bit, config, rng), rng)
         image = image.float()
     else:
         image, target, valid = _turn(sample, rng)
@@ -90,7 +91,7 @@ def _resize_to(sample: Sample, factor: float, size: int) -> Sample:
     image, target, valid = sample
     shape = tuple(min(size, max(1, round(n * factor))) for n in image.shape[1:])
     if shape != tuple(image.shape[1:]):
-        image = resample(image.float(), shape).round().clamp(0, 255).to(torch.uint8)
+        image = resample(image, shape).clamp(0, 255)
         target = resample(target.float(), shape) >= 0.5
         valid = resample(valid.float(), shape) > 0.99
     missing = (0, size - shape[1], 0, size - shape[0])

@@ -18,7 +18,7 @@ from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
 from roadex.errors import DatasetError, SceneError
-from roadex.imagery.scene import without_georeference_warning
+from roadex.imagery.containers import without_georeference_warning
 from roadex.training.datasets.labelled import Chip, Labelled, LabelledScene
 from roadex.training.datasets.line_scene import LineScene
 from roadex.training.datasets.shift_check import AlignmentSearch

@@ -16,19 +16,17 @@ from roadex.training.datasets.labelled import MASK_THRESHOLDS, Labelled, Labelle
 
 GSD_M = 0.5
 
-_IMAGE_SUFFIX = "_sat.jpg"
+IMAGE_SUFFIX = "_sat.jpg"
 
 
 def recognises(folder: Path) -> bool:
     """Return whether ``folder`` holds ``*_sat.jpg`` files."""
-    return any(folder.glob(f"*{_IMAGE_SUFFIX}"))
+    return any(folder.glob(f"*{IMAGE_SUFFIX}"))
 
 
 def image_ids(folder: Path) -> list[str]:
     """Return the ids of the images in ``folder``, with or without masks, sorted."""
-    return sorted(
-        path.name.removesuffix(_IMAGE_SUFFIX) for path in folder.glob(f"*{_IMAGE_SUFFIX}")
-    )
+    return sorted(path.name.removesuffix(IMAGE_SUFFIX) for path in folder.glob(f"*{IMAGE_SUFFIX}"))
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -38,11 +36,11 @@ def leftovers(folder: Path) -> list[Path]:
     return [mask for mask in masks if mask.name.removesuffix("_mask.png") not in known]
 
 
-def find(folder: Path) -> list[Labelled]:
+def find(folder: Path, *, bands: tuple[str, ...]) -> list[Labelled]:
     """Return the labelled scenes of ``folder``, sorted by id."""
     scenes: list[Labelled] = []
     for identifier in image_ids(folder):
-        image = folder / f"{identifier}{_IMAGE_SUFFIX}"
+        image = folder / f"{identifier}{IMAGE_SUFFIX}"
         mask = folder / f"{identifier}_mask.png"
         if not mask.exists():
             msg = f"{image.name} has no mask beside it; expected {mask}"
@@ -53,6 +51,7 @@ def find(folder: Path) -> list[Labelled]:
                 image=image,
                 mask=mask,
                 gsd_m=GSD_M,
+                bands=bands,
                 mask_threshold=MASK_THRESHOLDS["zero-255"],
             )
         )

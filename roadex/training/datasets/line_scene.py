@@ -75,7 +75,7 @@ class LineScene:
         road, band = self._burn(window)
         if self.areas is not None:
             valid &= _fill(self.areas, window, self.grid.transform)
-        return Chip(image.round().astype(np.uint8), road, valid & ~(band & ~road))
+        return Chip(image, road, valid & ~(band & ~road))
 
     def _burn(self, window: Window) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return road, and road with the band around it."""

@@ -79,7 +79,7 @@ def leftovers(path: Path | str) -> list[Path]:
     return [file for file in _files(path, VECTOR_SUFFIXES) if file not in used]
 
 
-def find(path: Path | str) -> list[Labelled]:
+def find(path: Path | str, *, bands: tuple[str, ...]) -> list[Labelled]:
     """Return the scenes of a folder, a TOML file or ``IMAGE+ROADS`` (text), opened and measured.
 
     Raises
@@ -98,7 +98,7 @@ def find(path: Path | str) -> list[Labelled]:
     else:
         msg = f"{path}: road lines are given as lines:IMAGE+ROADS, lines:FOLDER or lines:FILE.toml"
         raise DatasetError(msg)
-    return [_open(entry) for entry in entries]
+    return [_open(entry, bands) for entry in entries]
 
 
 def _files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
@@ -187,8 +187,8 @@ def _band_numbers(path: Path, value: Any) -> tuple[int, ...] | None:
     return bands
 
 
-def _open(entry: _Entry) -> LineScene:
-    scene = open_scene(entry.images, bands=entry.bands)
+def _open(entry: _Entry, bands: tuple[str, ...]) -> LineScene:
+    scene = open_scene(entry.images, wanted=bands, bands=entry.bands)
     grid = plan_grid(
         scene, gsd_m=scene.gsd_m, gsd_range_m=(0.0, float("inf")), native_gsd=True
     )  # fmt: skip

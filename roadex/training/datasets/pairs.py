@@ -19,9 +19,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import rasterio
+from pyproj import CRS
 
 from roadex.errors import DatasetError
-from roadex.imagery.scene import without_georeference_warning
+from roadex.imagery.containers import without_georeference_warning
+from roadex.imagery.geodesy import pixel_size
 from roadex.training.datasets.labelled import Labelled, LabelledScene
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".jpg", ".jpeg", ".png")
@@ -33,9 +35,9 @@ def recognises(folder: Path) -> bool:
     return bool(_regions(folder))
 
 
-def find(folder: Path) -> list[Labelled]:
+def find(folder: Path, *, bands: tuple[str, ...]) -> list[Labelled]:
     """Return the labelled scenes of ``folder`` and its regions, sorted by region and name."""
-    return [scene for region in _regions(folder) for scene in _find_region(region, folder)]
+    return [scene for region in _regions(folder) for scene in _find_region(region, folder, bands)]
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -66,7 +68,7 @@ def _regions(folder: Path) -> list[Path]:
     return [path for path in candidates if (path / "sat").is_dir() and (path / "mask").is_dir()]
 
 
-def _find_region(region: Path, root: Path) -> list[Labelled]:
+def _find_region(region: Path, root: Path, bands: tuple[str, ...]) -> list[Labelled]:
     prefix = "" if region == root else f"{region.name}/"
     scenes: list[Labelled] = []
     for image in image_files(region / "sat"):
@@ -81,6 +83,7 @@ def _find_region(region: Path, root: Path) -> list[Labelled]:
                 mask=mask,
                 valid=_partner(region / "valid", image.stem),
                 gsd_m=_gsd_m(image, region),
+                bands=bands,
             )
         )
     return scenes
@@ -88,7 +91,8 @@ def _find_region(region: Path, root: Path) -> list[Labelled]:
 
 def _gsd_m(image: Path, region: Path) -> float:
     with without_georeference_warning(), rasterio.open(image) as raster:
-        if raster.crs and raster.crs.is_projected:
-            return float(abs(raster.transform.a) * raster.crs.linear_units_factor[1])
+        if raster.crs and not raster.transform.is_identity:
+            crs = CRS.from_wkt(raster.crs.to_wkt())
+            return pixel_size(raster.transform, crs, raster.shape).gsd_m
     stated = region / "gsd_m.txt"
     return float(stated.read_text()) if stated.exists() else DEFAULT_GSD_M

@@ -1,0 +1,336 @@
+"""What matters of one file of a scene, and how its stored values become pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.enums import ColorInterp, MaskFlags
+
+from roadex.errors import SceneError
+from roadex.imagery.bands import ALPHA, band_roles
+from roadex.imagery.containers import listed, other_pages
+from roadex.imagery.geodesy import longitude_in_range, parse_crs, require_pixels
+from roadex.imagery.raster_sources import Rectangle, coverage
+
+PIXEL_TYPES = {
+    "uint8": "uint8",
+    "int8": "int16",
+    "uint16": "uint16",
+    "int16": "int16",
+    "uint32": "uint32",
+    "int32": "int32",
+    "uint64": "float64",
+    "int64": "float64",
+    "float16": "float32",
+    "float32": "float32",
+    "float64": "float64",
+}
+"""Data type of a file to the one its pixels are held in: what GDAL warps without loss."""
+
+_LOSSY = ("JPEG", "WEBP", "ECW", "SID", "JP2")
+"""Parts of the names of drivers and compressions with loss."""
+
+_NOWHERE = CRS.from_epsg(32631)
+"""CRS of images without a place: any in metres will do."""
+
+_LARGEST_BLOCK_BYTES = 2**29
+_SMALLEST_BLOCK_PX = 64
+_STORED_SHARE = 20_000
+"""No compression makes pixels this many times smaller: a file that claims more is empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """What matters of one file of a mosaic."""
+
+    path: str
+    """As the user gave it."""
+
+    location: str
+    """As GDAL opens it from any working directory."""
+
+    shape: tuple[int, int]
+    crs: CRS
+    transform: Affine
+    dtype: str
+    """Data type of the file."""
+
+    roles: tuple[str | None, ...]
+    """What each band shows; a palette stands for red, green and blue."""
+
+    nodata: tuple[float | None, ...]
+    """Per band: the declared value of pixels without imagery."""
+
+    alpha: int | None
+    """Number of the band that says how opaque a pixel is."""
+
+    has_mask: bool
+    """Whether a mask in or beside the file says where there is imagery."""
+
+    is_lossy: bool
+    """Whether stored values are only near those that were written."""
+
+    palette: tuple[tuple[int, int, int, int], ...] | None = None
+    """Red, green, blue and alpha by index."""
+
+    white_is: int | None = None
+    """The value from which others are subtracted where 0 is white."""
+
+    covered: tuple[Rectangle, ...] | None = None
+    """What the sources of a virtual raster cover; None is all of it."""
+
+    pages: tuple[str, ...] = ()
+    """Names of further pages of the file."""
+
+    is_placed: bool = True
+    """Whether CRS and transform say where on the Earth it lies."""
+
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, raster: rasterio.DatasetReader, *, path: str, unplaced_gsd_m: float | None = None
+    ) -> Self:
+        """Describe an open raster.
+
+        With ``unplaced_gsd_m`` one that is not placed on the Earth gets a place of no meaning, with
+        pixels of that many metres.
+
+        Raises
+        ------
+        SceneError
+            If it is not placed on the Earth, or its pixels are of a kind that cannot be read.
+        """
+        _check_type(raster, path)
+        _check_size(raster, path)
+        is_placed = raster.crs is not None and not raster.transform.is_identity
+        if is_placed or unplaced_gsd_m is None:
+            crs, transform, notes = _place(raster, path)
+        else:
+            crs, transform, notes = _NOWHERE, _anywhere(unplaced_gsd_m), ()
+        palette, nodata = _palette(raster), raster.nodatavals
+        roles = band_roles(raster.colorinterp, raster.descriptions)
+        white_is = _white_is(raster)
+        if palette is not None:
+            roles, nodata = ("red", "green", "blue"), nodata * 3
+        elif white_is is not None:
+            nodata = tuple(None if value is None else white_is - value for value in nodata)
+            notes += (f"{path} stores white as 0; it was inverted",)
+        return cls(
+            path=path,
+            location=raster.name,
+            shape=raster.shape,
+            crs=crs,
+            transform=transform,
+            dtype=raster.dtypes[0],
+            roles=roles,
+            nodata=nodata,
+            alpha=roles.index(ALPHA) + 1 if ALPHA in roles else None,
+            has_mask=_has_mask(raster),
+            is_lossy=_is_lossy(raster),
+            palette=palette,
+            white_is=white_is,
+            covered=coverage(raster),
+            pages=other_pages(raster),
+            is_placed=is_placed,
+            notes=notes,
+        )
+
+    @property
+    def pixel_type(self) -> str:
+        """Data type in which pixels of the file are held."""
+        return "uint8" if self.palette is not None else PIXEL_TYPES[self.dtype]
+
+    def size_and_time(self) -> tuple[int, int]:
+        """Return size in bytes and modification time in nanoseconds; zeros for a URL."""
+        file = Path(self.location)
+        if not file.exists():
+            return (0, 0)
+        state = file.stat()
+        return (state.st_size, state.st_mtime_ns)
+
+    def pixels(self, stored: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return stored values ``(C, h, w)`` as pixels of :attr:`pixel_type`, white high."""
+        if self.white_is is not None:
+            stored = (self.white_is - stored.astype(np.float64)).astype(stored.dtype)
+        return stored.astype(self.pixel_type, copy=False)
+
+    def colours(self, index: NDArray[np.generic]) -> NDArray[np.uint8]:
+        """Return red, green, blue and alpha ``(4, h, w)`` of indices ``(h, w)``."""
+        table = np.asarray(self.palette, dtype=np.uint8)
+        return np.moveaxis(table[np.clip(index.astype(np.int64), 0, len(table) - 1)], -1, 0)
+
+
+def _check_type(raster: rasterio.DatasetReader, path: str) -> None:
+    kinds = set(raster.dtypes)
+    if any(kind.startswith("complex") for kind in kinds):
+        msg = (
+            f"{path} holds complex numbers, as radar images do. Write their amplitude first, with "
+            f"`gdal_calc.py -A {path} --calc 'abs(A)' --type Float32 --outfile new.tif`; the "
+            "models that come with roadex know optical imagery alone"
+        )
+        raise SceneError(msg)
+    unknown = sorted(kinds - set(PIXEL_TYPES))
+    if unknown:
+        msg = (
+            f"{path} has values of type {unknown[0]}; bring them to Float32 with `gdal_translate "
+            f"-ot Float32 {path} new.tif`"
+        )
+        raise SceneError(msg)
+
+
+def _check_size(raster: rasterio.DatasetReader, path: str) -> None:
+    """Refuse blocks that do not fit into memory or never end, and files that hold nothing."""
+    height, width = raster.shape
+    if not height * width:
+        msg = f"{path} has no pixels ({height} x {width})"
+        raise SceneError(msg)
+    itemsize = np.dtype(raster.dtypes[0]).itemsize
+    together = raster.count if raster.tags(ns="IMAGE_STRUCTURE").get("INTERLEAVE") == "PIXEL" else 1
+    rows, cols = raster.block_shapes[0]
+    again = f"Write it anew with `gdal_translate -co TILED=YES {path} new.tif`"
+    if rows * cols * itemsize * together > _LARGEST_BLOCK_BYTES:
+        msg = (
+            f"{path} is stored in blocks of {rows} x {cols} px, {together} bands: "
+            f"{rows * cols * itemsize * together / 1e9:.1f} GB to read one pixel. {again}"
+        )
+        raise SceneError(msg)
+    if rows * cols < _SMALLEST_BLOCK_PX < height * width / 1000 and cols < width:
+        msg = f"{path} is stored in blocks of {rows} x {cols} px, too small to be read. {again}"
+        raise SceneError(msg)
+    file = Path(raster.name)
+    if raster.driver != "GTiff" or not file.is_file():
+        return
+    claimed = height * width * itemsize * raster.count
+    if claimed > max(file.stat().st_size, 2**12) * _STORED_SHARE:
+        msg = (
+            f"{path} claims {height} x {width} px, and its {file.stat().st_size} bytes cannot "
+            "hold them: it is empty, or was not written to its end. Get it again"
+        )
+        raise SceneError(msg)
+
+
+def _place(raster: rasterio.DatasetReader, path: str) -> tuple[CRS, Affine, tuple[str, ...]]:
+    """Return CRS and transform of a raster, and what is doubtful about them."""
+    points, _ = raster.gcps
+    is_placed = raster.crs is not None and not raster.transform.is_identity
+    if not is_placed and points:
+        msg = (
+            f"{path} is placed by {len(points)} ground control points alone. Bring it onto a map "
+            f"with `gdalwarp -tps -t_srs EPSG:CODE {path} new.tif`"
+        )
+        raise SceneError(msg)
+    if not is_placed and raster.rpcs is not None:
+        msg = (
+            f"{path} is placed by RPCs (a raw satellite image). Orthorectify it with an elevation "
+            f"model: `gdalwarp -rpc -to RPC_DEM=dem.tif -t_srs EPSG:CODE {path} new.tif`"
+        )
+        raise SceneError(msg)
+    if raster.crs is None:
+        msg = f"{path} has no CRS. Write one with `rio edit-info --crs EPSG:CODE {path}`"
+        raise SceneError(msg)
+    if raster.transform.is_identity:
+        msg = f"{path} has no georeference. Write one with `rio edit-info --transform ... {path}`"
+        raise SceneError(msg)
+    require_pixels(raster.transform, path)
+    given = parse_crs(raster.crs.to_wkt(), path)
+    crs, transform = longitude_in_range(given, raster.transform, raster.shape)
+    same = raster.crs if crs is given else CRS.from_wkt(crs.to_wkt())
+    return same, transform, _contradictions(raster, path)
+
+
+def _anywhere(gsd_m: float) -> Affine:
+    return Affine(gsd_m, 0, 500_000, 0, -gsd_m, 1_000_000)
+
+
+def _contradictions(raster: rasterio.DatasetReader, path: str) -> tuple[str, ...]:
+    """Say where a world file places a TIFF elsewhere than the TIFF itself."""
+    file = Path(raster.name)
+    if raster.driver != "GTiff" or not file.is_file():
+        return ()
+    for suffix in (".tfw", ".tifw", ".wld"):
+        world = file.with_suffix(suffix)
+        if not world.is_file():
+            continue
+        try:
+            a, d, b, e, x, y = (float(v) for v in world.read_text(encoding="ascii").split()[:6])
+        except (OSError, ValueError):  # GDAL does not read it either
+            return ()
+        other = Affine(a, b, x, d, e, y) @ Affine.translation(-0.5, -0.5)
+        corners = [(0, 0), (raster.width, raster.height)]
+        seen = [~raster.transform @ (other @ corner) for corner in corners]
+        if np.abs(np.subtract(seen, corners)).max() > 1:
+            return (
+                f"{world.name} places {path} elsewhere than its own georeference does; the "
+                "file's own counts",
+            )
+    return ()
+
+
+def _palette(raster: rasterio.DatasetReader) -> tuple[tuple[int, int, int, int], ...] | None:
+    """Return the colours by index where the only band is one of a palette."""
+    if raster.count != 1 or raster.colorinterp[0] != ColorInterp.palette:
+        return None
+    try:
+        table = raster.colormap(1)
+    except ValueError:  # the tag is there and the table is not
+        return None
+    clear = (0, 0, 0, 0)
+    return tuple(tuple(table.get(i, clear)) for i in range(max(table, default=0) + 1))
+
+
+def _white_is(raster: rasterio.DatasetReader) -> int | None:
+    if raster.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") != "YES":
+        return None
+    dtype = np.dtype(raster.dtypes[0])
+    n_bits = raster.tags(1, ns="IMAGE_STRUCTURE").get("NBITS")
+    return 2 ** int(n_bits or 8 * dtype.itemsize) - 1 if dtype.kind == "u" else None
+
+
+def _is_lossy(raster: rasterio.DatasetReader) -> bool:
+    compression = raster.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION", "")
+    return any(name in f"{compression} {raster.driver}".upper() for name in _LOSSY)
+
+
+def _has_mask(raster: rasterio.DatasetReader) -> bool:
+    """Return whether a mask of its own, neither alpha nor nodata, belongs to the first band."""
+    flags = raster.mask_flag_enums[0]
+    return not {MaskFlags.all_valid, MaskFlags.alpha, MaskFlags.nodata} & set(flags) or (
+        MaskFlags.nodata in flags and MaskFlags.per_dataset in flags
+    )
+
+
+def check_alike(members: tuple[Member, ...]) -> None:
+    """Refuse files that cannot form one mosaic.
+
+    Raises
+    ------
+    SceneError
+        If they differ in CRS, pixel size, data type or bands.
+    """
+    first = members[0]
+    there = first.transform
+    for member in members[1:]:
+        here = member.transform
+        pixels = zip(here[:2] + here[3:5], there[:2] + there[3:5], strict=True)
+        differences = {
+            "CRS": member.crs != first.crs,
+            "pixel size": any(abs(a - b) > 1e-6 * abs(there.a or there.b) for a, b in pixels),
+            "data type": member.dtype != first.dtype,
+            "bands": member.roles != first.roles,
+        }
+        differing = [what for what, differs in differences.items() if differs]
+        if differing:
+            msg = (
+                f"{member.path} and {first.path} differ in {listed(differing)}; files given "
+                "together form one mosaic. Run them apart, or bring them together with `gdalwarp` "
+                "first"
+            )
+            raise SceneError(msg)
