@@ -64,11 +64,25 @@ def test_layout_can_be_named(pairs):
 
 @pytest.mark.parametrize(
     ("specification", "message"),
-    [("{}/nope", "does not exist"), ("nope:{}", "unknown dataset layout"), ("{}/sat", "layout")],
+    [
+        ("{}/nope", "does not exist"),
+        ("{}/no*", "does not exist"),
+        ("nope:{}", "unknown dataset layout 'nope'; available: deepglobe"),
+        ("{}/sat", "cannot recognise the layout"),
+        ("{}/sat/a.png", "is not a folder"),
+        ("s3://bucket/roads", "is a URL, but datasets are folders"),
+        ("pairs:s3://bucket/roads", "is a URL, but datasets are folders"),
+    ],
 )
 def test_wrong_dataset_is_said(pairs, specification, message):
     with pytest.raises(DatasetError, match=message):
         find_labelled_scenes(specification.format(pairs))
+
+
+def test_home_folder_and_globs_name_datasets(pairs, monkeypatch):
+    monkeypatch.setenv("HOME", str(pairs.parent))
+    assert len(find_labelled_scenes(f"pairs:~/{pairs.name}")) == 2
+    assert len(find_labelled_scenes(f"~/{pairs.name[:-1]}?")) == 2
 
 
 def test_image_without_mask_is_said(pairs):

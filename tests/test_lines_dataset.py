@@ -1,5 +1,9 @@
 """Imagery with road lines: labels are where the lines are, the same in every window."""
 
+import re
+import subprocess
+import sys
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -7,8 +11,9 @@ import shapely
 from affine import Affine
 from rasterio.windows import Window
 
-from roadex.errors import DatasetError
+from roadex.errors import ConfigError, DatasetError
 from roadex.training.datasets import find_labelled_scenes, find_leftovers
+from roadex.training.datasets.description import split_share
 
 LEFT, TOP = 500_000, 5_400_000
 
@@ -136,6 +141,13 @@ def test_image_without_lines_is_said(make_scene, write_lines):
             "no attribute 'w'; it has lanes",
         ),
         ('[[scene]]\nimages = "scene.tif"\nroads = "none.gpkg"', "cannot read"),
+        ('[[scene]]\nimages = 3\nroads = "roads.gpkg"', "images must be paths, got 3"),
+        ('[[scene]]\nimages = "scene.tif"\nroads = ["a", "b"]', "roads must be a path, got"),
+        ('scene = "scene.tif"', "names no scene"),
+        (
+            '[[scene]]\nimages = "scene.tif"\nroads = "roads.gpkg"\nbands = [0]',
+            r"bands must be whole numbers \(at least 1\)",
+        ),
     ],
 )
 def test_wrong_description_is_said(make_scene, write_lines, tmp_path, toml, message):
@@ -144,6 +156,99 @@ def test_wrong_description_is_said(make_scene, write_lines, tmp_path, toml, mess
     (tmp_path / "area.toml").write_text(toml)
     with pytest.raises(DatasetError, match=message):
         find_labelled_scenes(f"lines:{tmp_path / 'area.toml'}")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("width = 3", r"unknown setting width in area\.toml; did you mean width_m"),
+        ("width_m = -1", r"width_m in area\.toml must be above 0, got -1"),
+    ],
+)
+def test_wrong_setting_of_a_description_names_the_file(
+    make_scene, write_lines, tmp_path, setting, message
+):
+    write_lines([ACROSS])
+    text = f'{setting}\n[[scene]]\nimages = "{make_scene().name}"\nroads = "roads.gpkg"\n'
+    (tmp_path / "area.toml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        find_labelled_scenes(f"lines:{tmp_path / 'area.toml'}")
+
+
+@pytest.mark.parametrize(
+    "images", ["{here}/scene.tif", "~/scene.tif", "~/sc*.tif", "{here}/s*.tif"]
+)
+def test_images_of_a_description_may_be_anywhere(
+    make_scene, write_lines, tmp_path, monkeypatch, images
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    make_scene()
+    write_lines([ACROSS])
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    text = f'[[scene]]\nimages = "{images.format(here=tmp_path)}"\nroads = "~/roads.gpkg"\n'
+    (elsewhere / "area.toml").write_text(text)
+    scene = only_scene(f"lines:{elsewhere / 'area.toml'}")
+    assert scene.files() == (tmp_path / "scene.tif", tmp_path / "roads.gpkg")
+
+
+@pytest.mark.parametrize(
+    ("folder", "specification"),
+    [
+        ("g@7", "lines:{}/scene.tif+{}/roads.gpkg"),
+        ("a+b", "lines:{}/scene.tif+{}/roads.gpkg"),
+        ("[x]", "lines:{}"),
+        ("g@7", "lines:{}"),
+        ("a+b", "lines:{}"),
+    ],
+)
+def test_signs_in_the_name_of_a_folder_mean_nothing(
+    make_scene, write_lines, tmp_path, folder, specification
+):
+    place = tmp_path / folder
+    place.mkdir()
+    make_scene().rename(place / "scene.tif")
+    write_lines([ACROSS]).rename(place / "roads.gpkg")
+    whole = specification.format(place, place)
+    assert split_share(whole) == (whole, 1.0)
+    assert split_share(f"{whole}@0.5") == (whole, 0.5)
+    assert only_scene(whole).name == "scene"
+
+
+def test_glob_of_images_is_a_scene_each(make_scene, write_lines, tmp_path):
+    make_scene("a.tif")
+    make_scene("b.tif")
+    write_lines([ACROSS])
+    scenes = find_labelled_scenes(f"lines:{tmp_path}/?.tif+{tmp_path}/roads.gpkg")
+    assert [scene.name for scene in scenes] == ["a", "b"]
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Return the address under which a program of its own serves the folder of the test.
+
+    GDAL does not release the interpreter while it waits: a thread could not answer.
+    """
+    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen([*command, "-d", tmp_path], **options) as program:
+        port = re.search(r"port (\d+)", program.stdout.readline())[1]
+        yield f"http://127.0.0.1:{port}"
+        program.kill()
+
+
+def test_image_at_a_url_is_read(make_scene, write_lines, server, tmp_path):
+    make_scene()
+    roads = write_lines([ACROSS])
+    chip = only_scene(f"lines:{server}/scene.tif+{roads}").read()
+    assert chip.road.any()
+    np.testing.assert_array_equal(chip.image, only_scene(f"lines:{tmp_path}").read().image)
+
+
+@pytest.mark.parametrize("share", ["0", "-1", "nan", "inf", "half", ""])
+def test_share_is_a_positive_number(tmp_path, share):
+    with pytest.raises(ConfigError, match=r"share after @ must be a positive number"):
+        split_share(f"pairs:{tmp_path}/x@{share}")
 
 
 def test_lines_elsewhere_are_said(make_scene, write_lines):

@@ -137,6 +137,7 @@ def test_texts_are_parsed_by_what_the_setting_holds(tmp_path):
     assert (made.vector.low, made.vector.min_spur_m) == (0.2, 20.0)
     assert isinstance(made.vector.min_spur_m, float)
     assert built(RUN, "predict.bands=[4]").predict.bands == (4,)
+    assert built(TRAIN, "bands=red, nir").bands == ("red", "nir")
 
 
 def test_entries_of_a_dictionary_lie_over_those_of_the_file(tmp_path):

@@ -166,15 +166,15 @@ def parse(text: str, annotation: Any) -> Any:
     if kind is bool and text.strip().lower() in ("true", "false"):
         return text.strip().lower() == "true"
     if get_origin(kind) is tuple and not text.strip().startswith("["):
-        return _toml(f"[{text}]", otherwise=text)
+        return [parse(part.strip(), get_args(kind)[0]) for part in text.split(",")]
     return _toml(text)
 
 
-def _toml(text: str, otherwise: str | None = None) -> Any:
+def _toml(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return text if otherwise is None else otherwise
+        return text
 
 
 def _is_union(annotation: Any) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from roadex.config import TrainConfig
-from roadex.errors import ConfigError, OutputError
+from roadex.errors import OutputError
 from roadex.inference.allocator import tune_allocator
 from roadex.models.modelfile import Model, ModelMetadata, load_model, save_model
 from roadex.models.scaling import Scaling
@@ -21,6 +21,7 @@ from roadex.scoring.metrics.thresholds import LevelCounts
 from roadex.training.checkpoint import TrainingState
 from roadex.training.datasets import find_labelled_scenes
 from roadex.training.datasets.chip_windows import WeightedScenes
+from roadex.training.datasets.description import split_share
 from roadex.training.datasets.labelled import Labelled
 from roadex.training.evaluation import common_figures, evaluate_datasets, thresholds_of
 from roadex.training.loop import train as train_network
@@ -237,7 +238,7 @@ def _show_check(report: DataReport, display: Display) -> None:
 
 
 def _check(job: TrainingJob, material: _Material) -> DataReport:
-    names = [_split(specification)[0] for specification in job.data]
+    names = [split_share(specification)[0] for specification in job.data]
     training = {name: source.scenes for name, source in zip(names, material.sources, strict=True)}
     validation = dict(zip(job.validation, material.validation.values(), strict=True))
     return check_data(training, validation, gsd_m=material.config.gsd_m)
@@ -248,20 +249,8 @@ def _scaling(config: TrainConfig) -> Scaling:
     return Scaling((2 * config.input_range / 255,) * n_bands, (-config.input_range,) * n_bands)
 
 
-def _split(specification: str) -> tuple[str, float]:
-    """Return the dataset and its share."""
-    source, separator, weight = specification.rpartition("@")
-    if not separator:
-        return specification, 1.0
-    try:
-        return source, float(weight)
-    except ValueError as error:
-        msg = f"{specification}: {weight!r} after @ is no number"
-        raise ConfigError(msg) from error
-
-
 def _weighted_scenes(specification: str, bands: Sequence[str]) -> WeightedScenes:
-    source, share = _split(specification)
+    source, share = split_share(specification)
     return WeightedScenes(find_labelled_scenes(source, bands=bands), share)
 
 

@@ -136,7 +136,7 @@ def check_network(config: TrainConfig) -> None:
     if config.encoder_weights is not None:
         arguments["encoder_weights"] = config.encoder_weights
     try:
-        create_network(config.network, **arguments)
+        create_network(config.network, in_channels=len(config.bands), **arguments)
     except (TypeError, ValueError, KeyError, RuntimeError) as error:
         msg = f"network {config.network} cannot be built with {arguments}: {error}"
         raise ConfigError(msg) from error

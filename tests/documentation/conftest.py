@@ -106,7 +106,7 @@ def _make_datasets(folder: Path) -> None:
     aligned.mkdir()
     shutil.copy(folder / "scene.tif", aligned)
     shutil.copy(folder / "roads.gpkg", aligned)
-    (aligned / "lines.toml").write_text('[[scene]]\nimage = "scene.tif"\nlines = "roads.gpkg"\n')
+    (aligned / "lines.toml").write_text('[[scene]]\nimages = "scene.tif"\nroads = "roads.gpkg"\n')
 
 
 def _make_deepglobe(folder: Path) -> None:

@@ -89,7 +89,8 @@ def lines_dataset(scenes: Sequence[LineScene], folder: Path) -> str:
 
 def _entry(scene: LineScene, folder: Path) -> str:
     def beside(path: str | Path) -> str:
-        return Path(os.path.relpath(path, folder)).as_posix()
+        is_url = "://" in str(path)
+        return str(path) if is_url else Path(os.path.relpath(path, folder)).as_posix()
 
     values: dict[str, object] = {
         "images": [escape(beside(path)) for path in scene.scene.paths],

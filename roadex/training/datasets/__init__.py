@@ -1,7 +1,8 @@
 """Labelled imagery for training and scoring: one file per layout, found by name.
 
 A dataset is given as ``LAYOUT:PATH`` (``massachusetts:~/roads/train``), or as a path alone where
-the folder says by itself which layout it has. Each layout module offers
+the folder says by itself which layout it has; globs name several (``pairs:regions/*``). Each layout
+module offers
 
 - ``recognises(folder) -> bool``: whether the folder looks like this layout;
 - ``find(path, bands=...) -> list[Labelled]``: the labelled scenes in it, read as these bands;
@@ -17,15 +18,8 @@ from types import ModuleType
 
 from roadex.errors import DatasetError
 from roadex.imagery.scene import RGB
+from roadex.training.datasets.description import LAYOUTS, expand, parse_description
 from roadex.training.datasets.labelled import Labelled
-
-LAYOUTS = {
-    "deepglobe": "roadex.training.datasets.deepglobe",
-    "massachusetts": "roadex.training.datasets.pairs",
-    "pairs": "roadex.training.datasets.pairs",
-    "lines": "roadex.training.datasets.lines",
-}
-"""Layout name to its module; the order is the order of recognition."""
 
 
 def find_labelled_scenes(specification: str, *, bands: Sequence[str] = RGB) -> list[Labelled]:
@@ -43,36 +37,41 @@ def find_labelled_scenes(specification: str, *, bands: Sequence[str] = RGB) -> l
     DatasetError
         If the layout is unknown, the folder is missing, or nothing labelled is in it.
     """
-    layout, path = _locate(specification)
-    scenes: list[Labelled] = layout.find(path, bands=tuple(bands))
-    if not scenes:
-        msg = f"no labelled imagery in {path} (layout {layout.__name__.rpartition('.')[2]})"
-        raise DatasetError(msg)
+    scenes: list[Labelled] = []
+    for layout, path in _locate(specification):
+        found: list[Labelled] = layout.find(path, bands=tuple(bands))
+        if not found:
+            name = layout.__name__.rpartition(".")[2]
+            msg = f"no labelled imagery in {path} (layout {name})"
+            raise DatasetError(msg)
+        scenes += found
     return scenes
 
 
 def find_leftovers(specification: str) -> list[Path]:
     """Return the label files of a dataset that belong to no imagery."""
-    layout, path = _locate(specification)
-    leftovers: list[Path] = layout.leftovers(path)
-    return leftovers
+    return [file for layout, path in _locate(specification) for file in layout.leftovers(path)]
 
 
-def _locate(specification: str) -> tuple[ModuleType, Path]:
-    name, _, text = specification.rpartition(":")
-    path = Path(text).expanduser()
-    layout = _layout(name) if name else None
-    # Scenes with road lines are also named by their files: IMAGE+ROADS, or a TOML file.
-    if not path.is_dir() and not (name == "lines" and ("+" in text or path.is_file())):
-        msg = f"dataset folder {path} does not exist"
+def _locate(specification: str) -> list[tuple[ModuleType, Path | str]]:
+    """Return every folder, TOML file or ``IMAGE+ROADS`` of a dataset, with its layout."""
+    named = parse_description(specification)
+    layout = _layout(named.layout) if named.layout else None
+    is_pair = named.layout == "lines" and "+" in named.path
+    if is_pair and not Path(named.path).expanduser().exists():
+        return [(_layout("lines"), named.path)]
+    paths = [Path(path) for path in expand(named.path)]
+    if not paths:
+        msg = f"dataset {named.path} does not exist"
         raise DatasetError(msg)
-    return layout or _recognise(path), path
+    for path in paths:
+        if not (path.is_dir() or named.layout == "lines"):
+            msg = f"dataset {path} is not a folder"
+            raise DatasetError(msg)
+    return [(layout or _recognise(path), path) for path in paths]
 
 
 def _layout(name: str) -> ModuleType:
-    if name not in LAYOUTS:
-        msg = f"unknown dataset layout {name!r}; known: {', '.join(LAYOUTS)}"
-        raise DatasetError(msg)
     return import_module(LAYOUTS[name])
 
 
@@ -81,6 +80,8 @@ def _recognise(folder: Path) -> ModuleType:
         layout = _layout(name)
         if layout.recognises(folder):
             return layout
-    known = ", ".join(LAYOUTS)
-    msg = f"cannot tell the layout of {folder}; name it, LAYOUT:{folder}, with one of {known}"
+    msg = (
+        f"cannot recognise the layout of {folder}: name it as LAYOUT:{folder}, with one of "
+        f"{', '.join(LAYOUTS)}"
+    )
     raise DatasetError(msg)

@@ -2,7 +2,8 @@
 
 Three ways to say it:
 
-- ``lines:scene.tif+roads.gpkg``: an image and the lines in it;
+- ``lines:scene.tif+roads.gpkg``: an image and the lines in it; ``lines:ortho/*.tif+roads.gpkg``
+  are several scenes;
 - ``lines:FOLDER``: every GeoTIFF in the folder, each with the vector file of its name, or all with
   the one vector file there is;
 - ``lines:area.toml``: settings (see :class:`~roadex.config.LineLabelConfig`) and scenes::
@@ -15,7 +16,8 @@ Three ways to say it:
       valid = "checked.gpkg"         # polygons in which the lines are complete
       bands = [1, 2, 3]
 
-  Paths are relative to the TOML file; a scene can have settings of its own.
+  Paths are relative to the TOML file, or absolute, or begin with ``~``; images can be at URLs. A
+  scene can have settings of its own.
 
 Lines are brought to the CRS of the scene (a local metric one, where the scene is in degrees) and
 burnt at a width in metres or from an attribute.
@@ -38,9 +40,11 @@ from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from roadex.config import LineLabelConfig, read_toml
+from roadex.config.kinds import Count, KindError, convert
 from roadex.errors import DatasetError
 from roadex.imagery.scene import open_scene
 from roadex.imagery.work_grid import WorkGrid, plan_grid
+from roadex.training.datasets.description import expand
 from roadex.training.datasets.labelled import Labelled
 from roadex.training.datasets.line_scene import LineScene
 
@@ -55,7 +59,7 @@ _DEFAULTS = LineLabelConfig()
 class _Entry:
     """What belongs to one scene."""
 
-    images: Sequence[Path]
+    images: Sequence[str]
     roads: Path
     valid: Path | None = None
     bands: Sequence[int] | None = None
@@ -67,16 +71,16 @@ def recognises(folder: Path) -> bool:
     return bool(_files(folder, IMAGE_SUFFIXES) and _files(folder, VECTOR_SUFFIXES))
 
 
-def leftovers(path: Path) -> list[Path]:
+def leftovers(path: Path | str) -> list[Path]:
     """Return the vector files of a folder that are used for no image."""
-    if not path.is_dir():
+    if isinstance(path, str) or not path.is_dir():
         return []
     used = {entry.roads for entry in _folder_entries(path)}
     return [file for file in _files(path, VECTOR_SUFFIXES) if file not in used]
 
 
-def find(path: Path, *, bands: tuple[str, ...]) -> list[Labelled]:
-    """Return the scenes of a folder, a TOML file or ``IMAGE+ROADS``, opened and measured.
+def find(path: Path | str, *, bands: tuple[str, ...]) -> list[Labelled]:
+    """Return the scenes of a folder, a TOML file or ``IMAGE+ROADS`` (text), opened and measured.
 
     Raises
     ------
@@ -85,18 +89,33 @@ def find(path: Path, *, bands: tuple[str, ...]) -> list[Labelled]:
     SceneError
         If an image cannot be opened or has no place on Earth.
     """
-    if path.is_dir():
+    if isinstance(path, str):
+        entries = _pair_entries(path)
+    elif path.is_dir():
         entries = _folder_entries(path)
     elif path.suffix == ".toml":
         entries = _toml_entries(path)
     else:
-        image, _, roads = str(path).rpartition("+")
-        entries = [_Entry(images=[Path(image)], roads=Path(roads).expanduser())]
+        msg = f"{path}: road lines are given as lines:IMAGE+ROADS, lines:FOLDER or lines:FILE.toml"
+        raise DatasetError(msg)
     return [_open(entry, bands) for entry in entries]
 
 
 def _files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+
+
+def _pair_entries(text: str) -> list[_Entry]:
+    """Take ``IMAGE+ROADS`` apart, at the first plus sign that is followed by a file."""
+    parts = text.split("+")
+    pairs = [("+".join(parts[:i]), "+".join(parts[i:])) for i in range(1, len(parts))]
+    found = [(image, roads) for image, roads in pairs if Path(roads).expanduser().exists()]
+    image, roads = (found or pairs)[0]
+    images = expand(image)
+    if not images:
+        msg = f"no image matches {image}"
+        raise DatasetError(msg)
+    return [_Entry(images=[each], roads=Path(roads).expanduser()) for each in images]
 
 
 def _folder_entries(folder: Path) -> list[_Entry]:
@@ -111,14 +130,14 @@ def _folder_entries(folder: Path) -> list[_Entry]:
                 "beside it, or one vector file for all images"
             )
             raise DatasetError(msg)
-        entries.append(_Entry(images=[image], roads=roads))
+        entries.append(_Entry(images=[str(image)], roads=roads))
     return entries
 
 
 def _toml_entries(path: Path) -> list[_Entry]:
     values = read_toml(path)
     scenes = values.pop("scene", [])
-    if not scenes:
+    if not isinstance(scenes, list) or not scenes:
         msg = f"{path} names no scene: add [[scene]] with images and roads"
         raise DatasetError(msg)
     return [_toml_entry(path, {**values, **scene}) for scene in scenes]
@@ -126,24 +145,46 @@ def _toml_entries(path: Path) -> list[_Entry]:
 
 def _toml_entry(path: Path, values: Mapping[str, Any]) -> _Entry:
     values = dict(values)
-    try:
-        patterns, roads = values.pop("images"), values.pop("roads")
-    except KeyError as error:
-        msg = f"{path}: a [[scene]] needs {error.args[0]!r}"
-        raise DatasetError(msg) from error
-    patterns = [patterns] if isinstance(patterns, str) else patterns
-    images = [image for pattern in patterns for image in sorted(path.parent.glob(pattern))]
+    files = {
+        name: _texts(path, name, values.pop(name, [])) for name in ("images", "roads", "valid")
+    }
+    for name in ("images", "roads"):
+        if not files[name]:
+            msg = f"{path}: a [[scene]] needs {name!r}"
+            raise DatasetError(msg)
+    images = [image for text in files["images"] for image in expand(text, beside=path.parent)]
     if not images:
-        msg = f"{path}: no image matches {', '.join(patterns)}"
+        msg = f"{path}: no image matches {', '.join(files['images'])}"
         raise DatasetError(msg)
-    valid, bands = values.pop("valid", None), values.pop("bands", None)
+    roads, *_ = (path.parent / Path(text).expanduser() for text in files["roads"])
+    valid = [path.parent / Path(text).expanduser() for text in files["valid"]]
+    names = {name: f"{name} in {path.name}" for name in values}
     return _Entry(
         images=images,
-        roads=path.parent / roads,
-        valid=None if valid is None else path.parent / valid,
-        bands=bands,
-        labels=LineLabelConfig.from_dict(values),
+        roads=roads,
+        valid=valid[0] if valid else None,
+        bands=_band_numbers(path, values.pop("bands", None)),
+        labels=LineLabelConfig.from_dict(values, names=names),
     )
+
+
+def _texts(path: Path, name: str, value: Any) -> list[str]:
+    """Return the paths an entry of a TOML file names; only ``images`` can be several."""
+    texts = [value] if isinstance(value, str) else value
+    is_right = isinstance(texts, list) and all(isinstance(text, str) for text in texts)
+    if not is_right or (name != "images" and len(texts) > 1):
+        msg = f"{path}: {name} must be {'paths' if name == 'images' else 'a path'}, got {value!r}"
+        raise DatasetError(msg)
+    return list(texts)
+
+
+def _band_numbers(path: Path, value: Any) -> tuple[int, ...] | None:
+    try:
+        bands: tuple[int, ...] | None = convert(value, tuple[Count, ...] | None)
+    except KindError as error:
+        msg = f"{path}: bands {error}"
+        raise DatasetError(msg) from error
+    return bands
 
 
 def _open(entry: _Entry, bands: tuple[str, ...]) -> LineScene:
