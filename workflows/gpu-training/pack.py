@@ -23,7 +23,7 @@ from kit.sources import TRAINING, VALIDATION, Source, read_source
 
 MEBIBYTE = 1 << 20
 
-THINNED = {"val/massachusetts": 3, "val/dubai": 2}
+THINNED = {"val/massachusetts": 4, "val/dubai": 3}
 """Sets to judge by that are larger than judging while training needs: only every n-th image."""
 
 
@@ -55,7 +55,8 @@ def main() -> None:
     parser.add_argument("--add", nargs="+", default=[], help="more sets: train/NAME=FOLDER")
     parser.add_argument("--finest-m", type=float, default=0.5, help="smallest stored pixel")
     parser.add_argument("--judge-m", type=float, default=0.8, help="pixel of sets to judge by")
-    parser.add_argument("--quality", type=int, default=78, help="JPEG quality")
+    parser.add_argument("--quality", type=int, default=72, help="JPEG quality")
+    parser.add_argument("--judge-quality", type=int, default=92)
     parser.add_argument("--limit-mib", type=float, default=64)
     options = parser.parse_args()
     more = [Source(*entry.split("=", 1)) for entry in options.add]
@@ -65,7 +66,9 @@ def main() -> None:
         if source in more or source.set_name.startswith(tuple(options.only))
     ]
     places = prepared(options.root, sources, finest_m=options.finest_m, judge_m=options.judge_m)
-    size = write_archive(options.archive, places, quality=options.quality)
+    size = write_archive(
+        options.archive, places, quality=options.quality, judge_quality=options.judge_quality
+    )
     print(f"{options.archive}: {size / MEBIBYTE:.1f} MiB")
     if size > options.limit_mib * MEBIBYTE:
         msg = f"larger than {options.limit_mib:.0f} MiB: lower --quality or raise --finest-m"
