@@ -124,6 +124,18 @@ def test_a_scene_across_180_degrees_is_whole(read_scene, write, pixels, west):
     assert read.image[inner].std() == pytest.approx(plain.image[inner].std(), rel=0.05)
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_web_map_across_180_degrees_is_whole(read_scene, write, pixels, side):
+    half = 20_037_508.342789244
+    place = Affine(1, 0, side * half - 40, 0, -1, 1_000_000)
+    read = read_scene(write(pixels, crs="EPSG:3857", transform=place))
+    plain = read_scene(
+        write(pixels, crs="EPSG:3857", transform=Affine(1, 0, half - 5000, 0, -1, 1_000_000))
+    )
+    assert read.valid.sum() == plain.valid.sum() > 6300
+    assert read.image.mean() == pytest.approx(plain.image.mean(), abs=0.5)
+
+
 def test_the_outline_of_a_scene_across_180_degrees_is_cut_there():
     place = Affine(DEGREE, 0, 180 - 40 * DEGREE, 0, -DEGREE, -16.8)
     outline = outline_in_degrees(pyproj.CRS.from_epsg(4326), place, (80, 80))
