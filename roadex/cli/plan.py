@@ -65,14 +65,17 @@ def _rows(estimate: Estimate) -> dict[str, str]:
     values = estimate.to_dict()
     scene, grid, workers = values["scene"], values["work_grid"], values["workers"]
     resampled = "the scene's own pixels" if grid["is_native"] else "resampled"
-    kind = "GPU workers" if workers["gpu"] else "CPU workers"
+    kind = "GPU" if workers["gpu"] else "CPU"
+    who = f"{workers['inference']} {kind} workers at {workers['place']}"
+    if workers["here"]:
+        who = f"the calling process, {workers['vector']} threads, on a {kind}"
     rows = {
         "scene": f"{_shape(scene)}, {scene['gsd_m']:.3f} m, {scene['dtype']}, {scene['crs']}",
         "work grid": f"{_shape(grid)}, {grid['gsd_m']:.3f} m, {grid['crs']}, {resampled}",
         "model": f"{values['model']['name']} ({values['model']['gsd_m']:g} m), "
         f"test-time augmentation {values['tta']}",
         "tiles": f"{values['tiles']:,} of {values['tile_size']} px",
-        "workers": f"{workers['inference']} {kind} at {workers['place']}",
+        "workers": who,
     }
     if values["seconds"] is not None:
         stages = ", ".join(f"{name} {_time(s)}" for name, s in values["seconds"].items())

@@ -21,7 +21,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
     {
         "red": "red", "r": "red", "rot": "red", "rouge": "red", "rojo": "red",
         "green": "green", "g": "green", "gruen": "green", "grün": "green", "vert": "green",
-        "verde": "green",
+        "verde": "green", "greeni": "green i",
         "blue": "blue", "b": "blue", "blau": "blue", "bleu": "blue", "azul": "blue",
         "nir": "nir", "nir1": "nir", "nir08": "nir", "nearinfrared": "nir", "infrared": "nir",
         "ir": "nir", "cir": "nir",
@@ -165,6 +165,7 @@ def _role_of(description: str) -> str | None:
     """Return the first word of a description that says what the band shows."""
     plain = description.lower().replace("near infrared", "nir").replace("near-infrared", "nir")
     plain = plain.replace("red edge", "rededge").replace("red-edge", "rededge")
+    plain = plain.replace("green_i", "greeni")  # 531 nm of SuperDove, beside its green
     words = re.findall(r"[^\W_]+", plain)
     return next((_WORDS[word] for word in words if word in _WORDS), None)
 

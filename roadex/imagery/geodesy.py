@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -159,6 +161,39 @@ def longitude_in_range(crs: CRS, transform: Affine, shape: tuple[int, int]) -> t
         return crs, transform
     side = 180 if east > 180 else -180
     return _from_antimeridian(crs), Affine.translation(-side / degree, 0) @ moved
+
+
+def outline_in_degrees(crs: CRS, transform: Affine, shape: tuple[int, int]) -> dict[str, Any]:
+    """Return the outline of a grid as GeoJSON, in longitudes of -180 to 180.
+
+    One that crosses 180 degrees is cut there (RFC 7946, 3.1.9). One that holds a pole is the cap
+    down to its lowest latitude.
+    """
+    height, width = shape
+    corners = [(0, 0), (0, height), (width, height), (width, 0), (0, 0)]
+    x, y = (np.array(v) for v in zip(*(transform @ corner for corner in corners), strict=True))
+    longitude, latitude = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(x, y)
+    longitude = np.degrees(np.unwrap(np.radians(longitude)))
+    if abs(longitude[-1] - longitude[0]) > 180:
+        pole = np.copysign(90, latitude[0])
+        south, north = min(abs(latitude)) * np.sign(pole), pole
+        return _polygon([(-180, south), (180, south), (180, north), (-180, north), (-180, south)])
+    ring = np.column_stack([longitude, latitude])
+    if longitude.min() >= -180 and longitude.max() <= 180:
+        return _polygon(ring)
+    parts = []
+    for turn in (-360, 0, 360):
+        inside = shapely.Polygon(ring + np.array([turn, 0])).intersection(
+            shapely.box(-180, -90, 180, 90)
+        )
+        if inside.area > 0:
+            parts.append(_polygon(shapely.get_coordinates(inside))["coordinates"])
+    return {"type": "MultiPolygon", "coordinates": parts}
+
+
+def _polygon(ring: Iterable[Iterable[float]]) -> dict[str, Any]:
+    rounded = [[round(float(value), 7) for value in point] for point in ring]
+    return {"type": "Polygon", "coordinates": [rounded]}
 
 
 def _from_antimeridian(crs: CRS) -> CRS:

@@ -133,7 +133,10 @@ class NativeReader:
                 if transparency is None:
                     transparency = np.zeros((height, width), dtype=new_alpha.dtype)
             wins |= ~seen[rows, cols] & covered
-            pixels[:, rows, cols][:, wins] = new[:, wins]
+            if wins.all():
+                pixels[:, rows, cols] = new
+            else:
+                pixels[:, rows, cols][:, wins] = new[:, wins]
             seen[rows, cols] |= new_seen & wins
             if new_alpha is not None and transparency is not None:
                 transparency[rows, cols][wins] = new_alpha[wins]

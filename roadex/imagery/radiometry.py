@@ -43,6 +43,8 @@ class Radiometry:
             np.asarray(values, dtype=np.float32)[:, None, None]
             for values in (self.low, self.high, self.fill)
         )
+        if stored.dtype.kind == "f":  # what is no imagery may be as large as a number can be
+            stored = np.where(valid, stored, 0)
         scaled = np.clip((stored.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
         if self.gamma != 1:
             scaled = 255 * (scaled / 255) ** np.float32(self.gamma)

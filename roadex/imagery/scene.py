@@ -149,6 +149,13 @@ def open_scene(
         gsd_m = gsd_of(first.crs, mosaic.transform, mosaic.shape)
         if not first.is_placed and unplaced_gsd_m is not None:
             gsd_m = unplaced_gsd_m
+        if not 0 < gsd_m < np.inf:
+            x, y = mosaic.transform @ (mosaic.shape[1] / 2, mosaic.shape[0] / 2)
+            msg = (
+                f"{first.path} has its centre at ({x:.6g}, {y:.6g}), which is no place in "
+                f"{first.crs.to_string()}: georeference and CRS do not belong together"
+            )
+            raise SceneError(msg)
         validity, radiometry, seen = _look(mosaic, gsd_m, nodata, stretch)
     return Scene(
         paths=tuple(member.path for member in members),

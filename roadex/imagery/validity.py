@@ -32,8 +32,11 @@ _WIDE_M = 20.0
 _WIDE_RANGE_PX = (4, 64)
 """Least and most of half that width in pixels."""
 
-_SMEARED, _SMEARED_PX = 24, 16
-"""How far lossy compression moves a fill, in 8-bit values, and how far from its edge."""
+_SMEARED, _SMEARED_PX = 20, 16
+"""How far lossy compression moves a fill, in 8-bit values, and how far from its edge.
+
+JPEG of quality 60 to 90 moved 99.9 % of a black collar of aerial imagery by 18 at most.
+"""
 
 _MANY_PIECES = 8
 """Pieces of a fill too narrow to be a collar, from which on it is taken for a colour."""
@@ -59,22 +62,22 @@ class Fill:
 
     def matches(self, pixels: NDArray[np.generic]) -> NDArray[np.bool_]:
         """Return where all bands of ``(C, h, w)`` have the value exactly."""
-        return self._near(pixels, 0.0)
-
-    def resembles(self, pixels: NDArray[np.generic]) -> NDArray[np.bool_]:
-        """Return where all bands have the value, within the tolerance."""
-        return self._near(pixels, self.tolerance)
-
-    def _near(self, pixels: NDArray[np.generic], tolerance: float) -> NDArray[np.bool_]:
         found = np.ones(pixels.shape[1:], dtype=bool)
         for band, value in zip(pixels, self.values, strict=True):
-            if value is None:
-                continue
-            if tolerance:
-                found &= np.abs(band.astype(np.float64) - value) <= tolerance
-            else:  # in the type of the band: -3.4e38 as float64 is no float32
+            if value is not None:  # in the type of the band: -3.4e38 as float64 is no float32
                 found &= band == _as_stored(value, band.dtype)
         return found
+
+    def resembles(self, pixels: NDArray[np.generic]) -> NDArray[np.bool_]:
+        """Return where pixels have the value, or one that compression may have made of it."""
+        if not self.tolerance:
+            return self.matches(pixels)
+        # JPEG keeps brightness better than colour: it is the mean of the bands that counts.
+        moved = np.zeros(pixels.shape[1:])
+        for band, value in zip(pixels, self.values, strict=True):
+            moved += np.abs(band.astype(np.float64) - value) if value is not None else 0
+        n_bands = sum(value is not None for value in self.values)
+        return np.asarray(moved <= self.tolerance * n_bands)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,18 +6,22 @@ What a job asks for (queue, cores, memory, GPUs, time) is said in Dask's own con
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
 import dask
-from distributed import Client, Status
+from distributed import Client, Scheduler, Security, Status
 
 from roadex.errors import ConfigError, RunError
+from roadex.pipeline.local_cluster import QuietScheduler
 
 CLUSTERS = MappingProxyType({"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster"})
 """Batch system to the class of dask-jobqueue that knows it."""
@@ -31,17 +35,20 @@ _WORKER_SETTINGS = (
     "distributed.worker.memory.spill",
     "distributed.worker.memory.pause",
     "distributed.worker.memory.terminate",
+    "distributed.worker.http.routes",
 )
 """Settings that workers in jobs take over from this process. Left to Dask, a worker would be paused
 for good at 80 % of its memory, most of which is libraries and activations."""
 
 
 @contextmanager
-def worker_jobs(system: str, n_jobs: int) -> Iterator[Client]:
+def worker_jobs(system: str, n_jobs: int, *, dashboard: bool = False) -> Iterator[Client]:
     """Start a scheduler here and workers as jobs, and wait until the first worker has come.
 
-    However long the queue is, that is waited for. Jobs that end early (killed, out of time) are
-    submitted anew; all are cancelled at the end.
+    Scheduler and workers speak TLS with keys made for the run. The workers' are files that only
+    their owner can read, in ``jobqueue.SYSTEM.shared-temp-directory`` or the working folder, and
+    are gone at the end. However long the queue is, that is waited for. Jobs that end early (killed,
+    out of time) are submitted anew; all are cancelled at the end.
 
     Parameters
     ----------
@@ -49,6 +56,8 @@ def worker_jobs(system: str, n_jobs: int) -> Iterator[Client]:
         A key of :data:`CLUSTERS`.
     n_jobs
         Jobs to keep going; each has the workers that ``jobqueue.SYSTEM.processes`` says.
+    dashboard
+        Serve Dask's dashboard; whoever reaches this machine can read it.
 
     Raises
     ------
@@ -62,7 +71,10 @@ def worker_jobs(system: str, n_jobs: int) -> Iterator[Client]:
     if shutil.which(command.split()[0]) is None:
         msg = f"there is no {command} here: start roadex where jobs can be submitted"
         raise RunError(msg)
-    with dask.config.set(_missing_settings(system)), _started(cluster_class, system) as cluster:
+    with (
+        dask.config.set(_missing_settings(system)),
+        _started(cluster_class, system, dashboard=dashboard) as cluster,
+    ):
         for _ in range(n_jobs):
             cluster.worker_spec.update(cluster.new_worker_spec())
         _submit(cluster, command)
@@ -92,18 +104,42 @@ def _missing_settings(system: str) -> dict[str, object]:
 
 
 @contextmanager
-def _started(cluster_class: Any, system: str) -> Iterator[Any]:
-    # Without this, two runs on one login node would fight for port 8787.
+def _started(cluster_class: Any, system: str, *, dashboard: bool) -> Iterator[Any]:
     configured = dask.config.get(f"jobqueue.{system}")
-    options = {"dashboard_address": ":0"} | configured["scheduler-options"]
-    prologue = [*configured["job-script-prologue"], *_exports()]
-    try:
-        cluster = cluster_class(scheduler_options=options, job_script_prologue=prologue)
-    except (ValueError, TypeError) as error:
-        msg = f"jobqueue.{system} in Dask's configuration cannot be used: {error}"
-        raise ConfigError(msg) from error
-    with cluster:
-        yield cluster
+    options = configured["scheduler-options"]
+    kind: type[Scheduler] = QuietScheduler
+    if dashboard or "dashboard_address" in options:
+        # Without this, two runs on one login node would fight for port 8787.
+        options, kind = {"dashboard_address": ":0"} | options, Scheduler
+    place = configured["shared-temp-directory"] or "."
+    with _key_files(Path(os.path.expandvars(place)).expanduser().absolute()) as security:
+        try:
+            cluster = cluster_class(
+                scheduler_options=options,
+                scheduler_cls=kind,
+                job_script_prologue=[*configured["job-script-prologue"], *_exports()],
+                security=security,
+            )
+        except (ValueError, TypeError) as error:
+            msg = f"jobqueue.{system} in Dask's configuration cannot be used: {error}"
+            raise ConfigError(msg) from error
+        with cluster:
+            yield cluster
+
+
+@contextmanager
+def _key_files(place: Path) -> Iterator[Security]:
+    """Make keys for one run as files that only their owner can read, gone at the end."""
+    made = Security.temporary()
+    with TemporaryDirectory(prefix=".roadex-keys-", dir=place, ignore_cleanup_errors=True) as name:
+        cert, key = Path(name) / "cert.pem", Path(name) / "key.pem"
+        for path, text in ((cert, made.tls_worker_cert), (key, made.tls_worker_key)):
+            path.touch(mode=0o600)
+            path.write_text(text)
+        roles = ("client", "scheduler", "worker")
+        pairs = {f"tls_{role}_cert": str(cert) for role in roles}
+        pairs |= {f"tls_{role}_key": str(key) for role in roles}
+        yield Security(require_encryption=True, tls_ca_file=str(cert), **pairs)
 
 
 def _exports() -> list[str]:

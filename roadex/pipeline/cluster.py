@@ -45,7 +45,8 @@ def connect(config: ClusterConfig) -> Iterator[Client]:
     """
     with dask.config.set(_dask_settings()):
         if config.jobqueue is not None:
-            with worker_jobs(config.jobqueue, config.workers or 1) as client:
+            jobs = worker_jobs(config.jobqueue, config.workers or 1, dashboard=config.dashboard)
+            with jobs as client:
                 yield client
             return
         if config.is_remote:
@@ -99,5 +100,6 @@ def _dask_settings() -> dict[str, object]:
         "distributed.worker.memory.pause": False,
         "distributed.worker.memory.terminate": False,
         "distributed.comm.timeouts.connect": f"{_CONNECT_TIMEOUT_S}s",
+        "distributed.worker.http.routes": [],
         "distributed.logging.distributed": "critical",
     }

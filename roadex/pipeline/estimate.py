@@ -160,6 +160,7 @@ class Estimate:
                 "vector": self.workers.n_vector,
                 "gpu": self.workers.has_gpu,
                 "place": self.workers.place,
+                "here": self.workers.is_here,
             },
             "device": self.calibration.device if self.calibration else None,
             "seconds": seconds and {stage: round(value, 1) for stage, value in seconds.items()},
@@ -221,7 +222,8 @@ def _workers(config: RunConfig, plan: RunPlan) -> Workers:
     else:
         here = crew_here(cluster, plan.load(config))
         is_here = here is not None
-        with_gpu, without, place = *_local_counts(cluster, here), "this machine"
+        place = "this machine" if here is None else "the calling process"
+        with_gpu, without = _local_counts(cluster, here)
     return Workers(
         n_inference=max(1, with_gpu or without),
         n_vector=max(1, without or with_gpu),

@@ -101,7 +101,7 @@ def local_cluster(config: ClusterConfig, environment: dict[str, str]) -> Iterato
     """
     workers, security = local_workers(config), Security.temporary()
     options = {"host": LOCALHOST, "protocol": "tls://", "security": security}
-    scheduler = {"cls": _QuietScheduler, "options": options}
+    scheduler = {"cls": QuietScheduler, "options": options}
     if config.dashboard:
         options |= {"dashboard_address": f"{LOCALHOST}:0", "dashboard": True}
         scheduler["cls"] = Scheduler
@@ -122,7 +122,7 @@ def local_cluster(config: ClusterConfig, environment: dict[str, str]) -> Iterato
             yield cluster
 
 
-class _QuietScheduler(Scheduler):
+class QuietScheduler(Scheduler):
     """A scheduler without Dask's HTTP server: what it tells, any user of the machine could read."""
 
     def start_http_server(self, *_: Any, **__: Any) -> None:

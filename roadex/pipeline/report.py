@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyproj import Transformer
+from pyproj import CRS
 
 from roadex.config import RunConfig
 from roadex.errors import OutputError
+from roadex.imagery.geodesy import outline_in_degrees
 from roadex.network.road_network import RoadNetwork
 from roadex.pipeline.plan import RunPlan
 from roadex.pipeline.predict import Failures, make_folder
@@ -116,7 +117,9 @@ def write_report(
         "scene_paths": list(plan.scene.paths),
         "run_key": plan.key,
         "request": plan.request,
-        "footprint": _footprint(plan),
+        "footprint": outline_in_degrees(
+            CRS.from_wkt(plan.scene.crs.to_wkt()), plan.scene.transform, plan.scene.shape
+        ),
         "tiles": len(plan.tiles),
         "versions": {name: version(name) for name in _REPORTED_PACKAGES}
         | {"python": platform.python_version()},
@@ -128,13 +131,3 @@ def write_report(
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     partial.replace(path)
-
-
-def _footprint(plan: RunPlan) -> dict[str, Any]:
-    """Return the outline of the scene as GeoJSON, in degrees."""
-    height, width = plan.scene.shape
-    corners = [(0, 0), (0, height), (width, height), (width, 0), (0, 0)]
-    x, y = zip(*(plan.scene.transform @ corner for corner in corners), strict=True)
-    to_degrees = Transformer.from_crs(plan.scene.crs.to_wkt(), "EPSG:4326", always_xy=True)
-    ring = [[round(v, 7) for v in point] for point in zip(*to_degrees.transform(x, y), strict=True)]
-    return {"type": "Polygon", "coordinates": [ring]}

@@ -16,17 +16,18 @@ INTERRUPTED = 130
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("is_batch", [False, True])
+@pytest.mark.parametrize(("is_batch", "workers"), [(False, 0), (False, 1), (True, 1)])
 def test_ctrl_c_ends_a_run_and_nothing_is_lost(
     small_run,
     roadex: Callable[..., subprocess.Popen[str]],
     wait_until: Callable[..., None],
     is_batch: bool,
+    workers: int,
     tmp_path: Path,
 ) -> None:
     options = ["--each"] if is_batch else []
     output = tmp_path / small_run.scene.stem if is_batch else tmp_path
-    arguments = ["run", *options, *small_run.arguments, "-o", tmp_path, "--workers=1"]
+    arguments = ["run", *options, *small_run.arguments, "-o", tmp_path, f"--workers={workers}"]
 
     # In a terminal Ctrl-C goes to all processes of the command, so to the workers as well.
     process = roadex(*arguments, start_new_session=True)

@@ -1,0 +1,1 @@
+"""What the scripts of the training kit share; imports PyTorch, NumPy, Pillow and safetensors."""

@@ -1,0 +1,212 @@
+"""Train the network of roadex-light on packed places, on a GPU or a CPU.
+
+    python workflows/gpu-training/train.py places.zip runs/first --init roadex-light.safetensors \
+        --time-limit 5 --batch-mpx 4
+
+Writes ``checkpoint.pt`` (the same command goes on from it), ``log.jsonl``, a model file per
+judgement, ``state-MMMM.safetensors``, and the best of them as ``best.safetensors``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from kit.chips import GSD_M, GSD_RANGE_M, Ground, to_grounds
+from kit.measure import best_threshold, count_sets
+from kit.model_file import read_model, sha256_of, write_model
+from kit.network import build_network
+from kit.places import Place, at_gsd, by_set, is_named, read_archive
+from kit.training import OTHER_SHARE, SHARES, Recipe, Training, batches
+
+LOG_EVERY = 20
+LOW_SHARE = 0.6
+"""Low hysteresis threshold as a share of the high one, as ``roadex train`` sets it."""
+
+N_AHEAD = 4
+"""Batches made in threads while a GPU computes."""
+
+PlaceSets = dict[str, list[Place]]
+
+
+def split_places(places: Sequence[Place], excluded: Sequence[str]) -> tuple[PlaceSets, PlaceSets]:
+    """Return sets to learn from and sets to judge by; excluded places are only judged."""
+    learned = [p for p in places if p.set_name.startswith("train/")]
+    judged = by_set([p for p in places if p.set_name.startswith("val/")])
+    if excluded:
+        left_out = [at_gsd(place, GSD_M) for place in learned if is_named(place, excluded)]
+        if not left_out:
+            msg = f"no place to learn from is named {' or '.join(excluded)}"
+            raise SystemExit(msg)
+        judged["val/left-out"] = left_out
+        learned = [place for place in learned if not is_named(place, excluded)]
+    return by_set(learned), judged
+
+
+def set_shares(names: Sequence[str], changes: Sequence[str]) -> dict[str, float]:
+    """Return the share of chips per set; ``changes`` are ``NAME=SHARE``, 0 leaves a set out."""
+    shares = {name: SHARES.get(name, OTHER_SHARE) for name in names}
+    for change in changes:
+        name, value = change.split("=")
+        if name not in shares:
+            msg = f"no set {name!r} in the archive; it has {', '.join(names)}"
+            raise SystemExit(msg)
+        shares[name] = float(value)
+    return {name: share for name, share in shares.items() if share > 0}
+
+
+def judge(
+    training: Training, judged: PlaceSets, metadata: Mapping[str, Any], folder: Path
+) -> dict[str, Any]:
+    """Measure the averaged weights, write them as a model file and return its figures."""
+    network = training.averaged.eval()
+    counts = count_sets(network, judged, training.device)
+    threshold, mean = best_threshold(list(counts.values())) if counts else (0.5, 0.0)
+    figures = {"iou": round(mean, 4), "threshold": threshold}
+    figures |= {f"iou_{name}": round(c.iou(threshold), 4) for name, c in counts.items()}
+    minutes = training.used_s / 60
+    path = folder / f"state-{training.step:06d}.safetensors"
+    described = dict(metadata) | {
+        "threshold_low": round(LOW_SHARE * threshold, 3),
+        "threshold_high": threshold,
+        "tta": "none",
+        "validation": figures,
+    }
+    described["training"] = dict(metadata["training"]) | {
+        "steps": training.step,
+        "hours": round(minutes / 60, 3),
+    }
+    write_model(path, described, network.state_dict())
+    return {"step": training.step, "minutes": round(minutes, 2), "state": path.name} | figures
+
+
+def run(
+    training: Training,
+    sets: Mapping[str, Sequence[Ground]],
+    shares: Mapping[str, float],
+    judged: PlaceSets,
+    metadata: Mapping[str, Any],
+    options: argparse.Namespace,
+) -> None:
+    """Train to the end, log, judge and save on the way."""
+    folder, losses = options.folder, []
+    n_ahead = N_AHEAD if training.device.type == "cuda" else 0
+    stream = batches(sets, shares, training.recipe, training.step, n_ahead=n_ahead)
+    judged_at, saved_at = training.used_s, training.used_s
+    is_done = training.progress >= 1
+    while not is_done:
+        began = time.monotonic()
+        losses.append(training.learn(next(stream)))
+        training.used_s += time.monotonic() - began
+        is_done = training.progress >= 1
+        if training.step % LOG_EVERY == 0 or is_done:
+            minutes = round(training.used_s / 60, 2)
+            entry = {"step": training.step, "minutes": minutes, "loss": float(np.mean(losses))}
+            log(folder, entry)
+            losses = []
+        if is_done or training.used_s - judged_at >= 60 * options.judge_every:
+            log(folder, judge(training, judged, metadata, folder))
+            judged_at = training.used_s
+        if is_done or training.used_s - saved_at >= 60 * options.checkpoint_every:
+            training.save(folder / "checkpoint.pt")
+            saved_at = training.used_s
+    stream.close()
+
+
+def log(folder: Path, entry: Mapping[str, Any]) -> None:
+    """Append a line to ``log.jsonl`` and print it."""
+    line = json.dumps(entry)
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    print(line, flush=True)
+
+
+def keep_best(folder: Path) -> Path:
+    """Copy the state with the highest mean IoU to ``best.safetensors``."""
+    lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    states = [entry for line in lines if "state" in (entry := json.loads(line))]
+    best = max(states, key=lambda entry: (entry["iou"], entry["step"]))
+    shutil.copyfile(folder / best["state"], folder / "best.safetensors")
+    return folder / "best.safetensors"
+
+
+def describe(
+    metadata: Mapping[str, Any], options: argparse.Namespace, recipe: Recipe, shares: Mapping
+) -> dict[str, Any]:
+    """Return the metadata of the states of this training."""
+    settings = {key: getattr(recipe, key) for key in recipe.__slots__}
+    settings = {key: value for key, value in settings.items() if value != math.inf}
+    training = {
+        "licence": options.licence or metadata["training"].get("licence", ""),
+        "recipe": "gpu-training",
+        "data": [f"{name}@{share:g}" for name, share in shares.items()],
+        "excluded": options.exclude,
+        "initial": {"name": metadata["name"], "sha256": sha256_of(options.init)},
+        "settings": settings,
+    }
+    changes = {"name": options.name, "gsd_range_m": GSD_RANGE_M, "training": training}
+    return dict(metadata) | changes
+
+
+def parse() -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("archive", type=Path, help="what pack.py wrote")
+    parser.add_argument("folder", type=Path, help="where states and checkpoints go")
+    parser.add_argument("--init", type=Path, required=True, help="model file to start from")
+    parser.add_argument("--name", default="places", help="name of the model")
+    parser.add_argument("--licence", default="", help="of the data; else that of --init")
+    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--time-limit", type=float, default=math.inf, help="minutes")
+    parser.add_argument("--batch-mpx", type=float, default=0.9, help="megapixels per step")
+    parser.add_argument("--learning-rate", type=float, default=3e-4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sets", nargs="+", default=[], help="NAME=SHARE; 0 leaves it out")
+    parser.add_argument("--exclude", nargs="+", default=[], help="beginnings of names of places")
+    parser.add_argument("--judge-every", type=float, default=10, help="minutes")
+    parser.add_argument("--checkpoint-every", type=float, default=2, help="minutes")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=1, help="of a CPU")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train as the command line says."""
+    options = parse()
+    torch.set_num_threads(options.threads)
+    device = torch.device(options.device)
+    learned, judged = split_places(read_archive(options.archive), options.exclude)
+    shares = set_shares(list(learned), options.sets)
+    recipe = Recipe(
+        steps=options.steps,
+        time_limit_min=options.time_limit,
+        seed=options.seed,
+        batch_mpx=options.batch_mpx,
+        learning_rate=options.learning_rate,
+    )
+    metadata, state = read_model(options.init)
+    training = Training(build_network(metadata, state), recipe, device)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = options.folder / "checkpoint.pt"
+    if checkpoint.exists():
+        training.load(checkpoint)
+    sets = {name: to_grounds(learned[name], device) for name in shares}
+    described = describe(metadata, options, recipe, shares)
+    run(training, sets, shares, judged, described, options)
+    print(keep_best(options.folder))
+
+
+if __name__ == "__main__":
+    main()
