@@ -90,7 +90,7 @@ def _pixel_panels(
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
         for tile in tiles:
             if tile.name not in openers:
-                msg = f"tile {tile.name} is not in {report.prediction} any more"
+                msg = f"tile {tile.name} is no longer in {report.prediction}"
                 raise ScoreError(msg)
             with ExitStack() as stack:
                 panels.append(_paint_tile(stack.enter_context(openers[tile.name]()), tile, config))
