@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from threading import Lock
 from typing import Any, Protocol, Self, TextIO
 
@@ -217,8 +218,8 @@ class NotebookDisplay(_Tracker):
         self._lines[state.name] = f"[{bar}] {state.text(self._now())}"
         block = {"text/plain": "\n".join(self._lines.values())}
         if self._handle is None:
-            from IPython.display import display
-
+            # IPython is no requirement: it is there where this is a notebook.
+            display = import_module("IPython.display").display
             self._handle = display(block, raw=True, display_id=True)
         else:
             self._handle.update(block, raw=True)

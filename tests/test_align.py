@@ -172,7 +172,7 @@ def test_a_dataset_is_never_written_over(shifted):
     source, _ = shifted
     before = {path: path.read_bytes() for path in source.rglob("*.tif")}
     for folder in (source, source.parent):
-        with pytest.raises(OutputError, match="the dataset is not in"):
+        with pytest.raises(OutputError, match="outside the dataset"):
             run(source, folder, "--overwrite")
     assert before == {path: path.read_bytes() for path in source.rglob("*.tif")}
 

@@ -3,9 +3,11 @@
 import csv
 import json
 import sys
+from datetime import UTC, datetime
 
 import geopandas as gpd
 import pandas as pd
+import pystac
 import pytest
 from shapely.geometry import box
 
@@ -122,6 +124,9 @@ def test_names_are_unique_safe_and_do_not_depend_on_the_order():
     assert name_scenes([(None, "https://host/dir/a.tif?token=secret")])[0].name == "a"
 
 
+NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)
+
+
 def stac_item(name, **assets):
     return {
         "type": "Feature", "stac_version": "1.0.0", "id": name, "geometry": None, "properties": {},
@@ -173,6 +178,8 @@ def test_geoparquet_names_scenes_and_folders(tmp_path):
         ("a.csv", "year\n2020\n", "none of the columns scene"),
         ("a.txt", "# nothing\n", "lists no scene"),
         ("a.json", "{", "cannot read"),
+        ("a.json", "[1]", "it is not a JSON object"),
+        ("a.json", '{"type": "Catalog", "id": "x"}', "cannot read"),
         ("a.xlsx", "", "suffix"),
         ("a.json", json.dumps(stac_item("i", red="r.tif", blue="b.tif")), "--asset"),
     ],
@@ -181,6 +188,32 @@ def test_a_bad_list_is_an_error_that_says_why(name, content, message, tmp_path):
     (tmp_path / name).write_text(content)
     with pytest.raises(SceneError, match=message):
         read_scene_list(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["SELF_CONTAINED", "ABSOLUTE_PUBLISHED"])
+def test_stac_catalog_is_followed_to_the_items_of_its_collections(kind, tmp_path):
+    extent = pystac.Extent(
+        pystac.SpatialExtent([[0, 0, 1, 1]]), pystac.TemporalExtent([[NOON, None]])
+    )
+    root = pystac.Catalog("root", "all")
+    for place in ("north", "south"):
+        collection = pystac.Collection(place, place, extent)
+        for year in (2023, 2024):
+            item = pystac.Item(f"{place}-{year}", None, None, NOON, {})
+            item.add_asset("thumbnail", pystac.Asset("small.png", roles=["thumbnail"]))
+            item.add_asset("visual", pystac.Asset("./image.tif"))
+            collection.add_item(item)
+        root.add_child(collection)
+    root.normalize_and_save(str(tmp_path / "stac"), pystac.CatalogType[kind])
+    listed = read_scene_list(tmp_path / "stac" / "catalog.json")
+    folder = tmp_path / "stac" / "north" / "north-2023"
+    assert ("north-2023", str(folder / "image.tif")) in [(s.name, s.path) for s in listed]
+    assert len(listed) == 4
+    one = read_scene_list(tmp_path / "stac" / "south" / "collection.json")
+    assert [scene.name for scene in one] == ["south-2023", "south-2024"]
+    (folder / "north-2023.json").unlink()
+    with pytest.raises(SceneError, match=r"catalog\.json: .*north-2023\.json"):
+        read_scene_list(tmp_path / "stac" / "catalog.json")
 
 
 def test_asset_of_stac_items_can_be_chosen(tmp_path):

@@ -18,8 +18,9 @@ from roadex.cli.score import score as score_command
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
 from roadex.imagery.containers import without_georeference_warning
+from roadex.outputs.drawing import FALSE, FOUND, MISSED
 from roadex.scoring import score, write_csv, write_json
-from roadex.scoring.worst_tiles import FALSE, FOUND, MISSED, write_sheet
+from roadex.scoring.worst_tiles import write_sheet
 
 ORIGIN = Affine(0.5, 0, 500_000, 0, -0.5, 3_000_000)
 CRS = "EPSG:32643"

@@ -234,7 +234,7 @@ def test_diverging_loss_stops_the_training():
     state = quiet_state(100, smooth_loss=0.5)
     for loss in (0.5, 0.9, 1.5):
         follow_loss(state, loss, CONFIG)
-    with pytest.raises(TrainingError, match="diverges: the loss has risen from"):
+    with pytest.raises(TrainingError, match="diverges: the loss rose from"):
         follow_loss(state, 300.0, CONFIG)
 
 

@@ -49,6 +49,6 @@ def _show(verb: str) -> None:
     for column in ("name", "default", "unit", "meaning"):
         table.add_column(column, overflow="fold")
     for setting in describe(chosen.kind, chosen.uses):
-        row = (setting.path, setting.default_text, setting.unit, setting.explained)
+        row = (setting.path, setting.default_text, setting.unit, setting.meaning)
         table.add_row(*map(escape, row))
     Console().print(table, highlight=False)

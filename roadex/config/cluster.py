@@ -21,10 +21,10 @@ class ClusterConfig(Settings):
     scheduler: Annotated[str | None, Unset("workers on this machine")] = None
     """Address of a running Dask scheduler, such as tcp://host:8786."""
 
-    scheduler_file: Annotated[str | None, Unset("none")] = None
+    scheduler_file: str | None = None
     """Scheduler file of a running Dask scheduler, instead of its address."""
 
-    jobqueue: Annotated[BatchSystem | None, Unset("none")] = None
+    jobqueue: BatchSystem | None = None
     """Batch system whose jobs are the workers; see workflows/slurm."""
 
     workers: Annotated[Whole | None, Unset("by the size of the work, or one job")] = None

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from roadex.errors import SceneError
 from roadex.imagery.locations import public_name
@@ -46,7 +46,8 @@ def read_scene_list(path: str | Path, *, asset: str | None = None) -> list[Liste
     path
         ``.txt``: a path or URL per line, ``#`` starts a comment. ``.csv``, ``.parquet``: a column
         of :data:`PATH_COLUMNS`, perhaps one of :data:`NAME_COLUMNS`. ``.json``, ``.geojson``: a
-        STAC item or a collection of items. Relative paths are those of the working directory, or,
+        STAC item, several as GeoJSON features, or a STAC catalog or collection, whose links are
+        followed. Relative paths are those of the working directory, or,
         if there is no such file, of the list's folder.
     asset
         Key of the asset to take from STAC items; None takes the one that looks like the image.
@@ -64,7 +65,8 @@ def read_scene_list(path: str | Path, *, asset: str | None = None) -> list[Liste
     reader = readers.get(file.suffix.lower())
     if reader is None:
         msg = (
-            f"cannot read a list of scenes from {path}: its suffix is none of {', '.join(readers)}"
+            f"cannot read a list of scenes from {path}: the suffix must be one of "
+            f"{', '.join(readers)}"
         )
         raise SceneError(msg)
     try:
@@ -115,8 +117,35 @@ def _parquet_rows(path: Path) -> Iterable[Mapping[str, Any]]:
 
 def _stac_rows(path: Path) -> Iterable[Mapping[str, Any]]:
     content = json.loads(path.read_text(encoding="utf-8-sig"))
+    if not isinstance(content, dict):
+        msg = f"cannot read a list of scenes from {path}: it is not a JSON object"
+        raise SceneError(msg)
+    if content.get("type") in ("Catalog", "Collection"):
+        return _linked_items(content, path)
+    # Items by themselves are read as they are: many are not quite valid, which does no harm here.
     features: list[Mapping[str, Any]] = content.get("features", [content])
     return features
+
+
+def _linked_items(content: dict[str, Any], path: Path) -> list[Mapping[str, Any]]:
+    """Follow the links of a STAC catalog; the assets of its items get absolute places."""
+    import pystac
+
+    try:
+        catalog = pystac.read_dict(content, href=str(path.absolute()))
+        items = list(cast("pystac.Catalog", catalog).get_items(recursive=True))
+    except (pystac.STACError, pystac.STACTypeError) as error:
+        raise ValueError(str(error)) from error
+    return [
+        {
+            "id": item.id,
+            "assets": {
+                key: asset.to_dict() | {"href": asset.get_absolute_href()}
+                for key, asset in item.get_assets().items()
+            },
+        }
+        for item in items
+    ]
 
 
 def _entry(row: Mapping[str, Any], file: Path, asset: str | None) -> tuple[str | None, str]:
@@ -127,8 +156,8 @@ def _entry(row: Mapping[str, Any], file: Path, asset: str | None) -> tuple[str |
     path = next((str(row[column]) for column in PATH_COLUMNS if row.get(column)), None)
     if path is None:
         msg = (
-            f"{file}: an entry has none of the columns {', '.join(PATH_COLUMNS)} that name a "
-            f"raster, only {', '.join(map(str, row))}"
+            f"{file}: an entry has none of the columns {', '.join(PATH_COLUMNS)} for the raster, "
+            f"only {', '.join(map(str, row))}"
         )
         raise SceneError(msg)
     return name, _resolved(path, file, cwd=True)
@@ -142,8 +171,8 @@ def _asset_path(assets: Mapping[str, Any], name: str | None, file: Path, wanted:
     rasters = [] if wanted else [value for value in present.values() if _is_raster(value)]
     if len(rasters) == 1:
         return str(rasters[0]["href"])
-    what = f"no asset {wanted!r}" if wanted else "no asset that is plainly the image"
-    msg = f"{file}: item {name} has {what}, only {', '.join(present)}. Name one with --asset"
+    what = f"no asset {wanted!r}" if wanted else "no asset that is clearly the image"
+    msg = f"{file}: item {name} has {what}, only {', '.join(present)}. Choose one with --asset"
     raise SceneError(msg)
 
 

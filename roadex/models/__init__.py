@@ -205,7 +205,7 @@ def network_entry(name: str) -> NetworkEntry:
 def _smp_entry(name: str) -> NetworkEntry:
     arch, slash, encoder = name.removeprefix(SMP_PREFIX).partition("/")
     if not (arch and slash and encoder):
-        msg = f"{name!r} names no network; write {SMP_PATTERN}, such as smp:unetplusplus/resnet34"
+        msg = f"{name!r} is not a network; write {SMP_PATTERN}, such as smp:unetplusplus/resnet34"
         raise ModelError(msg)
     return NetworkEntry(
         factory="smp_network:SmpNetwork",

@@ -134,7 +134,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        msg = f"there is no file {path}"
+        msg = f"{path} does not exist"
         raise ModelError(msg) from error
     except Exception as error:  # the reader raises many kinds, none of them documented
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else repr(error)
@@ -147,14 +147,14 @@ def _read(path: Path) -> dict[str, Tensor]:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
     if not isinstance(content, dict) or not content:
-        msg = f"{path} holds no state dict (name -> tensor)"
+        msg = f"{path} is not a state dict (name -> tensor)"
         raise ModelError(msg)
     # A plain dict: the version numbers that PyTorch keeps beside it would make files of 2018
     # incomplete, which lack num_batches_tracked.
     tensors = {str(key): value for key, value in content.items()}
     odd = next((key for key, value in tensors.items() if not isinstance(value, torch.Tensor)), None)
     if odd is not None:
-        msg = f"{path} is no state dict: {odd} is a {type(tensors[odd]).__name__}, not a tensor"
+        msg = f"{path} is not a state dict: {odd} is a {type(tensors[odd]).__name__}, not a tensor"
         raise ModelError(msg)
     return tensors
 

@@ -82,7 +82,7 @@ def check_library_encoder(name: str) -> None:
         if known:
             return
     msg = (
-        f"there is no encoder {name!r}. Name one of segmentation-models-pytorch (resnet34, "
+        f"unknown encoder {name!r}. Use one of segmentation-models-pytorch (resnet34, "
         "mobilenet_v2, ...) or 'tu-' and one of timm; models of hubs and folders are not loaded"
     )
     raise ModelError(msg)
@@ -174,7 +174,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         msg = f"cannot read weights from {path}: {reason}"
         raise ModelError(msg) from error
     if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
-        msg = f"{path} holds no plain state dict (name -> tensor); save model.state_dict()"
+        msg = f"{path} is not a plain state dict (name -> tensor); save model.state_dict()"
         raise ModelError(msg)
     return content
 

@@ -176,7 +176,7 @@ def _require_packages(*names: str) -> None:
 def _target(path: str | Path, suffix: str) -> Path:
     path = Path(path)
     if path.suffix != suffix:
-        msg = f"the exported file ends in {suffix}, got {path}"
+        msg = f"the exported file must end in {suffix}, got {path}"
         raise OutputError(msg)
     return path
 

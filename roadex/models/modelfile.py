@@ -172,7 +172,7 @@ def model_path(name_or_path: str | Path) -> Path:
     packaged = ", ".join(packaged_models()) or "none"
     msg = (
         f"no model {str(name_or_path)!r}: neither a file nor a packaged model ({packaged}). "
-        "`roadex models list` shows what there is"
+        "See `roadex models list`"
     )
     raise ModelError(msg)
 
@@ -209,7 +209,7 @@ def save_model(
 
     path = Path(path)
     if path.suffix != ".safetensors":
-        msg = f"a model file ends in .safetensors, got {path}"
+        msg = f"a model file must end in .safetensors, got {path}"
         raise ModelError(msg)
     kept = {k: _stored(k, t, dtype or torch.float16) for k, t in network.state_dict().items()}
     _check_fit(create_network_for(metadata), kept, path)
@@ -284,7 +284,7 @@ def _read_header(path: Path) -> dict[str, str]:
         with safe_open(path, framework="numpy") as file:
             header: dict[str, str] = file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        msg = f"{path} is no readable .safetensors file ({error}). Copy it again"
+        msg = f"{path} is not a readable .safetensors file ({error}). Copy it again"
         raise ModelError(msg) from error
     if not {"roadex", "sha256"} <= set(header):
         msg = (

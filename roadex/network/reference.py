@@ -66,7 +66,7 @@ def read_reference(path: str | Path) -> Reference:
     """
     frame = _read(Path(path))
     if frame.crs is None:
-        msg = f"{path} has no CRS, so its roads have no place; add one with `ogr2ogr -a_srs`"
+        msg = f"{path} has no CRS, so its roads have no location; add one with `ogr2ogr -a_srs`"
         raise NetworkError(msg)
     n_read = len(frame)
     frame, notes = _roads_only(frame)

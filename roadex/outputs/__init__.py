@@ -102,7 +102,7 @@ def writer_for(path: Path) -> Writer:
     name = path.name.lower()
     endings = [ending for ending in WRITERS if name.endswith(ending)]
     if not endings:
-        msg = f"{path}: no format has the suffix {path.suffix!r}. Known: {', '.join(WRITERS)}"
+        msg = f"{path}: unsupported format {path.suffix!r}. Supported: {', '.join(WRITERS)}"
         raise OutputError(msg)
     module = WRITERS[max(endings, key=len)]
     writer: Writer = import_module(module).write

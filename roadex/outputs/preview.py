@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import shapely
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from rasterio.enums import Resampling
 
@@ -15,14 +14,20 @@ from roadex.config import NODATA, PROBABILITY_MAX
 from roadex.imagery.scene import Scene
 from roadex.imagery.work_grid import WorkGrid, read_overview
 from roadex.network.road_network import RoadNetwork
+from roadex.outputs.drawing import (
+    WHITE,
+    Colour,
+    Pixels,
+    compose,
+    displayable,
+    grey,
+    save_png,
+)
 
 PANEL_SIZE = 1000
 """Longer side of each of the three panels, in pixels."""
 
-_GAP = 12
 _SUPERSAMPLING = 2
-_BACKGROUND = (255, 255, 255)
-_NODATA_COLOUR = (90, 90, 90)
 _CERTAIN, _DOUBTFUL = (255, 214, 10), (255, 60, 60)
 _DIM = 0.55
 _LINE_WIDTH = 3
@@ -34,41 +39,22 @@ def write_preview(
     """Write the picture as PNG; both rasters are read reduced, never whole."""
     image, valid = read_overview(scene, grid, max_size=PANEL_SIZE)
     shape = valid.shape
-    colours = _displayable(image, valid)
+    colours = displayable(image, valid)
     panels = [
         colours,
         _probability_panel(probability, shape),
         _network_panel(colours, network, grid),
     ]
-    height, width = shape
-    sheet = Image.new("RGB", (3 * width + 2 * _GAP, height), _BACKGROUND)
-    for i, panel in enumerate(panels):
-        sheet.paste(Image.fromarray(panel), (i * (width + _GAP), 0))
-    partial = path.with_name(f".{path.name}.partial")
-    sheet.save(partial, format="PNG")
-    partial.replace(path)
+    save_png(compose(panels, n_columns=3, margin_px=0, paper=WHITE), path)
 
 
-def _displayable(image: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return ``(h, w, 3)``: the first three bands, or one band as grey."""
-    bands = image[:3] if image.shape[0] >= 3 else np.repeat(image[:1], 3, axis=0)
-    colours = np.moveaxis(bands, 0, -1).round().astype(np.uint8)
-    colours[~valid] = _NODATA_COLOUR
-    return colours
-
-
-def _probability_panel(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _probability_panel(path: Path, shape: tuple[int, ...]) -> Pixels:
     with rasterio.open(path) as raster:
         stored = raster.read(1, out_shape=shape, resampling=Resampling.average)
-    grey = (stored.astype(np.float32) * (255 / PROBABILITY_MAX)).clip(0, 255).astype(np.uint8)
-    panel = np.repeat(grey[..., None], 3, axis=2)
-    panel[stored == NODATA] = _NODATA_COLOUR
-    return panel
+    return grey(stored.astype(np.float32) * (255 / PROBABILITY_MAX), stored != NODATA)
 
 
-def _network_panel(
-    colours: NDArray[np.uint8], network: RoadNetwork, grid: WorkGrid
-) -> NDArray[np.uint8]:
+def _network_panel(colours: Pixels, network: RoadNetwork, grid: WorkGrid) -> Pixels:
     """Draw the lines over the dimmed image: yellow where the model is sure, red where it is not."""
     height, width = colours.shape[:2]
     dimmed = Image.fromarray((colours * _DIM).astype(np.uint8))
@@ -90,7 +76,7 @@ def _network_panel(
     return np.asarray(canvas.resize((width, height), Image.Resampling.LANCZOS))
 
 
-def _blend(probability: float) -> tuple[int, int, int]:
+def _blend(probability: float) -> Colour:
     share = float(np.clip((probability - 0.4) / 0.5, 0, 1))
     red, green, blue = (
         round(d + share * (c - d)) for c, d in zip(_CERTAIN, _DOUBTFUL, strict=True)

@@ -16,7 +16,7 @@ def check_place(path: Path, *, overwrite: bool) -> None:
     """Raise :class:`OutputError` if nothing can be written there; worth asking before work."""
     refuse_existing(path, overwrite=overwrite)
     if not path.parent.is_dir():
-        msg = f"{path} cannot be written: there is no folder {path.parent}"
+        msg = f"{path} cannot be written: folder {path.parent} does not exist"
         raise OutputError(msg)
 
 

@@ -67,7 +67,7 @@ def located(transform: Affine | None, crs: AnyCRS | None) -> tuple[Affine, CRS]:
         If that was not said.
     """
     if transform is None or crs is None:
-        msg = "an array has no place of its own: give transform and crs"
+        msg = "an array has no location: give transform and crs"
         raise TypeError(msg)
     return transform, CRS.from_user_input(crs)
 

@@ -69,7 +69,7 @@ def worker_jobs(system: str, n_jobs: int, *, dashboard: bool = False) -> Iterato
     cluster_class = _cluster_class(system)
     command: str = cluster_class.job_cls.submit_command
     if shutil.which(command.split()[0]) is None:
-        msg = f"there is no {command} here: start roadex where jobs can be submitted"
+        msg = f"{command} not found: run roadex on a machine that can submit jobs"
         raise RunError(msg)
     with (
         dask.config.set(_missing_settings(system)),

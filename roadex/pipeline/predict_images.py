@@ -129,7 +129,7 @@ def predict_deepglobe(
     if failed:
         name, error = next(iter(failed.items()))
         msg = (
-            f"{len(failed)} of {len(ids)} images failed, the first is {name}: {error}. Run the "
+            f"{len(failed)} of {len(ids)} images failed, first {name}: {error}. Run the "
             "same command again to retry them"
         )
         raise IncompleteError(msg)

@@ -122,8 +122,8 @@ def _outcome(future: Future[Result], item: Item, team: _Team) -> Outcome[Item, R
     """Fetch what a finished task returned; if its worker died meanwhile, it is being done again."""
     if future.status not in ("finished", "error"):
         msg = (
-            "the connection to the Dask scheduler was lost. Finished tiles are kept; the same "
-            "command goes on from there"
+            "lost the connection to the Dask scheduler. Finished tiles are kept; run the same "
+            "command again to resume"
         )
         raise RunError(msg)
     while True:
@@ -180,7 +180,7 @@ class _Team:
             kind = "worker with the resource GPU" if self._on_gpu else "worker"
             msg = (
                 f"no {kind} has been at the Dask scheduler for {waited:.0f} s. Start some "
-                "(see docs/cluster.md); the same command goes on from there"
+                "(see docs/cluster.md) and run the same command again to resume"
             )
             raise RunError(msg)
 
@@ -192,7 +192,9 @@ class _Team:
         try:
             workers = self._client.scheduler_info(n_workers=-1)["workers"]
         except (OSError, AttributeError, TimeoutError) as error:  # AttributeError: client closed
-            msg = f"the Dask scheduler does not answer: {error}. The same command goes on"
+            msg = (
+                f"the Dask scheduler does not answer: {error}. Run the same command again to resume"
+            )
             raise RunError(msg) from error
         with_gpu = {a for a, worker in workers.items() if worker["resources"].get(_GPU, 0) > 0}
         if self._is_inference and self._on_gpu is None and workers:

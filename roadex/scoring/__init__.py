@@ -161,7 +161,7 @@ def _choose(metrics: Sequence[str] | None) -> tuple[list[str], list[str]]:
     unknown = sorted(set(metrics) - set(PIXEL_METRICS) - set(LINE_METRICS))
     if unknown:
         known = ", ".join([*PIXEL_METRICS, *LINE_METRICS])
-        msg = f"unknown metric {unknown[0]!r}; known: {known}"
+        msg = f"unknown metric {unknown[0]!r}; available: {known}"
         raise ScoreError(msg)
     return (
         [name for name in PIXEL_METRICS if name in metrics],

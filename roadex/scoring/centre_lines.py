@@ -51,7 +51,7 @@ def centre_lines(path: str, encoding: Encoding, config: ScoreConfig) -> tuple[Ro
     grid = grid_of(path)
     if grid.crs is None:
         msg = (
-            f"{path} has no CRS, so its lines have no length; write one with `rio edit-info --crs`"
+            f"{path} has no CRS, so its lines have no lengths; write one with `rio edit-info --crs`"
         )
         raise ScoreError(msg)
     settings = VectorConfig(high=config.threshold)
@@ -71,7 +71,7 @@ def clip_to_grid(lines: RoadLines, grid: Grid) -> tuple[RoadLines, str]:
         If one of the two has no CRS.
     """
     if grid.crs is None or lines.crs is None:
-        msg = f"{lines.path} cannot be laid over the raster: not both have a CRS"
+        msg = f"{lines.path} cannot be compared with the raster: one of them has no CRS"
         raise ScoreError(msg)
     height, width = grid.shape
     corners = [(0, 0), (width, 0), (width, height), (0, height)]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-
-from PIL import Image, ImageDraw, ImageFont
+from typing import TYPE_CHECKING, Any
 
 from roadex.errors import OutputError, ScoreError
+from roadex.files import whole_file
+from roadex.outputs.drawing import SERIES
 from roadex.scoring.report import ScoreReport
 
-COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (120, 120, 120))
-"""Okabe and Ito's colours, told apart with any colour vision."""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-PLOT_PX = 420
-MARGIN_PX = 64
-INK, FRAME, PAPER = (20, 20, 20), (200, 200, 200), (255, 255, 255)
+_SIZE_INCHES, _DPI = (10.5, 5.0), 100
 
 
 def write_curves(reports: Sequence[ScoreReport], path: Path) -> None:
@@ -38,24 +37,24 @@ def write_curves(reports: Sequence[ScoreReport], path: Path) -> None:
     if not curves:
         msg = "curves need probability, but the predictions are masks"
         raise ScoreError(msg)
-    width, height = 2 * (PLOT_PX + MARGIN_PX) + MARGIN_PX, PLOT_PX + 2 * MARGIN_PX
-    picture = Image.new("RGB", (width, height), PAPER)
-    draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(size=14)
-    _frame(draw, font, MARGIN_PX, "recall", "precision")
-    _frame(draw, font, 2 * MARGIN_PX + PLOT_PX, "threshold", "IoU of all pixels")
+    # A figure of its own, without pyplot: no window system is asked for, no state is shared.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    by_recall, by_threshold = figure.subplots(1, 2)
     for i, (name, curve) in enumerate(curves):
-        colour = COLOURS[i % len(COLOURS)]
+        colour = tuple(part / 255 for part in SERIES[i % len(SERIES)])
         best = max(range(len(curve["iou"])), key=curve["iou"].__getitem__)
-        _line(draw, MARGIN_PX, curve["recall"], curve["precision"], best, colour)
-        _line(draw, 2 * MARGIN_PX + PLOT_PX, curve["threshold"], curve["iou"], best, colour)
         text = f"{name}: IoU {curve['iou'][best]:.4f} at {curve['threshold'][best]:.3f}"
-        draw.text((MARGIN_PX + 12, MARGIN_PX + PLOT_PX - 24 - 18 * i), text, fill=colour, font=font)
-    try:
-        picture.save(path)
-    except (OSError, ValueError) as error:
-        msg = f"cannot write {path}: {error}"
-        raise OutputError(msg) from error
+        for axes, x, y in ((by_recall, "recall", "precision"), (by_threshold, "threshold", "iou")):
+            axes.plot(curve[x], curve[y], color=colour, label=text)
+            axes.plot(curve[x][best], curve[y][best], "o", color=colour)
+    _finish(by_recall, "recall", "precision")
+    _finish(by_threshold, "threshold", "IoU of all pixels")
+    by_recall.legend(loc="lower left", fontsize="small")
+    _save(figure, path)
 
 
 def _label(prediction: str) -> str:
@@ -64,35 +63,15 @@ def _label(prediction: str) -> str:
     return path.parent.name if "*" in path.name else path.name
 
 
-def _frame(
-    draw: ImageDraw.ImageDraw,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    left: int,
-    across: str,
-    up: str,
-) -> None:
-    for i in range(6):
-        place = PLOT_PX * i // 5
-        x, y = left + place, MARGIN_PX + PLOT_PX - place
-        draw.line((x, MARGIN_PX, x, MARGIN_PX + PLOT_PX), fill=FRAME)
-        draw.line((left, y, left + PLOT_PX, y), fill=FRAME)
-        draw.text((x - 9, MARGIN_PX + PLOT_PX + 6), f"{i / 5:.1f}", fill=INK, font=font)
-        draw.text((left - 30, y - 8), f"{i / 5:.1f}", fill=INK, font=font)
-    draw.text((left + PLOT_PX // 2 - 30, MARGIN_PX + PLOT_PX + 28), across, fill=INK, font=font)
-    draw.text((left, MARGIN_PX - 26), up, fill=INK, font=font)
+def _finish(axes: Axes, across: str, up: str) -> None:
+    axes.set(xlabel=across, ylabel=up, xlim=(0, 1), ylim=(0, 1))
+    axes.grid(alpha=0.4)
 
 
-def _line(
-    draw: ImageDraw.ImageDraw,
-    left: int,
-    x: list[float],
-    y: list[float],
-    best: int,
-    colour: tuple[int, int, int],
-) -> None:
-    points = [
-        (left + PLOT_PX * a, MARGIN_PX + PLOT_PX * (1 - b)) for a, b in zip(x, y, strict=True)
-    ]
-    draw.line(points, fill=colour, width=2)
-    across, down = points[best]
-    draw.ellipse((across - 4, down - 4, across + 4, down + 4), fill=colour)
+def _save(figure: Any, path: Path) -> None:
+    try:
+        with whole_file(path) as partial:
+            figure.savefig(partial, format="png")
+    except OSError as error:
+        msg = f"cannot write {path}: {error}"
+        raise OutputError(msg) from error

@@ -172,8 +172,6 @@ def restrict(side: Side, identifiers: Iterable[str], *, what: str) -> Side:
     wanted = sorted(set(identifiers))
     missing = [name for name in wanted if name not in side.tiles]
     if missing:
-        msg = (
-            f"{len(missing)} tile(s) of {what} are not in {side.path}, the first is {missing[0]!r}"
-        )
+        msg = f"{len(missing)} tile(s) of {what} are missing from {side.path}, first {missing[0]!r}"
         raise ScoreError(msg)
     return Side(path=side.path, kind=side.kind, tiles={n: side.tiles[n] for n in wanted})

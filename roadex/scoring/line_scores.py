@@ -45,7 +45,7 @@ def align_networks(
     decisions = [reason]
     if config.merge_degree_2:
         predicted, true = predicted.merge_degree_2(), true.merge_degree_2()
-        decisions.append("lines that meet two by two are joined before networks are compared")
+        decisions.append("lines that meet end to end are joined before networks are compared")
     for role, network in (("prediction", predicted), ("truth", true)):
         length_km = network.lengths_m.sum() / 1000
         decisions.append(

@@ -309,7 +309,7 @@ def _open_with_lines(
     grid = grid_of(path)
     if grid.crs is None or lines.crs is None:
         which = path if grid.crs is None else lines.path
-        msg = f"{which} has no CRS, so lines cannot be laid over the raster"
+        msg = f"{which} has no CRS, so it cannot be compared with lines"
         raise ScoreError(msg)
     drawn = LineReader.of(lines.to(grid.crs), grid, config.line_width_m)
     with open_reader(path, encoding, grid, config.threshold) as (reader, _):

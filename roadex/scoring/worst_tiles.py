@@ -1,7 +1,6 @@
 """A sheet of pictures: the worst tiles first, right and wrong roads in colour.
 
-White: found; orange: predicted where there is none; blue: missed. The colours differ in brightness
-and are told apart with any colour vision (Okabe and Ito).
+White: found; orange: predicted where there is none; blue: missed.
 """
 
 from __future__ import annotations
@@ -11,11 +10,22 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from roadex.config import ScoreConfig
-from roadex.errors import OutputError, ScoreError
+from roadex.errors import ScoreError
+from roadex.outputs.drawing import (
+    BACKGROUND,
+    FALSE,
+    FOUND,
+    MISSED,
+    NO_DATA,
+    PAPER,
+    Pixels,
+    compose,
+    resize,
+    save_png,
+)
 from roadex.scoring.aligned_rasters import CACHE_BYTES, RasterPair
 from roadex.scoring.inputs import recognise_side
 from roadex.scoring.line_scores import read_networks
@@ -24,16 +34,8 @@ from roadex.scoring.metrics.windows import PixelWindow
 from roadex.scoring.pixel_scores import find_pairs
 from roadex.scoring.report import ScoreReport, TileScore
 
-FOUND, FALSE, MISSED = (255, 255, 255), (230, 120, 0), (86, 180, 233)
-BACKGROUND, NO_DATA, PAPER, INK = (24, 24, 24), (90, 90, 90), (250, 250, 250), (20, 20, 20)
-
 PANEL_PX = 320
-GAP_PX = 12
-CAPTION_PX = 34
-HEADER_PX = 58
 N_COLUMNS = 4
-
-Pixels = NDArray[np.uint8]
 
 
 def write_sheet(report: ScoreReport, path: Path, *, n_tiles: int = 12) -> None:
@@ -54,12 +56,18 @@ def write_sheet(report: ScoreReport, path: Path, *, n_tiles: int = 12) -> None:
     panels = _line_panels(report, tiles, config) if kinds == {"lines"} else _pixel_panels(
         report, tiles, config
     )  # fmt: skip
-    sheet = _compose(report, tiles, panels, is_lines=kinds == {"lines"})
-    try:
-        sheet.save(path)
-    except (OSError, ValueError) as error:
-        msg = f"cannot write {path}: {error}"
-        raise OutputError(msg) from error
+    sheet = compose(
+        panels,
+        n_columns=min(N_COLUMNS, max(1, len(tiles))),
+        captions=[_caption(tile, is_lines=kinds == {"lines"}) for tile in tiles],
+        title=f"{_name(report.prediction)} against {_name(report.truth)}: worst tiles first",
+        legend={"found": FOUND, "false": FALSE, "missed": MISSED},
+    )
+    save_png(sheet, path)
+
+
+def _name(side: str) -> str:
+    return Path(side).name
 
 
 def paint(window: PixelWindow) -> Pixels:
@@ -82,7 +90,7 @@ def _pixel_panels(
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
         for tile in tiles:
             if tile.name not in openers:
-                msg = f"tile {tile.name} is not in {report.prediction} any more"
+                msg = f"tile {tile.name} is no longer in {report.prediction}"
                 raise ScoreError(msg)
             with ExitStack() as stack:
                 panels.append(_paint_tile(stack.enter_context(openers[tile.name]()), tile, config))
@@ -99,13 +107,13 @@ def _paint_tile(pair: RasterPair, tile: TileScore, config: ScoreConfig) -> Pixel
         )
         if not is_inside:
             continue
-        piece = Image.fromarray(paint(pair.read(row, col, config=config, halo=0)))
+        piece = paint(pair.read(row, col, config=config, halo=0))
+        height, width = piece.shape[:2]
         left, top = round((col - tile.col) * scale), round((row - tile.row) * scale)
-        right = round((col - tile.col + piece.width) * scale)
-        bottom = round((row - tile.row + piece.height) * scale)
-        resampling = Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST
-        piece = piece.resize((max(1, right - left), max(1, bottom - top)), resampling)
-        panel.paste(piece, (left, top))
+        right = round((col - tile.col + width) * scale)
+        bottom = round((row - tile.row + height) * scale)
+        shape = max(1, bottom - top), max(1, right - left)
+        panel.paste(Image.fromarray(resize(piece, shape)), (left, top))
     return np.asarray(panel)
 
 
@@ -133,39 +141,6 @@ def _draw_cell(tile: TileScore, predicted: LineMatch, true: LineMatch) -> Pixels
         for x, y in (xy[inside] * scale).tolist():
             draw.ellipse((x - 1.5, PANEL_PX - y - 1.5, x + 1.5, PANEL_PX - y + 1.5), fill=colour)
     return np.asarray(panel)
-
-
-def _compose(
-    report: ScoreReport, tiles: list[TileScore], panels: list[Pixels], *, is_lines: bool
-) -> Image.Image:
-    n_columns = min(N_COLUMNS, max(1, len(tiles)))
-    n_rows = max(1, -(-len(tiles) // n_columns))
-    width = max(2, n_columns) * (PANEL_PX + GAP_PX) + GAP_PX
-    height = HEADER_PX + n_rows * (PANEL_PX + CAPTION_PX) + GAP_PX
-    sheet = Image.new("RGB", (width, height), PAPER)
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(size=15)
-    title = f"{Path(report.prediction).name} against {Path(report.truth).name}: worst tiles first"
-    draw.text((GAP_PX, 8), title, fill=INK, font=font)
-    _draw_legend(draw, font)
-    for i, (tile, panel) in enumerate(zip(tiles, panels, strict=True)):
-        left = GAP_PX + (i % n_columns) * (PANEL_PX + GAP_PX)
-        top = HEADER_PX + (i // n_columns) * (PANEL_PX + CAPTION_PX)
-        sheet.paste(Image.fromarray(panel), (left, top))
-        draw.text(
-            (left, top + PANEL_PX + 4), _caption(tile, is_lines=is_lines), fill=INK, font=font
-        )
-    return sheet
-
-
-def _draw_legend(
-    draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
-) -> None:
-    left = GAP_PX
-    for text, colour in (("found", FOUND), ("false", FALSE), ("missed", MISSED)):
-        draw.rectangle((left, 34, left + 14, 48), fill=colour, outline=INK)
-        draw.text((left + 20, 32), text, fill=INK, font=font)
-        left += 90
 
 
 def _caption(tile: TileScore, *, is_lines: bool) -> str:

@@ -91,7 +91,7 @@ def generate_scene(
         msg = f"gsd_m must be within 0.2 and 3 metres, got {gsd_m}"
         raise ValueError(msg)
     if style is not None and style not in STYLES:
-        msg = f"unknown style {style!r}; known: {', '.join(STYLES)}"
+        msg = f"unknown style {style!r}; available: {', '.join(STYLES)}"
         raise ValueError(msg)
     for_style, for_plan, for_streets, for_paint, for_camera = np.random.default_rng(seed).spawn(5)
     style = style or str(for_style.choice(list(STYLES)))

@@ -90,7 +90,7 @@ class TrainingState:
             self.schedule.load_state_dict(saved.get("schedule", {}))
         except (RuntimeError, KeyError, ValueError) as error:
             msg = (
-                f"checkpoint {path} does not fit this training ({error}); train into another folder"
+                f"checkpoint {path} does not fit this training ({error}); use another --run-folder"
             )
             raise TrainingError(msg) from error
         self.step, self.seconds = saved["step"], saved["seconds"]

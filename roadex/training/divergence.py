@@ -36,7 +36,7 @@ def follow_loss(state: TrainingState, loss: float, config: TrainConfig) -> None:
     state.lowest_loss = lowest
     if smooth > RISE_FACTOR * lowest + RISE:
         msg = (
-            f"training diverges: the loss has risen from {lowest:.3g} to {smooth:.3g} at step "
+            f"training diverges: the loss rose from {lowest:.3g} to {smooth:.3g} at step "
             f"{state.step}; {_advice(config)}"
         )
         raise TrainingError(msg)
@@ -52,5 +52,5 @@ def check_finite(name: str, value: float, step: int, config: TrainConfig) -> Non
 def _advice(config: TrainConfig) -> str:
     return (
         f"lower the learning rate ({config.learning_rate:g}) or gradient_norm "
-        f"({config.gradient_norm:g}) and train into another folder"
+        f"({config.gradient_norm:g}) and use another --run-folder"
     )

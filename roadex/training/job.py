@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from roadex.config import TrainConfig
-from roadex.errors import OutputError
+from roadex.files import refuse_existing
 from roadex.inference.allocator import tune_allocator
 from roadex.models.modelfile import Model, ModelMetadata, load_model, save_model
 from roadex.models.scaling import Scaling
@@ -151,9 +151,7 @@ def run_training_job(job: TrainingJob, open_display: OpenDisplay = Silent) -> Pa
     RoadexError
         Whatever is wrong with data, settings, checkpoint or output.
     """
-    if job.output.exists() and not job.overwrite:
-        msg = f"{job.output} exists; choose another -o or add --overwrite"
-        raise OutputError(msg)
+    refuse_existing(job.output, overwrite=job.overwrite)
     check_network(job.config)
     run_in_group(partial(_run, job, open_display), job.processes)
     return job.output
@@ -183,7 +181,7 @@ def _train(job: TrainingJob, group: Group, display: Display) -> None:
         )
     job.folder.mkdir(parents=True, exist_ok=True)
     for change in changed_settings(job.folder, config):
-        display.note(f"warning: the training goes on with other settings: {change}")
+        display.note(f"warning: resuming with other settings: {change}")
     if group.is_first:
         _show_check(_check(job, material), display)
         (job.folder / CONFIG_NAME).write_text(json.dumps(config.to_dict(), indent=1))

@@ -46,7 +46,10 @@ class TensorBoardLog:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            msg = "TensorBoard is not installed: pip install roadex[train], or leave it out"
+            msg = (
+                "TensorBoard is not installed: pip install 'roadex[train]', or leave out "
+                "--tensorboard"
+            )
             raise ConfigError(msg) from error
         self._writer: Any = SummaryWriter(str(folder), purge_step=step)
 

@@ -97,7 +97,7 @@ def run_in_group(task: Callable[[Group], None], processes: int) -> None:
     n_gpus = torch.cuda.device_count()
     size = processes or max(1, n_gpus)
     if 0 < n_gpus < size:
-        msg = f"{size} processes need as many GPUs, there are {n_gpus}"
+        msg = f"{size} processes need as many GPUs; this machine has {n_gpus}"
         raise TrainingError(msg)
     if size == 1:
         task(Group())

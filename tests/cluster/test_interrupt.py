@@ -37,7 +37,7 @@ def test_ctrl_c_ends_a_run_and_nothing_is_lost(
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED, said
-    assert "The same command goes on" in said
+    assert "Run the same command again to resume" in said
     assert "Traceback" not in said
     assert 2 <= small_run.stored_tiles(output) < small_run.n_tiles
 

@@ -161,7 +161,7 @@ def test_encoders_of_hubs_and_folders_are_refused_before_they_are_tried(
     name, options = (
         (f"smp:unet/{encoder}", {}) if network == "smp" else ("dlinknet", {"encoder": encoder})
     )
-    with pytest.raises(ModelError, match="there is no encoder"):
+    with pytest.raises(ModelError, match="unknown encoder"):
         create_network(name, **options)
 
 

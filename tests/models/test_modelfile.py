@@ -81,7 +81,7 @@ def test_changed_metadata_are_noticed(model_file, make_metadata):
 
 def test_cut_file_is_a_user_error(model_file):
     model_file.write_bytes(model_file.read_bytes()[:-1000])
-    with pytest.raises(ModelError, match=r"no readable \.safetensors file"):
+    with pytest.raises(ModelError, match=r"is not a readable \.safetensors file"):
         load_model(model_file)
 
 

@@ -55,6 +55,6 @@ def load_metric(name: str) -> ModuleType:
     """
     known = PIXEL_METRICS | LINE_METRICS
     if name not in known:
-        msg = f"unknown metric {name!r}; known: {', '.join(known)}"
+        msg = f"unknown metric {name!r}; available: {', '.join(known)}"
         raise ValueError(msg)
     return import_module(known[name])

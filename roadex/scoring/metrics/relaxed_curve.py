@@ -102,7 +102,7 @@ def count(window: PixelWindow, config: ScoreConfig) -> RelaxedCurveCounts:
         If the window has none.
     """
     if window.level is None:
-        msg = "a relaxed curve needs probability, the window holds a mask only"
+        msg = "a relaxed curve needs probability, but this is a mask"
         raise ValueError(msg)
     core = window.core
     level = window.level[core]

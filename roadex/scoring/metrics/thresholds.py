@@ -107,7 +107,7 @@ def count(window: PixelWindow, _config: ScoreConfig) -> LevelCounts:
         If the window has none.
     """
     if window.level is None:
-        msg = "a threshold sweep needs probability, the window holds a mask only"
+        msg = "a threshold sweep needs probability, but this is a mask"
         raise ValueError(msg)
     core = window.core
     return LevelCounts.of(window.level[core], window.truth[core], window.valid[core])

@@ -44,11 +44,12 @@ def split_ids(name: str) -> list[str]:
     else:
         path = Path(name)
         if not path.is_file():
-            msg = f"no split {name!r}; known: {', '.join(SPLITS)}, or a file with one id per line"
+            known = ", ".join(SPLITS)
+            msg = f"unknown split {name!r}; available: {known}, or a file with one id per line"
             raise DatasetError(msg)
         texts = [path.read_text("utf-8")]
     ids = sorted({line.strip() for text in texts for line in text.splitlines() if line.strip()})
     if not ids:
-        msg = f"split {name} lists no identifiers"
+        msg = f"split {name} is empty"
         raise DatasetError(msg)
     return ids

@@ -83,7 +83,7 @@ class LabelAlignment:
         _keep_apart(folder, scenes)
         targets = [_target(folder, scene) for scene in scenes]
         if len(set(targets)) < len(targets):
-            msg = f"scenes of {dataset} have the same name; align them one by one"
+            msg = f"scenes of {dataset} have the same name; align them separately"
             raise DatasetError(msg)
         if overwrite or not _is_made_of(folder, made_of):
             _begin_anew(folder, targets, made_of, overwrite)
@@ -133,7 +133,7 @@ def _keep_apart(folder: Path, scenes: Sequence[Labelled]) -> None:
     inside = folder.resolve()
     for path in (path for scene in scenes for path in scene.files()):
         if inside in path.resolve().parents:
-            msg = f"{path} lies in {folder}; choose a folder the dataset is not in"
+            msg = f"{path} lies in {folder}; choose a folder outside the dataset"
             raise OutputError(msg)
 
 

@@ -98,7 +98,7 @@ def check_dataset(
     report = DatasetReport(name, len(scenes))
     if leftovers:
         listed = ", ".join(path.name for path in leftovers[:3])
-        text = f"{len(leftovers)} label file(s) without imagery are not used: {listed}"
+        text = f"{len(leftovers)} label file(s) have no imagery and are not used: {listed}"
         report.add(Level.WARNING, name, text)
     sound = [scene for scene in scenes if _check_files(scene, report)]
     gsds = [scene.gsd_m for scene in scenes]
@@ -119,7 +119,7 @@ def check_overlap(training: Sequence[Labelled], validation: Sequence[Labelled]) 
     """Return a finding for every validation scene that is trained on too."""
     trained = {scene.files()[0].resolve() for scene in training}
     return [
-        Finding(Level.WARNING, scene.name, "is in the validation and in the training data")
+        Finding(Level.WARNING, scene.name, "is in both the validation and the training data")
         for scene in validation
         if scene.files()[0].resolve() in trained
     ]
@@ -137,8 +137,8 @@ def _check_files(scene: Labelled, report: DatasetReport) -> bool:
         return False
     if isinstance(scene, LineScene) and not scene.grid.is_native:
         text = (
-            "is warped to metres while it is read, which is slow; `gdalwarp -t_srs "
-            f"{scene.grid.crs}` makes a file that trains several times as fast"
+            "is warped to metres while read, which is slow; `gdalwarp -t_srs "
+            f"{scene.grid.crs}` writes a file that trains several times as fast"
         )
         report.add(Level.NOTE, scene.name, text)
     return True
@@ -154,7 +154,7 @@ def _check_headers(scene: LabelledScene, report: DatasetReport) -> bool:
                     return False
                 shift = _shift_px(image, label)
                 if shift > MAX_SHIFT_PX:
-                    text = f"{path.name} lies {shift:.1f} pixels beside the image"
+                    text = f"{path.name} is {shift:.1f} pixels off the image"
                     report.add(Level.ERROR, scene.name, text)
                     return False
     return True
@@ -218,7 +218,7 @@ def _check_alignment(search: AlignmentSearch, report: DatasetReport) -> None:
         )
     )
     text = (
-        f"labels seem shifted: they would fit the edges of roads better {rows} and {cols}. Look at "
+        f"labels seem shifted: they would fit the road edges better {rows} and {cols}. Look at "
         "some in a GIS before training"
     )
     report.add(Level.WARNING, report.name, text)
@@ -249,10 +249,10 @@ def _summarise(counts: Sequence[_Counts], report: DatasetReport) -> None:
     report.valid_share = valid / max(1, total)
     report.road_share = road / max(1, valid)
     if counts and road == 0:
-        text = "no road was found in any window looked at: what value do the masks have on roads?"
+        text = "no road in any window looked at: which value do the masks have on roads?"
         report.add(Level.ERROR, report.name, text)
         return
     n_empty = sum(1 for c in counts if c.road == 0)
     if n_empty:
-        text = f"{n_empty} of {len(counts)} scenes looked at show no road"
+        text = f"{n_empty} of {len(counts)} scenes looked at have no road"
         report.add(Level.NOTE, report.name, text)

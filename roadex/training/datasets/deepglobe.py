@@ -43,7 +43,7 @@ def find(folder: Path, *, bands: tuple[str, ...]) -> list[Labelled]:
         image = folder / f"{identifier}{IMAGE_SUFFIX}"
         mask = folder / f"{identifier}_mask.png"
         if not mask.exists():
-            msg = f"{image.name} has no mask beside it; expected {mask}"
+            msg = f"{image.name} has no mask: expected {mask}"
             raise DatasetError(msg)
         scenes.append(
             LabelledScene(

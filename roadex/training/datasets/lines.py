@@ -239,7 +239,7 @@ def _only_layer(path: Path) -> str:
     with_lines = [name for name, kind in layers.items() if "Line" in kind] or list(layers)
     if len(with_lines) != 1:
         msg = (
-            f"{path} has the layers {', '.join(layers) or 'none'}; say which one in a TOML file "
+            f"{path} has the layers {', '.join(layers) or 'none'}; choose one in a TOML file "
             '(layer = "NAME")'
         )
         raise DatasetError(msg)
