@@ -84,20 +84,27 @@ def _arm(points, first, last):  # type: ignore[no-untyped-def]
 
 @kernel
 def _corner_at(points, i, margin, corner):  # type: ignore[no-untyped-def]
-    """Return the turn at vertex ``i`` and where its arms cross; turn 0 if it is no corner."""
+    """Return the turn at vertex ``i`` and where its arms cross; turn 0 if it is no corner.
+
+    1. Both arms are straight and turn by ``corner`` or more from one to the other.
+    2. They cross ahead of the first and behind the second, near the vertex.
+    3. They do not turn themselves: what turns within its arms is a bend.
+    """
     ax, ay, adx, ady, a_residual = _arm(points, i - margin - _ARM, i - margin + 1)
     bx, by, bdx, bdy, b_residual = _arm(points, i + margin, i + margin + _ARM + 1)
     cross = adx * bdy - ady * bdx
     turn = np.arctan2(np.abs(cross), adx * bdx + ady * bdy)
+    # Rule 1.
     if turn < corner or max(a_residual, b_residual) > _STRAIGHT_PX or np.abs(cross) < 0.2:
         return 0.0, 0.0, 0.0
     along = ((bx - ax) * bdy - (by - ay) * bdx) / cross
     x, y = ax + along * adx, ay + along * ady
-    # The crossing lies ahead of one arm and behind the other, and near the vertex.
+    # Rule 2.
     behind = (x - bx) * bdx + (y - by) * bdy
     off = np.sqrt((x - points[i, 0]) ** 2 + (y - points[i, 1]) ** 2)
     if along <= 0 or behind >= 0 or off > 0.75 * margin:
         return 0.0, 0.0, 0.0
+    # Rule 3.
     within = _turn_within(points, i - margin - _ARM) + _turn_within(points, i + margin)
     if np.sign(cross) * within > _BEND_SHARE * turn:
         return 0.0, 0.0, 0.0

@@ -31,6 +31,12 @@ def _deletable_table() -> NDArray[np.bool_]:
 
 _DELETABLE: Final = _deletable_table()
 
+_UNSEEN: Final = 1
+"""State of a road pixel that has never been at the edge."""
+
+_LISTED: Final = 2
+"""State of a road pixel on the list of edge pixels."""
+
 
 def road_image(probability: NDArray[np.uint8], threshold: int) -> NDArray[np.uint8]:
     """Return 1 where there is road, with a margin of one empty pixel."""
@@ -125,7 +131,12 @@ def thin(image: NDArray[np.uint8], n_passes: int) -> None:
 
 @kernel
 def _thin(image, n_passes, deletable):  # type: ignore[no-untyped-def]
-    """Thin in place: 1 is a pixel never looked at, 2 one on the list of edge pixels."""
+    """Thin in place, looking at edge pixels only.
+
+    1. A sub-pass decides for all listed pixels before any is cleared.
+    2. What a cleared pixel lays bare joins the list, each pixel once.
+    3. It is over after ``n_passes`` passes or the first one that clears nothing.
+    """
     width = image.shape[1]
     flat = image.ravel()
     n_road = 0
@@ -139,13 +150,13 @@ def _thin(image, n_passes, deletable):  # type: ignore[no-untyped-def]
             active[n] = i
             n += 1
     for k in range(n):
-        flat[active[k]] = 2
+        flat[active[k]] = _LISTED
     for _ in range(n_passes):
         n_deleted = 0
         for sub_pass in range(2):
             n_doomed = 0
             n_kept = 0
-            for k in range(n):  # decide for all pixels before any goes
+            for k in range(n):  # rule 1
                 i = active[k]
                 if deletable[sub_pass, neighbour_byte(flat, i, width)]:
                     doomed[n_doomed] = i
@@ -156,13 +167,13 @@ def _thin(image, n_passes, deletable):  # type: ignore[no-untyped-def]
             n = n_kept
             for k in range(n_doomed):
                 flat[doomed[k]] = 0
-            for k in range(n_doomed):
+            for k in range(n_doomed):  # rule 2
                 for step in (-width, -1, 1, width):
                     i = doomed[k] + step
-                    if flat[i] == 1:
-                        flat[i] = 2
+                    if flat[i] == _UNSEEN:
+                        flat[i] = _LISTED
                         active[n] = i
                         n += 1
             n_deleted += n_doomed
-        if n_deleted == 0:
+        if n_deleted == 0:  # rule 3
             break

@@ -131,6 +131,16 @@ def _link_table() -> NDArray[np.uint8]:
 
 _LINKS: Final = _link_table()
 
+_SEED: Final = 4
+"""Bit of a pixel at which lines begin and end."""
+
+_WALKED: Final = 8
+"""Bit of a pixel inside a line that has been walked."""
+
+_EAST: Final = 2
+_SOUTH_WEST: Final = 5
+"""Codes from :data:`_EAST` to this one lead to a pixel with a larger id."""
+
 
 def _disc_offsets(radius: int, aspect: float) -> NDArray[np.int16]:
     """Return ``(row, col, distance in quarter pixels)`` of a disc's pixels, nearest first."""
@@ -166,7 +176,11 @@ def _half_width(probability, wide, threshold, offsets, row, col):  # type: ignor
 
 @kernel
 def _find_seeds(image, links, core):  # type: ignore[no-untyped-def]
-    """Mark the seeds of the core with bit 4; return how many links they and all pixels have."""
+    """Mark the seeds of the core; return the links of seeds, the links and the pixels of all.
+
+    1. A pixel with any number of links but two is a seed: an end or a meeting of lines.
+    2. A pixel with a link that leaves the core is a seed: another tile goes on from there.
+    """
     width = image.shape[1]
     flat = image.ravel()
     n_seed_links, n_links, n_pixels = 0, 0, 0
@@ -186,7 +200,7 @@ def _find_seeds(image, links, core):  # type: ignore[no-untyped-def]
             n_links += degree
             n_pixels += 1
             if degree != 2 or leaves:
-                flat[i] |= 4
+                flat[i] |= _SEED
                 n_seed_links += degree
     return n_seed_links, n_links, n_pixels
 
@@ -201,9 +215,9 @@ def _walk(flat, i, first_link, links, step, codes, n_codes):  # type: ignore[no-
         codes[n_codes] = k
         n_codes += 1
         at += step[k]
-        if flat[at] & 4 or at == i:
+        if flat[at] & _SEED or at == i:
             return at, n_codes
-        flat[at] |= 8
+        flat[at] |= _WALKED
         onward = links[neighbour_byte(flat, at, width)] & ~(1 << ((k + 4) & 7))
         k = 0
         while not onward >> k & 1:
@@ -212,7 +226,13 @@ def _walk(flat, i, first_link, links, step, codes, n_codes):  # type: ignore[no-
 
 @kernel
 def _trace_lines(image, links, core):  # type: ignore[no-untyped-def]
-    """Return start and end index of each line in the image, line sizes and codes."""
+    """Return start and end index of each line in the image, line sizes and codes.
+
+    1. Lines between seeds come first; every pixel they leave unwalked belongs to a cycle.
+    2. A single step between two seeds, or out of the core, is taken from the smaller pixel id.
+    3. A line of several steps is walked once: its inner pixels are marked.
+    4. A cycle begins at its first pixel in reading order and is walked in one direction only.
+    """
     width = image.shape[1]
     flat = image.ravel()
     step = ROW_STEP * width + COL_STEP
@@ -222,20 +242,21 @@ def _trace_lines(image, links, core):  # type: ignore[no-untyped-def]
     offsets = np.zeros(capacity + 1, dtype=np.int64)
     codes = np.empty(n_links, dtype=np.uint8)
     n, n_codes = 0, 0
-    for closed in range(2):  # lines between seeds first; what then is left are cycles
+    for closed in range(2):  # rule 1
         for row in range(core[0] + 1, core[2] + 1):
             for i in range(row * width + core[1] + 1, row * width + core[3] + 1):
-                if flat[i] == 0 or flat[i] & 8 or (flat[i] & 4 == 0) != (closed == 1):
+                is_inner = flat[i] & _SEED == 0
+                if flat[i] == 0 or flat[i] & _WALKED or is_inner != (closed == 1):
                     continue
                 byte = links[neighbour_byte(flat, i, width)]
                 for k in range(8):
-                    if not byte >> k & 1 or flat[i + step[k]] & 8:
-                        continue
+                    if not byte >> k & 1 or flat[i + step[k]] & _WALKED:
+                        continue  # rule 3
                     r, c = row - 1 + ROW_STEP[k], i % width - 1 + COL_STEP[k]
-                    ends_here = flat[i + step[k]] & 4 != 0
+                    ends_here = flat[i + step[k]] & _SEED != 0
                     ends_here |= r < core[0] or c < core[1] or r >= core[2] or c >= core[3]
-                    if ends_here and not 2 <= k <= 5:
-                        continue  # the pixel with the smaller id has this step
+                    if ends_here and not _EAST <= k <= _SOUTH_WEST:
+                        continue  # rule 2
                     ends[0, n] = i
                     if ends_here:
                         codes[n_codes] = k
@@ -246,8 +267,8 @@ def _trace_lines(image, links, core):  # type: ignore[no-untyped-def]
                     n += 1
                     offsets[n] = n_codes
                     if closed:
-                        flat[i] |= 8
-                        break
+                        flat[i] |= _WALKED
+                        break  # rule 4
     return ends[:, :n], offsets[: n + 1].copy(), codes[:n_codes].copy()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,7 +124,7 @@ def search_bridges(
         task.end // 2,
         task.end_position,
         _step_costs(),
-        _as_array(settings),
+        _Limits.of(settings),
     )
     hit = np.flatnonzero(found >= 0)
     return BridgeProposals(
@@ -143,18 +143,20 @@ def _step_costs() -> NDArray[np.float64]:
     return np.asarray(-np.log(np.maximum(share, PROBABILITY_FLOOR)) + STEP_COST)
 
 
-def _as_array(settings: BridgeSettings) -> NDArray[np.float64]:
-    return np.array(
-        [
-            settings.max_gap,
-            settings.snap_gap,
-            settings.threshold,
-            settings.gap_probability,
-            settings.min_cosine,
-            settings.max_detour,
-            settings.facing_probability,
-        ]
-    )
+class _Limits(NamedTuple):
+    """The fields of :class:`BridgeSettings` of the same names, for compiled code."""
+
+    max_gap: float
+    snap_gap: float
+    threshold: float
+    gap_probability: float
+    min_cosine: float
+    max_detour: float
+    facing_probability: float
+
+    @classmethod
+    def of(cls, settings: BridgeSettings) -> _Limits:
+        return cls(*(float(getattr(settings, name)) for name in cls._fields))
 
 
 @kernel
@@ -172,17 +174,17 @@ def _draw_labels(label, rows, cols, edges, positions):  # type: ignore[no-untype
 @kernel
 def _search_all(  # type: ignore[no-untyped-def]
     probability, label, line_edge, line_position, tips, tip_heading,
-    pixel, heading, own_edge, own_position, step_cost, settings,
+    pixel, heading, own_edge, own_position, step_cost, limits,
 ):  # fmt: skip
     n = len(pixel)
-    side = 2 * int(np.ceil(settings[0])) + 1
+    side = 2 * int(np.ceil(limits.max_gap)) + 1
     distance = np.full(side * side, np.inf)
     came = np.full(side * side, -1, dtype=np.int8)
     found = np.full(n, -1, dtype=np.int64)
     cost = np.zeros(n)
     offsets = np.zeros(n + 1, dtype=np.int64)
     # An accepted path has at most this many steps, see _is_acceptable.
-    longest = int(settings[5] * settings[0] * 1.08) + 4
+    longest = int(limits.max_detour * limits.max_gap * 1.08) + 4
     codes = np.empty(n * longest, dtype=np.uint8)
     values = np.empty(n * longest, dtype=np.uint8)
     queue = (np.empty(8 * side * side), np.empty(8 * side * side, dtype=np.int64))
@@ -190,7 +192,7 @@ def _search_all(  # type: ignore[no-untyped-def]
         offsets[i + 1] = offsets[i]
         target, goal = _search(
             probability, label, line_edge, line_position, pixel[i], heading[i],
-            own_edge[i], own_position[i], step_cost, settings, side, distance, came, queue,
+            own_edge[i], own_position[i], step_cost, limits, side, distance, came, queue,
         )  # fmt: skip
         if target >= 0:
             path = _path_to(goal, came, side)
@@ -200,8 +202,9 @@ def _search_all(  # type: ignore[no-untyped-def]
                 same = tips[k, 0] == line_edge[target]
                 if same and abs(tips[k, 1] - line_position[target]) <= AT_NODE_PX:
                     cosine = heading[i, 0] * tip_heading[k, 0] + heading[i, 1] * tip_heading[k, 1]
-                    facing |= cosine <= -settings[4]
-            if _is_acceptable(path, along, settings, settings[6] if facing else settings[3]):
+                    facing |= cosine <= -limits.min_cosine
+            least = limits.facing_probability if facing else limits.gap_probability
+            if _is_acceptable(path, along, limits, least):
                 found[i] = target
                 cost[i] = distance[goal] / len(path)
                 offsets[i + 1] += len(path)
@@ -216,9 +219,14 @@ def _search_all(  # type: ignore[no-untyped-def]
 @kernel
 def _search(  # type: ignore[no-untyped-def]
     probability, label, line_edge, line_position, pixel, heading,
-    own_edge, own_position, step_cost, settings, side, distance, came, queue,
+    own_edge, own_position, step_cost, limits, side, distance, came, queue,
 ):  # fmt: skip
-    """Return the line pixel that is cheapest to reach and where in the window it is, or -1."""
+    """Return the line pixel that is cheapest to reach and where in the window it is, or -1.
+
+    1. The way ends at the first line it meets, but never at its own road's last stretch.
+    2. It stays within ``max_gap`` of the dead end and in a cone around its heading.
+    3. It stays inside the window and on imagery.
+    """
     reach = side // 2
     start = reach * side + reach
     distance[start] = 0.0
@@ -236,15 +244,15 @@ def _search(  # type: ignore[no-untyped-def]
             if not own:
                 return target, at
             if abs(line_position[target] - own_position) <= 4 * reach:
-                continue  # no way across the road's own last stretch
+                continue  # rule 1
             return target, at
         for k in range(8):
             r, c = row + ROW_STEP[k], col + COL_STEP[k]
             away = np.sqrt(r * r + c * c)
-            if away > settings[0]:
-                continue
-            if away > _FREE_RADIUS and r * heading[0] + c * heading[1] < settings[4] * away:
-                continue
+            if away > limits.max_gap:
+                continue  # rule 2
+            if away > _FREE_RADIUS and r * heading[0] + c * heading[1] < limits.min_cosine * away:
+                continue  # rule 2
             window_row, window_col = pixel[0] + r, pixel[1] + c
             if window_row < 0 or window_col < 0:
                 continue
@@ -252,7 +260,7 @@ def _search(  # type: ignore[no-untyped-def]
                 continue
             value = probability[window_row, window_col]
             if value == NODATA:
-                continue
+                continue  # rule 3
             total = so_far + step_cost[value] * (1.4142135623730951 if k & 1 else 1.0)
             to = (r + reach) * side + c + reach
             if total < distance[to]:
@@ -294,19 +302,25 @@ def _values_along(path, pixel, probability):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _is_acceptable(path, values, settings, least):  # type: ignore[no-untyped-def]
-    """Check the detour of a path, and length and mean probability of its gap."""
+def _is_acceptable(path, values, limits, least):  # type: ignore[no-untyped-def]
+    """Return whether a path is a bridge.
+
+    1. It is at most ``max_detour`` times as long as straight on.
+    2. Its gap, all that is no road, is at most ``max_gap`` long.
+    3. A gap longer than ``snap_gap`` has at least the mean probability ``least``.
+    """
     row, col, length, gap, total = 0, 0, 0.0, 0.0, 0.0
     for k in range(len(path)):
         row += ROW_STEP[path[k]]
         col += COL_STEP[path[k]]
         step = 1.4142135623730951 if path[k] & 1 else 1.0
         length += step
-        if values[k] < settings[2]:
+        if values[k] < limits.threshold:
             gap += step
             total += step * values[k]
-    # Pixel steps are up to 8 % longer than the line they stand for.
+    # Rules 1 and 2; pixel steps are up to 8 % longer than the line they stand for.
     straight = np.sqrt(row * row + col * col)
-    if length > settings[5] * straight * 1.08 or gap > settings[0]:
+    if length > limits.max_detour * straight * 1.08 or gap > limits.max_gap:
         return False
-    return gap <= settings[1] or total >= least * gap
+    # Rule 3.
+    return gap <= limits.snap_gap or total >= least * gap

@@ -50,6 +50,10 @@ def find_faces(graph: RoadGraph) -> NDArray[np.int64]:
     """Return the face on the same side of each edge in both directions, shape ``(n_edges, 2)``.
 
     Column 0 belongs to the direction from ``u`` to ``v``.
+
+    1. Around a node, edges follow each other by the angle at which they leave it.
+    2. A face goes on from the end of an edge with the edge that follows the way back.
+    3. The cycles of this are the faces.
     """
     angles = np.zeros((graph.n_edges, 2))
     nodes = np.stack([graph.node_row, graph.node_col], axis=1)
@@ -59,6 +63,7 @@ def find_faces(graph: RoadGraph) -> NDArray[np.int64]:
         chains.width, angles,
     )  # fmt: skip
     origin = np.stack([graph.u, graph.v], axis=1).reshape(-1)
+    # Rule 1.
     order = np.lexsort((np.arange(len(origin)), angles.reshape(-1), origin))
     sorted_origin = origin[order]
     following = np.empty(len(order), dtype=np.int64)
@@ -66,7 +71,7 @@ def find_faces(graph: RoadGraph) -> NDArray[np.int64]:
     position = np.arange(1, len(order) + 1)
     position[is_last] = np.searchsorted(sorted_origin, sorted_origin[is_last])
     following[order] = order[position]
-    # Arriving along h, the way back is h ^ 1; the face goes on with what follows it.
+    # Rules 2 and 3: arriving along h, the way back is h ^ 1.
     faces: NDArray[np.int64] = _cycles(following[np.arange(len(order)) ^ 1]).reshape(-1, 2)
     return faces
 
