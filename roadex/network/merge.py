@@ -140,9 +140,7 @@ def _merge_all(roads: Sequence[_Roads], config: MergeConfig) -> _Roads:
     """
     while len(roads) > 1:
         pairs = [roads[i : i + 2] for i in range(0, len(roads), 2)]
-        roads = [
-            _merge(pair[0], pair[1], config) if len(pair) == 2 else pair[0] for pair in pairs
-        ]
+        roads = [_merge(pair[0], pair[1], config) if len(pair) == 2 else pair[0] for pair in pairs]
     return roads[0]
 
 
