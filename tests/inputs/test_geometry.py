@@ -204,8 +204,11 @@ def test_ground_control_points_alone_get_their_own_advice(write, pixels):
         GroundControlPoint(row=row, col=col, x=500_000 + col, y=5_400_000 - row)
         for row, col in ((0, 0), (0, 80), (80, 0), (80, 80))
     ]
+    path = write(pixels, gcps=points, transform=None)
     with pytest.raises(SceneError, match=r"4 ground control points.*gdalwarp -tps"):
-        open_scene([write(pixels, gcps=points, transform=None)])
+        open_scene([path])
+    with pytest.raises(SceneError, match=r"4 ground control points.*gdalwarp -tps"):
+        RasterSource.open(path)
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
