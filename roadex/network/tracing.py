@@ -27,7 +27,16 @@ from numpy.typing import NDArray
 from roadex.config import PROBABILITY_MAX
 from roadex.network.chains import AREA, COL_STEP, HALF_WIDTH_SCALE, MAX_HALF_WIDTH, ROW_STEP, Chains
 from roadex.network.compiled import kernel
-from roadex.network.thinning import cut_wide_regions, neighbour_byte, road_image, thin
+from roadex.network.thinning import (
+    cut_wide_regions,
+    fill_small_holes,
+    neighbour_byte,
+    road_image,
+    thin,
+)
+
+_HOLE_ELONGATION: Final = 3.0
+"""Longest hole that is filled, over the root of the largest area: a row of cars is long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,9 @@ class SkeletonSettings:
     aspect: float = 1.0
     """Height of a pixel over its width, on the ground (not 1 on geographic grids)."""
 
+    max_hole: int = 0
+    """Holes of road regions up to this many pixels are filled."""
+
     def __post_init__(self) -> None:
         if not 1 <= self.threshold <= PROBABILITY_MAX:
             msg = f"threshold must be in 1..{PROBABILITY_MAX}, got {self.threshold}"
@@ -57,9 +69,14 @@ class SkeletonSettings:
         return int(1.5 * self.max_half_width) + 2
 
     @property
+    def hole_span(self) -> int:
+        """Most rows and columns of a hole that is filled."""
+        return int(np.ceil(_HOLE_ELONGATION * np.sqrt(self.max_hole)))
+
+    @property
     def halo(self) -> int:
-        """Context a tile needs on each side: two pixels a pass, and the cut before it."""
-        return 2 * self.n_passes + self.max_half_width + 4
+        """Context a tile needs: two pixels a pass, the cut before it, the holes before that."""
+        return 2 * self.n_passes + self.max_half_width + 4 + self.hole_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +119,11 @@ def trace_tile(
         together by :func:`roadex.network.graph.merge_fragments`.
     """
     image = road_image(probability, settings.threshold)
+    filled = fill_small_holes(image, settings.max_hole, settings.hole_span)
+    if len(filled):
+        probability = probability.copy()
+        width = image.shape[1]
+        probability[filled // width - 1, filled % width - 1] = settings.threshold
     wide = cut_wide_regions(image, settings.max_half_width)
     thin(image, settings.n_passes)
     ends, offsets, codes = _trace_lines(image, _LINKS, np.array(frame.core, dtype=np.int64))
@@ -156,9 +178,17 @@ def _disc_offsets(radius: int, aspect: float) -> NDArray[np.int16]:
 
 
 @kernel
-def _half_width(probability, wide, threshold, offsets, row, col):  # type: ignore[no-untyped-def]
-    """Return the distance to the nearest gap in quarter pixels, or the area mark."""
+def _measure_at(probability, wide, threshold, offsets, row, col):  # type: ignore[no-untyped-def]
+    """Return probability and half-width in quarter pixels (or the area mark) of the road here.
+
+    1. The half-width is the distance to the nearest gap.
+    2. Where more than half of the road within it is surer than its middle (a shaded median, a row
+       of cars), the probability is the mean of that part.
+    3. What sees a region wider than any road is area.
+    """
     height, width = probability.shape
+    middle = probability[row, col]
+    n_road, n_surer, total = 1, 0, 0
     found = 0
     for k in range(len(offsets)):
         r, c = row + offsets[k, 0], col + offsets[k, 1]
@@ -166,12 +196,18 @@ def _half_width(probability, wide, threshold, offsets, row, col):  # type: ignor
         if found == 0 and (
             outside or probability[r, c] < threshold or probability[r, c] > PROBABILITY_MAX
         ):
-            found = offsets[k, 2]
+            found = offsets[k, 2]  # rule 1
             if wide.size == 0:
-                return found
+                break
+        if found == 0:
+            n_road += 1
+            if probability[r, c] > middle:
+                n_surer += 1
+                total += probability[r, c]
         if wide.size and not outside and wide[r + 1, c + 1]:
-            return AREA
-    return found if found else AREA
+            return middle, AREA  # rule 3
+    value = total // n_surer if 2 * n_surer > n_road else middle  # rule 2
+    return value, (found if found else AREA)
 
 
 @kernel
@@ -280,8 +316,8 @@ def _sample(starts, offsets, codes, width, probability, wide, threshold, disc): 
         row, col = starts[line] // width - 1, starts[line] % width - 1
         at = offsets[line] + line
         for k in range(offsets[line], offsets[line + 1] + 1):
-            values[0, at] = probability[row, col]
-            values[1, at] = _half_width(probability, wide, threshold, disc, row, col)
+            value, half_width = _measure_at(probability, wide, threshold, disc, row, col)
+            values[0, at], values[1, at] = value, half_width
             at += 1
             if k < offsets[line + 1]:
                 row += ROW_STEP[codes[k]]
