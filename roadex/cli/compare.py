@@ -48,7 +48,7 @@ def compare(network: Path, reference: Path, output: Path, overwrite: bool, **opt
     from roadex.outputs.whole import check_place
 
     config = opt.read_settings(COMPARE, options)
-    check_place(output, overwrite=overwrite)
+    check_place(output, overwrite=overwrite, inputs=[network, reference])
     edges = RoadNetwork.read(network).edges
     comparison = compare_networks(edges, read_reference(reference), config)
     provenance = {

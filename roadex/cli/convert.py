@@ -42,7 +42,7 @@ def convert(network: Path, output: Path, crs: str | None, overwrite: bool, **opt
     from roadex.network.road_network import RoadNetwork
     from roadex.outputs import check_target, write_network
 
-    check_target(output, overwrite=overwrite)
+    check_target(output, overwrite=overwrite, inputs=[network])
     found = RoadNetwork.read(network)
     if crs is not None:
         found = found.to_crs(crs)

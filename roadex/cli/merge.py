@@ -32,7 +32,7 @@ def merge(networks: tuple[str, ...], output: Path, overwrite: bool, **options: A
     from roadex.outputs import check_target, write_network
 
     config = opt.read_settings(MERGE, options)
-    check_target(output, overwrite=overwrite)
+    check_target(output, overwrite=overwrite, inputs=networks)
     network = merge_networks(networks, config=config.merge)
     provenance = {"merged_from": list(networks), "merge": config.merge.to_dict()}
     write_network(network, output, provenance=provenance, overwrite=overwrite, config=config.output)

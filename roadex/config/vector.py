@@ -29,6 +29,9 @@ class VectorConfig(Settings):
     max_road_width_m: Positive = 50.0
     """Wider regions are areas (parking lots, water), not roads."""
 
+    max_hole_m2: NotNegative = 60.0
+    """Smaller holes in roads (cars, lane marks) are filled before lines are drawn."""
+
     spur_width_ratio: NotNegative = 0.5
     """Dead ends shorter than this many widths of the road they leave are dropped as artefacts of
     the skeleton."""
@@ -47,7 +50,10 @@ class VectorConfig(Settings):
     """Longest gap that is bridged along the probability raster."""
 
     snap_gap_m: NotNegative = 15.0
-    """Gaps up to this length are bridged whatever their probability."""
+    """Gaps up to this length, also in the imagery, are bridged whatever their probability."""
+
+    empty_gap_m: NotNegative = 6.0
+    """Most of such a gap that has a probability below 0.01 (a fence, a wall)."""
 
     gap_probability: Share = 0.08
     """Lowest mean probability along a longer gap."""

@@ -78,10 +78,10 @@ def other_pages(raster: rasterio.DatasetReader) -> tuple[str, ...]:
 
 
 def _unreadable(location: str, name: str, error: Exception) -> SceneError:
-    folder = Path(location)
+    folder, reason = Path(location), public_name(str(error))
     if is_virtual(location) and isinstance(error, RasterioError) and means_absent(error):
         return SceneError(
-            f"scene {name} does not exist, or may not be read without signing in ({error})"
+            f"scene {name} does not exist, or may not be read without signing in ({reason})"
         )
     if folder.is_dir():
         inside = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in RASTER_SUFFIXES)
@@ -90,7 +90,7 @@ def _unreadable(location: str, name: str, error: Exception) -> SceneError:
         return SceneError(
             f"{name} is a folder; name what is in it: {listed([f'{name}/{i}' for i in inside])}"
         )
-    return SceneError(f"{name} is not a raster that GDAL can read ({error})")
+    return SceneError(f"{name} is not a raster that GDAL can read ({reason})")
 
 
 def _several(raster: rasterio.DatasetReader, name: str) -> SceneError:

@@ -20,6 +20,14 @@ from roadex.errors import SceneError
 _EARTH_AXIS_M = (6.3e6, 6.45e6)
 """Semi-major axes of the ellipsoids people have measured the Earth with, with room to spare."""
 
+_CYLINDRICAL = (
+    "Popular Visualisation Pseudo Mercator", "Mercator (variant A)", "Mercator (variant B)",
+    "Mercator (Spherical)", "Equidistant Cylindrical", "Equidistant Cylindrical (Spherical)",
+)  # fmt: skip
+"""Projections on which x is the longitude times a number."""
+
+_ORIGIN = "Longitude of natural origin"
+
 _UPS_NORTH, _UPS_SOUTH = 5041, 5042
 """EPSG codes of the polar projections that go with UTM, east before north."""
 
@@ -138,7 +146,7 @@ def metric_crs_at(longitude: float, latitude: float) -> CRS:
 
 
 def longitude_in_range(crs: CRS, transform: Affine, shape: tuple[int, int]) -> tuple[CRS, Affine]:
-    """Bring a geographic grid to longitudes that PROJ gives back: -180 to 180 of some meridian.
+    """Bring a grid in degrees or Mercator to the longitudes that PROJ gives back.
 
     A grid at 287 degrees is moved to -73. One that crosses 180 degrees is counted from there.
 
@@ -147,20 +155,34 @@ def longitude_in_range(crs: CRS, transform: Affine, shape: tuple[int, int]) -> t
     crs, transform
         Unchanged where nothing is to do.
     """
-    if not crs.is_geographic:
+    turn = _turn(crs)
+    if turn is None:
         return crs, transform
-    degree = np.degrees(crs.axis_info[0].unit_conversion_factor)
     corners = [transform @ (col, row) for col in (0, shape[1]) for row in (0, shape[0])]
-    west, east = (limit(x for x, _ in corners) * degree for limit in (min, max))
-    turns = np.floor((west + east) / 2 / 360 + 0.5)
-    moved = Affine.translation(-360 * turns / degree, 0) @ transform if turns else transform
-    west, east = west - 360 * turns, east - 360 * turns
-    if east <= 180 and west >= -180:
-        return crs, moved
-    if east - west >= 360:
+    west, east = (limit(x for x, _ in corners) for limit in (min, max))
+    if east - west >= turn:
         return crs, transform
-    side = 180 if east > 180 else -180
-    return _from_antimeridian(crs), Affine.translation(-side / degree, 0) @ moved
+    n_turns = np.floor((west + east) / 2 / turn + 0.5)
+    moved = Affine.translation(-turn * n_turns, 0) @ transform if n_turns else transform
+    west, east = west - turn * n_turns, east - turn * n_turns
+    if east <= turn / 2 and west >= -turn / 2:
+        return crs, moved
+    side = turn / 2 if east > turn / 2 else -turn / 2
+    return _from_antimeridian(crs), Affine.translation(-side, 0) @ moved
+
+
+def _turn(crs: CRS) -> float | None:
+    """Return how far around the Earth is in a CRS whose x counts from 0 both ways, or None."""
+    if crs.is_geographic:
+        return float(360 / np.degrees(crs.axis_info[0].unit_conversion_factor))
+    operation = crs.coordinate_operation
+    if operation is None or operation.method_name not in _CYLINDRICAL:
+        return None
+    if any(p.name == "False easting" and p.value for p in operation.params):
+        return None
+    origin = next((float(p.value) for p in operation.params if p.name == _ORIGIN), 0.0)
+    to_crs = Transformer.from_crs(crs.geodetic_crs or 4326, crs, always_xy=True)
+    return 4 * float(to_crs.transform(origin + 90, 0)[0])
 
 
 def outline_in_degrees(crs: CRS, transform: Affine, shape: tuple[int, int]) -> dict[str, Any]:
@@ -197,8 +219,17 @@ def _polygon(ring: Iterable[Iterable[float]]) -> dict[str, Any]:
 
 
 def _from_antimeridian(crs: CRS) -> CRS:
-    """Return a geographic CRS whose longitudes count from the opposite meridian."""
+    """Return a CRS whose longitudes count from the opposite meridian."""
     described = crs.to_2d().to_json_dict()
+    described.pop("id", None)
+    described["name"] = f"{crs.name}, from the antimeridian"
+    if crs.is_projected:
+        conversion = described["conversion"]
+        conversion.pop("id", None)
+        for parameter in conversion["parameters"]:
+            if parameter["name"] == _ORIGIN:
+                parameter["value"] += 180
+        return CRS.from_json_dict(described)
     ensemble = described.pop("datum_ensemble", None)
     datum = described.setdefault("datum", {})
     if ensemble is not None:
@@ -207,9 +238,7 @@ def _from_antimeridian(crs: CRS) -> CRS:
     meridian = datum.get("prime_meridian", {}).get("longitude", 0)
     degrees = meridian["value"] if isinstance(meridian, dict) else meridian
     datum["prime_meridian"] = {"name": "antimeridian", "longitude": degrees + 180}
-    described.pop("id", None)
     datum.pop("id", None)
-    described["name"] = f"{crs.name}, from the antimeridian"
     return CRS.from_json_dict(described)
 
 

@@ -217,8 +217,14 @@ def _check_size(raster: rasterio.DatasetReader, path: str) -> None:
         raise SceneError(msg)
 
 
-def _place(raster: rasterio.DatasetReader, path: str) -> tuple[CRS, Affine, tuple[str, ...]]:
-    """Return CRS and transform of a raster, and what is doubtful about them."""
+def require_place(raster: rasterio.DatasetReader, path: str) -> None:
+    """Refuse a raster that is not placed on the Earth by CRS and transform.
+
+    Raises
+    ------
+    SceneError
+        If either is missing or has no meaning; it says what places the raster instead.
+    """
     points, _ = raster.gcps
     is_placed = raster.crs is not None and not raster.transform.is_identity
     if not is_placed and points:
@@ -240,6 +246,12 @@ def _place(raster: rasterio.DatasetReader, path: str) -> tuple[CRS, Affine, tupl
         msg = f"{path} has no georeference. Write one with `rio edit-info --transform ... {path}`"
         raise SceneError(msg)
     require_pixels(raster.transform, path)
+    parse_crs(raster.crs.to_wkt(), path)
+
+
+def _place(raster: rasterio.DatasetReader, path: str) -> tuple[CRS, Affine, tuple[str, ...]]:
+    """Return CRS and transform of a raster, and what is doubtful about them."""
+    require_place(raster, path)
     given = parse_crs(raster.crs.to_wkt(), path)
     crs, transform = longitude_in_range(given, raster.transform, raster.shape)
     same = raster.crs if crs is given else CRS.from_wkt(crs.to_wkt())

@@ -16,6 +16,7 @@ from rasterio.windows import Window
 
 from roadex.errors import SceneError
 from roadex.imagery.containers import open_location
+from roadex.imagery.locations import public_name
 from roadex.imagery.members import Member, check_alike
 from roadex.imagery.validity import Sampled, Validity
 
@@ -193,7 +194,7 @@ class NativeReader:
                 f"rows {part.row_off} to {part.row_off + part.height}, columns {part.col_off} to "
                 f"{part.col_off + part.width}"
             )
-            reason = error.__cause__ or error
+            reason = public_name(str(error.__cause__ or error))
             msg = f"cannot read {member.path}, {place}: {reason}"
             raise SceneError(msg) from error
 

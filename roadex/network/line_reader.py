@@ -7,18 +7,16 @@ from dataclasses import dataclass
 import geopandas
 import numpy as np
 import pyogrio
-import shapely
 from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 
 from roadex.errors import ScoreError
 from roadex.imagery.geodesy import require_earth
+from roadex.network.sound_lines import single_lines
 
 EDGE_LAYER = "road_edges"
 """The layer roadex writes its lines to."""
-
-LINE_TYPES = ("LineString", "MultiLineString", "LinearRing")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +26,8 @@ class RoadLines:
     path: str
     geometries: NDArray[np.object_]
     crs: CRS | None
+    notes: tuple[str, ...] = ()
+    """What was left out of the file."""
 
     def to(self, crs: CRS) -> NDArray[np.object_]:
         """Return the lines in another CRS."""
@@ -50,15 +50,15 @@ def read_lines(path: str, *, layer: str | None = None) -> RoadLines:
         frame = geopandas.read_parquet(path)
     else:
         frame = _read_layer(path, layer or _line_layer(path))
-    frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
-    other = sorted(set(frame.geom_type) - set(LINE_TYPES))
-    if other:
-        msg = f"{path} holds {', '.join(other)}; roads are compared as lines"
+    n_read = len(frame)
+    frame, notes = single_lines(frame, path)
+    if n_read and frame.empty:
+        msg = f"{path} holds no lines: {'; '.join(notes)}"
         raise ScoreError(msg)
     crs = None if frame.crs is None else CRS.from_user_input(frame.crs)
     if crs is not None:
         require_earth(crs, path)
-    return RoadLines(path, shapely.force_2d(frame.geometry.to_numpy()), crs)
+    return RoadLines(path, frame.geometry.to_numpy(), crs, notes)
 
 
 def metric_crs(truth: RoadLines, prediction: RoadLines) -> tuple[CRS | None, str]:

@@ -22,6 +22,10 @@ some corners of their stairs.
 """
 
 
+_LENGTH, _PROBABILITY, _BRIDGED, _AREA = range(4)
+"""Rows of the sums that are kept for each edge."""
+
+
 @dataclass(frozen=True, slots=True)
 class EdgeMeasures:
     """One value per edge; probabilities are as stored, 0..254."""
@@ -62,13 +66,13 @@ def measure_edges(graph: RoadGraph, pixel: PixelSize) -> EdgeMeasures:
     )
     n_pixels = chains.n_steps + 1
     return EdgeMeasures(
-        length_m=sums[0] + _connector_m(graph, pixel),
-        probability_mean=sums[1] / n_pixels,
+        length_m=sums[_LENGTH] + _connector_m(graph, pixel),
+        probability_mean=sums[_PROBABILITY] / n_pixels,
         probability_min=extremes[0],
         probability_max=extremes[1],
         half_width=widths / HALF_WIDTH_SCALE,
-        bridged=sums[2] / n_pixels,
-        area=sums[3] / n_pixels,
+        bridged=sums[_BRIDGED] / n_pixels,
+        area=sums[_AREA] / n_pixels,
     )
 
 
@@ -112,10 +116,10 @@ def _measure(  # type: ignore[no-untyped-def]
         for k in range(offsets[i], offsets[i + 1]):
             steps[codes[k] & 3] += 1
         for k in range(4):
-            sums[0, i] += steps[k] * step_m[k]
-        sums[1, i] = total
-        sums[2, i] = counts[BRIDGED]
-        sums[3, i] = counts[AREA]
+            sums[_LENGTH, i] += steps[k] * step_m[k]
+        sums[_PROBABILITY, i] = total
+        sums[_BRIDGED, i] = counts[BRIDGED]
+        sums[_AREA, i] = counts[AREA]
         extremes[0, i] = lowest
         extremes[1, i] = highest
         n_known = offsets[i + 1] - offsets[i] + 1 - counts[BRIDGED] - counts[AREA]

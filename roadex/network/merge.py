@@ -9,8 +9,7 @@ Where both scenes show a road the first one keeps it: order the scenes by trust.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,9 +21,11 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from roadex.config import MergeConfig
-from roadex.imagery.geodesy import require_earth
-from roadex.network.rebuild import knit_network, place_ids
+from roadex.errors import NetworkError
+from roadex.imagery.geodesy import metric_crs_at, require_earth
+from roadex.network.rebuild import place_ids, rebuild_network
 from roadex.network.road_network import RoadNetwork
+from roadex.network.sound_lines import single_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,13 @@ Mergeable: TypeAlias = (
 )
 """A network: file of roadex, network, its tables of edges and nodes, or its edges alone."""
 
+Tables: TypeAlias = tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]
+"""Edges and nodes."""
+
+MOST_DEGREES_APART = 6.0
+"""Longitude between networks beyond which no transverse Mercator projection is metric for both: the
+width of a UTM zone, at whose far edge lengths are wrong by about half a per cent."""
+
 
 def merge(networks: Sequence[Mergeable], *, config: MergeConfig | None = None) -> RoadNetwork:
     """Join the networks of neighbouring or overlapping scenes into one.
@@ -59,12 +67,13 @@ def merge(networks: Sequence[Mergeable], *, config: MergeConfig | None = None) -
     Returns
     -------
     network
-        In the CRS of the first one.
+        In the CRS of the first one; ``scene`` says which network an edge is from, and
+        ``summary["notes"]`` what was left out.
 
     Raises
     ------
     NetworkError
-        If a file is no network of roadex.
+        If a file is no network of roadex, has no CRS, or lies too far from the first.
     TypeError
         If something is no network.
 
@@ -74,10 +83,20 @@ def merge(networks: Sequence[Mergeable], *, config: MergeConfig | None = None) -
     >>> both.edges["length_m"].sum() > 0
     np.True_
     """
-    return merge_networks([_tables(network) for network in networks], config)
+    names = [_name(network, i) for i, network in enumerate(networks)]
+    return merge_networks([_tables(network) for network in networks], config, names=names)
 
 
-def _tables(network: Mergeable) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+def _name(network: Mergeable, position: int) -> str:
+    """Return what the column ``scene`` calls a network: its file, or its place in the list."""
+    if not isinstance(network, str | Path):
+        return f"network {position + 1}"
+    path = Path(network)
+    # The results of scenes are all called roads.gpkg, each in a folder of its own.
+    return path.parent.name if path.stem == "roads" and path.parent.name else path.stem
+
+
+def _tables(network: Mergeable) -> Tables:
     if isinstance(network, str | Path):
         network = RoadNetwork.read(network)
     if isinstance(network, RoadNetwork):
@@ -91,30 +110,97 @@ def _tables(network: Mergeable) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
 
 
 def merge_networks(
-    frames: Sequence[tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]], config: MergeConfig | None = None
+    frames: Sequence[Tables],
+    config: MergeConfig | None = None,
+    *,
+    names: Sequence[str] | None = None,
 ) -> RoadNetwork:
     """Join networks given as edges and nodes, see :func:`merge`."""
     config = config or MergeConfig()
+    names = names or [f"network {i + 1}" for i in range(len(frames))]
+    work_crs = _work_crs(frames, names)
+    roads: list[_Roads] = []
+    notes: list[str] = []
+    for (edges, nodes), name in zip(frames, names, strict=True):
+        found, left_out = _roads(edges, nodes, work_crs, name)
+        roads.append(found)
+        notes += left_out
+    merged = _merge_all(roads, config)
     crs = CRS.from_user_input(frames[0][0].crs)
-    require_earth(crs, "the first network")
-    work_crs = _metric_crs(frames[0][0], crs)
-    roads = [_roads(edges, nodes, work_crs) for edges, nodes in frames]
-    merged = reduce(lambda first, second: _merge(first, second, config), roads)
-    return knit_network(merged.lines, merged.attributes, merged.borders, work_crs, output_crs=crs)
+    network = rebuild_network(
+        merged.lines, merged.attributes, merged.borders, work_crs, output_crs=crs
+    )
+    return replace(network, summary=network.summary | {"notes": notes})
 
 
-def _metric_crs(edges: gpd.GeoDataFrame, crs: CRS) -> CRS:
-    """Return the CRS if its unit is the metre, else the UTM zone of the edges."""
-    if crs.is_projected and all(axis.unit_conversion_factor == 1 for axis in crs.axis_info[:2]):
-        return crs
-    return crs if len(edges) == 0 else CRS.from_user_input(edges.estimate_utm_crs())
+def _merge_all(roads: Sequence[_Roads], config: MergeConfig) -> _Roads:
+    """Merge neighbours in the list, then the results, and so on: log n looks at each line.
+
+    Of two the first is always the more trusted, as it is when they are merged one after the other.
+    """
+    while len(roads) > 1:
+        pairs = [roads[i : i + 2] for i in range(0, len(roads), 2)]
+        roads = [_merge(pair[0], pair[1], config) if len(pair) == 2 else pair[0] for pair in pairs]
+    return roads[0]
 
 
-def _roads(edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame, crs: CRS) -> _Roads:
-    edges, nodes = edges.to_crs(crs), nodes.to_crs(crs)
-    borders = shapely.get_coordinates(nodes.geometry[nodes.kind == "border"].to_numpy())
+def _work_crs(frames: Sequence[Tables], names: Sequence[str]) -> CRS:
+    """Return a CRS in which metres are metres for all networks.
+
+    Raises
+    ------
+    NetworkError
+        If a network has no CRS, or they lie too far apart for one.
+    """
+    for (edges, _), name in zip(frames, names, strict=True):
+        if edges.crs is None:
+            msg = f"{name} has no CRS; write one with `ogr2ogr -a_srs EPSG:CODE OUT IN`"
+            raise NetworkError(msg)
+        require_earth(CRS.from_user_input(edges.crs), name)
+    crs = CRS.from_user_input(frames[0][0].crs)
+    middles = [(_middle(edges), name) for (edges, _), name in zip(frames, names, strict=True)]
+    placed = [(middle, name) for middle, name in middles if middle is not None]
+    if not placed:
+        return crs if _is_metric(crs) else CRS.from_epsg(32631)
+    (longitude, latitude), first = placed[0]
+    for (other, _), name in placed[1:]:
+        apart = abs((other - longitude + 180) % 360 - 180)
+        if apart > MOST_DEGREES_APART:
+            msg = (
+                f"{name} lies {apart:.0f} degrees of longitude from {first}: no metric CRS fits "
+                "both. Merge networks of one region at a time"
+            )
+            raise NetworkError(msg)
+    return crs if _is_metric(crs) else metric_crs_at(longitude, latitude)
+
+
+def _middle(edges: gpd.GeoDataFrame) -> tuple[float, float] | None:
+    """Return longitude and latitude of the middle of a network, None if it has no roads."""
+    sound, _ = single_lines(edges, "")
+    if sound.empty:
+        return None
+    left, bottom, right, top = sound.to_crs(4326).total_bounds
+    return (left + right) / 2, (bottom + top) / 2
+
+
+def _is_metric(crs: CRS) -> bool:
+    """Return whether lengths in a CRS are metres on the ground: Web Mercator's are not."""
+    is_in_metres = crs.is_projected and all(
+        axis.unit_conversion_factor == 1 for axis in crs.axis_info[:2]
+    )
+    return bool(is_in_metres and "Mercator" not in crs.name.replace("Transverse Mercator", ""))
+
+
+def _roads(
+    edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame, crs: CRS, name: str
+) -> tuple[_Roads, tuple[str, ...]]:
+    edges, notes = single_lines(edges.to_crs(crs), name)
+    is_border = (nodes["kind"] == "border") & nodes.geometry.notna()
+    borders = shapely.get_coordinates(nodes.geometry[is_border].to_crs(crs).to_numpy())
     attributes = pd.DataFrame(edges.drop(columns=edges.geometry.name))
-    return _Roads(edges.geometry.to_numpy(), attributes.reset_index(drop=True), borders)
+    if "scene" not in attributes or attributes["scene"].isna().all():
+        attributes["scene"] = name
+    return _Roads(edges.geometry.to_numpy(), attributes, borders), notes
 
 
 def _merge(first: _Roads, second: _Roads, config: MergeConfig) -> _Roads:
@@ -139,6 +225,8 @@ def _new_pieces(
     With the number of the line each piece comes from. Pieces shorter than twice the distance are
     wobbles along a road both have, unless they are a whole line or lead to a junction.
     """
+    if not len(first) or not len(second):
+        return second, np.arange(len(second))
     left, right = shapely.STRtree(first).query(second, predicate="dwithin", distance=distance_m)
     pieces, owner = [], []
     bounds = np.searchsorted(left, np.arange(len(second) + 1))

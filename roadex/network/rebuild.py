@@ -13,7 +13,7 @@ from pyproj import CRS, Transformer
 
 from roadex.network.chains import walk_lines
 from roadex.network.graph import pair_up
-from roadex.network.road_network import MEASURED, RoadNetwork, assemble_network
+from roadex.network.road_network import MEASURED, TEXTS, RoadNetwork, assemble_network
 
 
 def place_ids(lines: NDArray[np.object_] | list[shapely.LineString]) -> set[tuple[float, float]]:
@@ -22,7 +22,7 @@ def place_ids(lines: NDArray[np.object_] | list[shapely.LineString]) -> set[tupl
     return {(x, y) for x, y in np.concatenate(ends).tolist()}
 
 
-def knit_network(
+def rebuild_network(
     lines: NDArray[np.object_],
     attributes: pd.DataFrame,
     borders: NDArray[np.float64],
@@ -37,9 +37,9 @@ def knit_network(
     lines
         Shape ``(n,)``.
     attributes
-        One row per line, columns as in :class:`~roadex.network.road_network.RoadNetwork`. Where
-        lines are
-        joined, means are weighted with their lengths.
+        One row per line, columns as in :class:`~roadex.network.road_network.RoadNetwork`; those
+        that are missing are unknown. Where lines are joined, means are weighted with their
+        lengths, and of texts that of the longest part is kept.
     borders
         Shape ``(m, 2)``: places where a scene ends; dead ends there are of kind ``border``.
     crs, output_crs
@@ -48,6 +48,12 @@ def knit_network(
     places = np.stack(
         [shapely.get_coordinates(shapely.get_point(lines, k)) for k in (0, -1)], axis=1
     ).reshape(-1, 2)
+    if not len(lines):
+        nothing = np.zeros(0, dtype=np.int64)
+        empty = {name: np.zeros(0) for name in MEASURED}
+        return assemble_network(
+            lines, np.zeros((0, 2)), nothing, nothing, empty, np.zeros(0, np.bool_), output_crs
+        )
     # Nodes are numbered from north to south, then west to east, as those of a raster.
     flipped, end_node = np.unique(places[:, ::-1] * [-1, 1], axis=0, return_inverse=True)
     xy, end_node = (flipped * [-1, 1])[:, ::-1], end_node.ravel()
@@ -101,13 +107,27 @@ def _join_attributes(
     for name in MEASURED:
         if name == "prob_min":
             continue
-        value = attributes[name].to_numpy(dtype=np.float64)[part]
+        value = _numbers(attributes, name)[part]
         weight = np.where(np.isnan(value), 0, length[part])
         total = np.bincount(owner, weight, n)
         with np.errstate(invalid="ignore"):
             mean = np.bincount(owner, weight * np.nan_to_num(value), n) / total
         table[name] = mean.round(2 if name == "width_m" else 4)
     lowest = np.full(n, np.inf)
-    np.minimum.at(lowest, owner, attributes["prob_min"].to_numpy(dtype=np.float64)[part])
-    table["prob_min"] = lowest
+    np.fmin.at(lowest, owner, _numbers(attributes, "prob_min")[part])
+    table["prob_min"] = np.where(np.isinf(lowest), np.nan, lowest)
+    longest = np.lexsort((length[part], owner))
+    last = np.searchsorted(owner[longest], np.arange(n), side="right") - 1
+    for name in set(TEXTS) & set(attributes):
+        table[name] = attributes[name].to_numpy(dtype=object)[part[longest[last]]]
     return table
+
+
+def _numbers(attributes: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Return a column as numbers, NaN where it is missing or says nothing."""
+    if name not in attributes:
+        return np.full(len(attributes), np.nan)
+    numbers: NDArray[np.float64] = pd.to_numeric(attributes[name], errors="coerce").to_numpy(
+        dtype=np.float64
+    )
+    return numbers

@@ -17,10 +17,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
-import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from roadex.errors import NetworkError
+from roadex.network.sound_lines import single_lines
 
 NOT_ROADS = frozenset(
     {
@@ -70,7 +70,8 @@ def read_reference(path: str | Path) -> Reference:
         raise NetworkError(msg)
     n_read = len(frame)
     frame, notes = _roads_only(frame)
-    frame = _single_lines(frame)
+    frame, left_out = single_lines(frame, str(path))
+    notes += left_out
     if frame.empty:
         msg = f"{path} holds no roads: {n_read} features were read. {'; '.join(notes)}".rstrip(". ")
         raise NetworkError(msg)
@@ -114,15 +115,7 @@ def _read_osm(path: Path) -> gpd.GeoDataFrame:
 
 
 def _roads_only(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, list[str]]:
-    notes = []
-    empty = frame.geometry.isna() | frame.geometry.is_empty
-    if empty.any():
-        notes.append(f"{int(empty.sum())} features without geometry were left out")
-        frame = frame[~empty]
-    is_line = frame.geom_type.isin(["LineString", "MultiLineString"])
-    if not is_line.all():
-        notes.append(f"{int((~is_line).sum())} features that are no lines were left out")
-        frame = frame[is_line]
+    notes: list[str] = []
     if "highway" in frame:
         is_road = frame["highway"].notna() & ~frame["highway"].isin(NOT_ROADS)
         if "area" in frame:
@@ -131,13 +124,6 @@ def _roads_only(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, list[str]]:
             notes.append(f"{int((~is_road).sum())} ways that are no roads for cars were left out")
         frame = frame[is_road]
     return frame, notes
-
-
-def _single_lines(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    frame = frame.explode(index_parts=False, ignore_index=True)
-    geometry = shapely.force_2d(frame.geometry.to_numpy())
-    sound = np.isfinite(shapely.length(geometry)) & (shapely.length(geometry) > 0)
-    return frame.set_geometry(gpd.GeoSeries(geometry, crs=frame.crs))[sound].reset_index(drop=True)
 
 
 def _columns(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -31,6 +31,10 @@ WIDTH_BIAS_PX = 0.5
 MEASURED = ("width_m", "prob_mean", "prob_min", "bridged", "area")
 """Columns of edges that come from the probability; the others follow from the lines."""
 
+TEXTS = ("scene", "surface", "review")
+"""Columns of edges that some networks have: the scene an edge is from, its surface, the verdict of
+a person."""
+
 
 @dataclass(frozen=True, slots=True)
 class RoadNetwork:
@@ -176,6 +180,7 @@ def assemble_network(
         **{name: measured[name] for name in MEASURED},
         "sinuosity": sinuosity.round(4),
         "component_id": pd.factorize(group(len(points), u, v)[u])[0].astype(np.int64),
+        **{name: measured[name] for name in TEXTS if name in measured},
     }
     edges = gpd.GeoDataFrame(columns, geometry=lines, crs=crs)
     kinds = _node_kinds(degree, is_border)

@@ -23,6 +23,9 @@ from roadex.network.graph import RoadGraph
 MIN_PASSES: Final = 8
 MAX_PASSES: Final = 64
 
+_COL, _ROW, _REACH = range(3)
+"""Columns of the table of nodes that kernels read."""
+
 _EDGES_AT_A_TIME: Final = 20_000
 """Edges drawn at a time; bounds the memory, changes nothing."""
 
@@ -183,13 +186,13 @@ def _untouched_spans(u, v, nodes, start, offsets, codes, width, spans):  # type:
         row, col = start[i] // width, start[i] % width
         n_pixels = offsets[i + 1] - offsets[i] + 1
         # A loop keeps its pixels: it may lie within the reach of its node altogether.
-        reach_u = max(nodes[u[i], 2], 0.5) if u[i] != v[i] else 0.5
-        reach_v = max(nodes[v[i], 2], 0.5) if u[i] != v[i] else 0.5
+        reach_u = max(nodes[u[i], _REACH], 0.5) if u[i] != v[i] else 0.5
+        reach_v = max(nodes[v[i], _REACH], 0.5) if u[i] != v[i] else 0.5
         first, last = 0, n_pixels
         leaving, arrived = True, False
         for k in range(n_pixels):
-            from_u = np.hypot(col - nodes[u[i], 0], row - nodes[u[i], 1])
-            to_v = np.hypot(col - nodes[v[i], 0], row - nodes[v[i], 1])
+            from_u = np.hypot(col - nodes[u[i], _COL], row - nodes[u[i], _ROW])
+            to_v = np.hypot(col - nodes[v[i], _COL], row - nodes[v[i], _ROW])
             if leaving and from_u <= reach_u:
                 first = k + 1
             else:
@@ -214,7 +217,7 @@ def _fill_points(  # type: ignore[no-untyped-def]
 ):
     for i in range(len(u)):
         to = point_offsets[i]
-        points[to, 0], points[to, 1] = nodes[u[i], 0], nodes[u[i], 1]
+        points[to, 0], points[to, 1] = nodes[u[i], _COL], nodes[u[i], _ROW]
         to += 1
         row, col = start[i] // width, start[i] % width
         for k in range(spans[i, 1]):
@@ -224,7 +227,7 @@ def _fill_points(  # type: ignore[no-untyped-def]
             if k < offsets[i + 1] - offsets[i]:
                 row += ROW_STEP[codes[offsets[i] + k]]
                 col += COL_STEP[codes[offsets[i] + k]]
-        points[to, 0], points[to, 1] = nodes[v[i], 0], nodes[v[i], 1]
+        points[to, 0], points[to, 1] = nodes[v[i], _COL], nodes[v[i], _ROW]
 
 
 @kernel

@@ -31,6 +31,18 @@ def _deletable_table() -> NDArray[np.bool_]:
 
 _DELETABLE: Final = _deletable_table()
 
+_UNSEEN: Final = 1
+"""State of a road pixel that has never been at the edge."""
+
+_LISTED: Final = 2
+"""State of a road pixel on the list of edge pixels."""
+
+_OPEN: Final = 1
+"""State of a pixel beside roads that belongs to no small hole."""
+
+_GROWING: Final = 2
+"""State of a pixel of the hole that is looked at."""
+
 
 def road_image(probability: NDArray[np.uint8], threshold: int) -> NDArray[np.uint8]:
     """Return 1 where there is road, with a margin of one empty pixel."""
@@ -40,6 +52,97 @@ def road_image(probability: NDArray[np.uint8], threshold: int) -> NDArray[np.uin
     # One wrapping subtraction covers both ends of the range: nodata (255) falls out as well.
     np.less_equal(probability - np.uint8(threshold), PROBABILITY_MAX - threshold, out=inner)
     return image
+
+
+def fill_small_holes(image: NDArray[np.uint8], max_pixels: int, max_span: int) -> NDArray[np.int64]:
+    """Set the holes of road regions that are small, in place; return their flat indices.
+
+    Cars, lane marks and trees leave holes in a road; around each of them thinning would draw a
+    loop. A hole is filled whole or not at all; at the edge of the image the edge closes it.
+
+    Parameters
+    ----------
+    image
+        Shape ``(H + 2, W + 2)``, 1 is road, the margin is empty.
+    max_pixels
+        Largest hole, in pixels; 0 fills nothing.
+    max_span
+        Most rows and most columns of a hole: how far a hole can reach from one of its pixels.
+    """
+    if max_pixels < 1:
+        return np.zeros(0, dtype=np.int64)
+    _set_margin(image, _UNSEEN)
+    filled: NDArray[np.int64] = _fill_small_holes(image, max_pixels, max_span)
+    _set_margin(image, 0)
+    return filled
+
+
+def _set_margin(image: NDArray[np.uint8], value: int) -> None:
+    for edge in (image[0], image[-1], image[:, 0], image[:, -1]):
+        edge[:] = value
+
+
+@kernel
+def _fill_small_holes(image, max_pixels, max_span):  # type: ignore[no-untyped-def]
+    """Fill holes.
+
+    1. The first pixel of a hole in reading order has road above and to its left.
+    2. What grows beyond the limits, or meets something that did, is open and no hole.
+    """
+    width = image.shape[1]
+    flat = image.ravel()
+    state = np.zeros(len(flat), dtype=np.uint8)
+    stack = np.empty(max_pixels + 1, dtype=np.int64)
+    filled = np.empty(1024, dtype=np.int64)
+    n_filled = 0
+    for i in range(width + 1, len(flat) - width):
+        if flat[i] or not flat[i - 1] or not flat[i - width] or state[i]:
+            continue  # rule 1
+        n = _grow_hole(flat, i, width, max_pixels, max_span, state, stack)
+        if n == 0:
+            continue
+        if n_filled + n > len(filled):
+            longer = np.empty(2 * (n_filled + n), dtype=np.int64)
+            longer[:n_filled] = filled[:n_filled]
+            filled = longer
+        for k in range(n):
+            flat[stack[k]] = 1
+            filled[n_filled + k] = stack[k]
+        n_filled += n
+    return filled[:n_filled].copy()
+
+
+@kernel
+def _grow_hole(  # type: ignore[no-untyped-def]
+    flat, first, width, max_pixels, max_span, state, stack
+):
+    """Put the pixels of a hole on the stack; return how many, or 0 and mark them if it is open."""
+    stack[0] = first
+    state[first] = _GROWING
+    n, k = 1, 0
+    closed = True
+    top, bottom = first // width, first // width
+    left, right = first % width, first % width
+    while k < n and closed:
+        for step in (-width, -1, 1, width):
+            i = stack[k] + step
+            if flat[i] or state[i] == _GROWING:
+                continue
+            row, col = i // width, i % width
+            top, bottom = min(top, row), max(bottom, row)
+            left, right = min(left, col), max(right, col)
+            too_long = max(bottom - top, right - left) >= max_span
+            if too_long or n == max_pixels or state[i] == _OPEN:
+                closed = False
+                break
+            stack[n] = i
+            state[i] = _GROWING
+            n += 1
+        k += 1
+    if not closed:
+        for k in range(n):
+            state[stack[k]] = _OPEN
+    return n if closed else 0
 
 
 def cut_wide_regions(image: NDArray[np.uint8], radius: int) -> NDArray[np.bool_]:
@@ -125,7 +228,12 @@ def thin(image: NDArray[np.uint8], n_passes: int) -> None:
 
 @kernel
 def _thin(image, n_passes, deletable):  # type: ignore[no-untyped-def]
-    """Thin in place: 1 is a pixel never looked at, 2 one on the list of edge pixels."""
+    """Thin in place, looking at edge pixels only.
+
+    1. A sub-pass decides for all listed pixels before any is cleared.
+    2. What a cleared pixel lays bare joins the list, each pixel once.
+    3. It is over after ``n_passes`` passes or the first one that clears nothing.
+    """
     width = image.shape[1]
     flat = image.ravel()
     n_road = 0
@@ -139,13 +247,13 @@ def _thin(image, n_passes, deletable):  # type: ignore[no-untyped-def]
             active[n] = i
             n += 1
     for k in range(n):
-        flat[active[k]] = 2
+        flat[active[k]] = _LISTED
     for _ in range(n_passes):
         n_deleted = 0
         for sub_pass in range(2):
             n_doomed = 0
             n_kept = 0
-            for k in range(n):  # decide for all pixels before any goes
+            for k in range(n):  # rule 1
                 i = active[k]
                 if deletable[sub_pass, neighbour_byte(flat, i, width)]:
                     doomed[n_doomed] = i
@@ -156,13 +264,13 @@ def _thin(image, n_passes, deletable):  # type: ignore[no-untyped-def]
             n = n_kept
             for k in range(n_doomed):
                 flat[doomed[k]] = 0
-            for k in range(n_doomed):
+            for k in range(n_doomed):  # rule 2
                 for step in (-width, -1, 1, width):
                     i = doomed[k] + step
-                    if flat[i] == 1:
-                        flat[i] = 2
+                    if flat[i] == _UNSEEN:
+                        flat[i] = _LISTED
                         active[n] = i
                         n += 1
             n_deleted += n_doomed
-        if n_deleted == 0:
+        if n_deleted == 0:  # rule 3
             break

@@ -27,7 +27,16 @@ from numpy.typing import NDArray
 from roadex.config import PROBABILITY_MAX
 from roadex.network.chains import AREA, COL_STEP, HALF_WIDTH_SCALE, MAX_HALF_WIDTH, ROW_STEP, Chains
 from roadex.network.compiled import kernel
-from roadex.network.thinning import cut_wide_regions, neighbour_byte, road_image, thin
+from roadex.network.thinning import (
+    cut_wide_regions,
+    fill_small_holes,
+    neighbour_byte,
+    road_image,
+    thin,
+)
+
+_HOLE_ELONGATION: Final = 3.0
+"""Longest hole that is filled, over the root of the largest area: a row of cars is long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,9 @@ class SkeletonSettings:
     aspect: float = 1.0
     """Height of a pixel over its width, on the ground (not 1 on geographic grids)."""
 
+    max_hole: int = 0
+    """Holes of road regions up to this many pixels are filled."""
+
     def __post_init__(self) -> None:
         if not 1 <= self.threshold <= PROBABILITY_MAX:
             msg = f"threshold must be in 1..{PROBABILITY_MAX}, got {self.threshold}"
@@ -57,9 +69,14 @@ class SkeletonSettings:
         return int(1.5 * self.max_half_width) + 2
 
     @property
+    def hole_span(self) -> int:
+        """Most rows and columns of a hole that is filled."""
+        return int(np.ceil(_HOLE_ELONGATION * np.sqrt(self.max_hole)))
+
+    @property
     def halo(self) -> int:
-        """Context a tile needs on each side: two pixels a pass, and the cut before it."""
-        return 2 * self.n_passes + self.max_half_width + 4
+        """Context a tile needs: two pixels a pass, the cut before it, the holes before that."""
+        return 2 * self.n_passes + self.max_half_width + 4 + self.hole_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +119,11 @@ def trace_tile(
         together by :func:`roadex.network.graph.merge_fragments`.
     """
     image = road_image(probability, settings.threshold)
+    filled = fill_small_holes(image, settings.max_hole, settings.hole_span)
+    if len(filled):
+        probability = probability.copy()
+        width = image.shape[1]
+        probability[filled // width - 1, filled % width - 1] = settings.threshold
     wide = cut_wide_regions(image, settings.max_half_width)
     thin(image, settings.n_passes)
     ends, offsets, codes = _trace_lines(image, _LINKS, np.array(frame.core, dtype=np.int64))
@@ -131,6 +153,16 @@ def _link_table() -> NDArray[np.uint8]:
 
 _LINKS: Final = _link_table()
 
+_SEED: Final = 4
+"""Bit of a pixel at which lines begin and end."""
+
+_WALKED: Final = 8
+"""Bit of a pixel inside a line that has been walked."""
+
+_EAST: Final = 2
+_SOUTH_WEST: Final = 5
+"""Codes from :data:`_EAST` to this one lead to a pixel with a larger id."""
+
 
 def _disc_offsets(radius: int, aspect: float) -> NDArray[np.int16]:
     """Return ``(row, col, distance in quarter pixels)`` of a disc's pixels, nearest first."""
@@ -146,9 +178,17 @@ def _disc_offsets(radius: int, aspect: float) -> NDArray[np.int16]:
 
 
 @kernel
-def _half_width(probability, wide, threshold, offsets, row, col):  # type: ignore[no-untyped-def]
-    """Return the distance to the nearest gap in quarter pixels, or the area mark."""
+def _measure_at(probability, wide, threshold, offsets, row, col):  # type: ignore[no-untyped-def]
+    """Return probability and half-width in quarter pixels (or the area mark) of the road here.
+
+    1. The half-width is the distance to the nearest gap.
+    2. Where more than half of the road within it is surer than its middle (a shaded median, a row
+       of cars), the probability is the mean of that part.
+    3. What sees a region wider than any road is area.
+    """
     height, width = probability.shape
+    middle = probability[row, col]
+    n_road, n_surer, total = 1, 0, 0
     found = 0
     for k in range(len(offsets)):
         r, c = row + offsets[k, 0], col + offsets[k, 1]
@@ -156,17 +196,27 @@ def _half_width(probability, wide, threshold, offsets, row, col):  # type: ignor
         if found == 0 and (
             outside or probability[r, c] < threshold or probability[r, c] > PROBABILITY_MAX
         ):
-            found = offsets[k, 2]
+            found = offsets[k, 2]  # rule 1
             if wide.size == 0:
-                return found
+                break
+        if found == 0:
+            n_road += 1
+            if probability[r, c] > middle:
+                n_surer += 1
+                total += probability[r, c]
         if wide.size and not outside and wide[r + 1, c + 1]:
-            return AREA
-    return found if found else AREA
+            return middle, AREA  # rule 3
+    value = total // n_surer if 2 * n_surer > n_road else middle  # rule 2
+    return value, (found if found else AREA)
 
 
 @kernel
 def _find_seeds(image, links, core):  # type: ignore[no-untyped-def]
-    """Mark the seeds of the core with bit 4; return how many links they and all pixels have."""
+    """Mark the seeds of the core; return the links of seeds, the links and the pixels of all.
+
+    1. A pixel with any number of links but two is a seed: an end or a meeting of lines.
+    2. A pixel with a link that leaves the core is a seed: another tile goes on from there.
+    """
     width = image.shape[1]
     flat = image.ravel()
     n_seed_links, n_links, n_pixels = 0, 0, 0
@@ -186,7 +236,7 @@ def _find_seeds(image, links, core):  # type: ignore[no-untyped-def]
             n_links += degree
             n_pixels += 1
             if degree != 2 or leaves:
-                flat[i] |= 4
+                flat[i] |= _SEED
                 n_seed_links += degree
     return n_seed_links, n_links, n_pixels
 
@@ -201,9 +251,9 @@ def _walk(flat, i, first_link, links, step, codes, n_codes):  # type: ignore[no-
         codes[n_codes] = k
         n_codes += 1
         at += step[k]
-        if flat[at] & 4 or at == i:
+        if flat[at] & _SEED or at == i:
             return at, n_codes
-        flat[at] |= 8
+        flat[at] |= _WALKED
         onward = links[neighbour_byte(flat, at, width)] & ~(1 << ((k + 4) & 7))
         k = 0
         while not onward >> k & 1:
@@ -212,7 +262,13 @@ def _walk(flat, i, first_link, links, step, codes, n_codes):  # type: ignore[no-
 
 @kernel
 def _trace_lines(image, links, core):  # type: ignore[no-untyped-def]
-    """Return start and end index of each line in the image, line sizes and codes."""
+    """Return start and end index of each line in the image, line sizes and codes.
+
+    1. Lines between seeds come first; every pixel they leave unwalked belongs to a cycle.
+    2. A single step between two seeds, or out of the core, is taken from the smaller pixel id.
+    3. A line of several steps is walked once: its inner pixels are marked.
+    4. A cycle begins at its first pixel in reading order and is walked in one direction only.
+    """
     width = image.shape[1]
     flat = image.ravel()
     step = ROW_STEP * width + COL_STEP
@@ -222,20 +278,21 @@ def _trace_lines(image, links, core):  # type: ignore[no-untyped-def]
     offsets = np.zeros(capacity + 1, dtype=np.int64)
     codes = np.empty(n_links, dtype=np.uint8)
     n, n_codes = 0, 0
-    for closed in range(2):  # lines between seeds first; what then is left are cycles
+    for closed in range(2):  # rule 1
         for row in range(core[0] + 1, core[2] + 1):
             for i in range(row * width + core[1] + 1, row * width + core[3] + 1):
-                if flat[i] == 0 or flat[i] & 8 or (flat[i] & 4 == 0) != (closed == 1):
+                is_inner = flat[i] & _SEED == 0
+                if flat[i] == 0 or flat[i] & _WALKED or is_inner != (closed == 1):
                     continue
                 byte = links[neighbour_byte(flat, i, width)]
                 for k in range(8):
-                    if not byte >> k & 1 or flat[i + step[k]] & 8:
-                        continue
+                    if not byte >> k & 1 or flat[i + step[k]] & _WALKED:
+                        continue  # rule 3
                     r, c = row - 1 + ROW_STEP[k], i % width - 1 + COL_STEP[k]
-                    ends_here = flat[i + step[k]] & 4 != 0
+                    ends_here = flat[i + step[k]] & _SEED != 0
                     ends_here |= r < core[0] or c < core[1] or r >= core[2] or c >= core[3]
-                    if ends_here and not 2 <= k <= 5:
-                        continue  # the pixel with the smaller id has this step
+                    if ends_here and not _EAST <= k <= _SOUTH_WEST:
+                        continue  # rule 2
                     ends[0, n] = i
                     if ends_here:
                         codes[n_codes] = k
@@ -246,8 +303,8 @@ def _trace_lines(image, links, core):  # type: ignore[no-untyped-def]
                     n += 1
                     offsets[n] = n_codes
                     if closed:
-                        flat[i] |= 8
-                        break
+                        flat[i] |= _WALKED
+                        break  # rule 4
     return ends[:, :n], offsets[: n + 1].copy(), codes[:n_codes].copy()
 
 
@@ -259,8 +316,8 @@ def _sample(starts, offsets, codes, width, probability, wide, threshold, disc): 
         row, col = starts[line] // width - 1, starts[line] % width - 1
         at = offsets[line] + line
         for k in range(offsets[line], offsets[line + 1] + 1):
-            values[0, at] = probability[row, col]
-            values[1, at] = _half_width(probability, wide, threshold, disc, row, col)
+            value, half_width = _measure_at(probability, wide, threshold, disc, row, col)
+            values[0, at], values[1, at] = value, half_width
             at += 1
             if k < offsets[line + 1]:
                 row += ROW_STEP[codes[k]]

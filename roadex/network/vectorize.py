@@ -67,6 +67,7 @@ def skeleton_settings(pixel: PixelSize, config: VectorConfig) -> SkeletonSetting
         threshold=road_threshold(config),
         max_half_width=min(max(half_width, 2), MAX_HALF_WIDTH),
         aspect=pixel.aspect,
+        max_hole=int(config.max_hole_m2 / (pixel.row_m * pixel.col_m)),
     )
 
 

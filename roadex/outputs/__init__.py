@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -84,7 +84,7 @@ def write_network(
     )
 
 
-def check_target(path: Path, *, overwrite: bool) -> Writer:
+def check_target(path: Path, *, overwrite: bool, inputs: Iterable[str | Path] = ()) -> Writer:
     """Return the writer of a file's format if it could write there; worth asking before work.
 
     Raises
@@ -93,7 +93,7 @@ def check_target(path: Path, *, overwrite: bool) -> Writer:
         If the format is not known, the file exists, or its folder does not.
     """
     writer = writer_for(path)
-    check_place(path, overwrite=overwrite)
+    check_place(path, overwrite=overwrite, inputs=inputs)
     return writer
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from roadex.errors import OutputError
-from roadex.files import refuse_existing
+from roadex.outputs.own_files import check_replaceable
 
 
-def check_place(path: Path, *, overwrite: bool) -> None:
-    """Raise :class:`OutputError` if nothing can be written there; worth asking before work."""
-    refuse_existing(path, overwrite=overwrite)
+def check_place(path: Path, *, overwrite: bool, inputs: Iterable[str | Path] = ()) -> None:
+    """Raise :class:`OutputError` if nothing can be written there; worth asking before work.
+
+    ``inputs`` are what the result is made from, see :mod:`roadex.outputs.own_files`.
+    """
+    check_replaceable(path, overwrite=overwrite, inputs=inputs)
     if not path.parent.is_dir():
         msg = f"{path} cannot be written: folder {path.parent} does not exist"
         raise OutputError(msg)

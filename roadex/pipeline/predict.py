@@ -6,7 +6,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from roadex.errors import IncompleteError, OutputError, RoadexError, RunError
 from roadex.imagery.tiling import Tile
 from roadex.inference.allocator import release_free_memory
 from roadex.models import require_torch
+from roadex.outputs.own_files import check_replaceable
 from roadex.pipeline.arrays import AnyCRS, probability_on, refuse_place, write_image
 from roadex.pipeline.crew import CallingProcess, Crew, open_crew
 from roadex.pipeline.model_transfer import SharedModel
@@ -196,9 +197,7 @@ def predict_scene(
     with watch.stage("plan"):
         plan = plan_run(scenes, config)
         store = store_for(path, plan, config.cluster)
-        if path.exists() and not (overwrite or store.keys()):
-            msg = f"{path} exists; choose another -o or add --overwrite"
-            raise OutputError(msg)
+        check_replaceable(path, overwrite=overwrite or bool(store.keys()), inputs=plan.scene.paths)
         make_folder(path.parent)
     with open_crew(config.cluster, plan.load(config)) as crew:
         failures = predict_tiles(crew, plan, store, config, watch)
@@ -352,10 +351,11 @@ def store_for(path: Path, plan: RunPlan, config: ClusterConfig) -> TileStore:
 
 
 def remove_store(path: Path, store: TileStore, config: ClusterConfig) -> None:
-    """Delete the finished tiles of a run; beside the results, those of earlier settings too."""
+    """Delete the finished tiles of a run, and the folder they were in if nothing else is there."""
     store.remove()
     if config.store is None:
-        TileStore(str((path.parent / WORK_FOLDER).absolute())).remove()
+        with suppress(OSError):  # tiles of another run
+            (path.parent / WORK_FOLDER).rmdir()
 
 
 def make_folder(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,9 +16,9 @@ import numpy as np
 from pyproj import CRS
 
 from roadex.config import RunConfig
-from roadex.errors import OutputError
 from roadex.imagery.geodesy import outline_in_degrees
 from roadex.network.road_network import RoadNetwork
+from roadex.outputs.own_files import check_replaceable
 from roadex.pipeline.plan import RunPlan
 from roadex.pipeline.predict import Failures, make_folder
 from roadex.pipeline.result import ResultPaths
@@ -37,21 +38,28 @@ class RunFolder(ResultPaths):
             return {}
         return content
 
-    def claim(self, *, overwrite: bool) -> None:
+    def claim(self, *, overwrite: bool, inputs: Iterable[str] = ()) -> None:
         """Make the folder and make sure that results can be written there.
 
         Results with holes may always be replaced.
 
+        Parameters
+        ----------
+        overwrite
+            Replace results that are there.
+        inputs
+            Files of the scene: they are never replaced.
+
         Raises
         ------
         OutputError
-            If there are results already, or the folder cannot be written to.
+            If there are results already, or files that are none of roadex, or the folder cannot be
+            written to.
         """
+        inputs = list(inputs)
         has_holes = bool(self.read_report().get("result", {}).get("failed_tiles"))
         for path in (self.network, self.probability, self.preview, self.report):
-            if path.exists() and not (overwrite or has_holes):
-                msg = f"{path} exists; choose another folder with -o or add --overwrite"
-                raise OutputError(msg)
+            check_replaceable(path, overwrite=overwrite or has_holes, inputs=inputs)
         make_folder(self.folder)
 
 

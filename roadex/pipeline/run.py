@@ -129,7 +129,7 @@ def prepare(
         thresholds = plan.model.threshold_low, plan.model.threshold_high
         config = replace(config, vector=config.vector.with_thresholds(*thresholds))
         store = store_for(result.probability, plan, config.cluster)
-        result.claim(overwrite=overwrite or bool(store.keys()))
+        result.claim(overwrite=overwrite or bool(store.keys()), inputs=plan.scene.paths)
     return Work(plan=plan, config=config, result=result, store=store, watch=watch, began=began)
 
 

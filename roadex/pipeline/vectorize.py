@@ -11,12 +11,12 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from roadex.config import RunConfig, VectorConfig
-from roadex.errors import OutputError
 from roadex.imagery.locations import READING, gdal_location, public_name
 from roadex.inference.allocator import release_free_memory
 from roadex.network.road_network import RoadNetwork
 from roadex.network.vectorize import vectorize as vectorize_source
 from roadex.outputs import write_network, writer_for
+from roadex.outputs.own_files import check_replaceable
 from roadex.pipeline.arrays import AnyCRS, located, refuse_place
 from roadex.pipeline.crew import TRACE_MPX_S, Load, open_crew
 from roadex.pipeline.tasks import mapper
@@ -152,9 +152,7 @@ def vectorize_raster(
     config = config or RunConfig()
     watch = Stopwatch(progress or default_display(), release_free_memory)
     writer_for(path)
-    if path.exists() and not overwrite:
-        msg = f"{path} exists; choose another -o or add --overwrite"
-        raise OutputError(msg)
+    check_replaceable(path, overwrite=overwrite, inputs=[_location(raster)])
     source = _open(_location(raster), reading=reading, class_value=class_value, band=band)
     network, settings = _vectorized(source, config, tile_size, watch)
     made_by = {

@@ -19,7 +19,8 @@ from rasterio.windows import Window
 
 from roadex.config import NODATA, PROBABILITY_MAX, THRESHOLDS_TAG
 from roadex.errors import SceneError
-from roadex.imagery.geodesy import parse_crs, require_pixels
+from roadex.imagery.geodesy import parse_crs
+from roadex.imagery.members import require_place
 
 READINGS = ("roadex", "fraction", "percent", "byte", "mask", "class")
 """How values can be read, see :meth:`RasterSource.open`."""
@@ -128,13 +129,7 @@ class RasterSource:
     def _describe(
         cls, raster: Any, path: str, reading: str, class_value: int | None, band: int
     ) -> RasterSource:
-        if raster.crs is None:
-            msg = (
-                f"{path} has no CRS, so its roads have no place. "
-                f"Write one with `rio edit-info --crs EPSG:32643 {path}`"
-            )
-            raise SceneError(msg)
-        require_pixels(raster.transform, path)
+        require_place(raster, path)
         if not 1 <= band <= raster.count:
             msg = f"{path} has no band {band}, only 1 to {raster.count}"
             raise SceneError(msg)

@@ -42,7 +42,7 @@ def align_networks(
         LineNetwork.from_lines(side.geometries if crs is None else side.to(crs))
         for side in (prediction, truth)
     )
-    decisions = [reason]
+    decisions = [reason, *truth.notes, *prediction.notes]
     if config.merge_degree_2:
         predicted, true = predicted.merge_degree_2(), true.merge_degree_2()
         decisions.append("lines that meet end to end are joined before networks are compared")

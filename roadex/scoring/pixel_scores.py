@@ -292,7 +292,7 @@ def _raster_and_lines(prediction: Side, truth: Side, config: ScoreConfig) -> Ima
         names=list(raster.tiles),
         openers=openers,
         has_probability=encoding.is_probability and not is_truth,
-        decisions=[note, drawn],
+        decisions=[note, drawn, *lines.notes],
     )
 
 

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from affine import Affine
 from PIL import Image
 from rasterio.windows import Window
 
 from roadex.models import create_network
 from roadex.models.modelfile import load_model, save_model
+from roadex.outputs import write_network
+from roadex.pipeline.vectorize import vectorize
 from roadex.synthetic import generate_scene, write_pairs, write_scene
 
 SIZE = 256
@@ -87,14 +90,22 @@ def _make_rasters(mask: Path, folder: Path) -> None:
 
 
 def _make_networks(folder: Path) -> None:
-    roads = gpd.read_file(folder / "roads.gpkg")
-    roads.to_file(folder / "truth.geojson")
-    middle = roads.total_bounds[[0, 2]].mean()
-    for name, other in (("a", "east"), ("b", "west")):
-        half = roads.cx[middle:, :] if name == "a" else roads.cx[:middle, :]
-        for stem in (name, other):
-            half.to_file(folder / f"{stem}.gpkg", layer="road_edges")
+    """Write networks as roadex does: of two halves of a mask, and of each scene of a batch."""
+    gpd.read_file(folder / "roads.gpkg").to_file(folder / "truth.geojson")
     shutil.copy(folder / "roads.gpkg", folder / "truth.gpkg")
+    for names, cols in ((("b", "west"), slice(0, 144)), (("a", "east"), slice(112, SIZE))):
+        for name in names:
+            _write_network(folder / "truth.tif", folder / f"{name}.gpkg", cols)
+    for place in (folder, folder / "scenes" / "one", folder / "scenes" / "two"):
+        _write_network(place / "mask.tif", place / "roads.gpkg", slice(0, SIZE))
+
+
+def _write_network(mask: Path, path: Path, cols: slice) -> None:
+    with rasterio.open(mask) as raster:
+        road = raster.read(1)[:, cols] > 0
+        transform, crs = raster.transform @ Affine.translation(cols.start, 0), raster.crs
+    network = vectorize(road, transform=transform, crs=crs)
+    write_network(network, path, provenance={}, overwrite=True)
 
 
 def _make_datasets(folder: Path) -> None:

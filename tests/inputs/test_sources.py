@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from rasterio.windows import Window
 
 from roadex.errors import SceneError
 from roadex.imagery.scene import open_scene
@@ -58,6 +59,20 @@ def test_what_no_source_covers_is_no_imagery(read_scene, write, write_vrt, pixel
     np.testing.assert_array_equal(read.image[:, :, 160:], pixels)
 
 
+def test_a_password_in_a_source_is_in_no_error(write_vrt, monkeypatch):
+    monkeypatch.setattr("roadex.imagery.scene.READING", {"GDAL_HTTP_MAX_RETRY": 0})
+    secret = "/vsicurl/https://me:S3CR3T@127.0.0.1:9/west.tif"
+    path = write_vrt([(secret, 0)], width=80, relative=False)
+    scene = open_scene([path])
+    grid = plan_grid(scene, gsd_m=1, gsd_range_m=(1, 1))
+    with (
+        open_grid(scene, grid) as reader,
+        pytest.raises(SceneError, match=r"127\.0\.0\.1:9/west\.tif") as caught,
+    ):
+        reader.read(Window(0, 0, 80, 80))
+    assert "S3CR3T" not in str(caught.value)
+
+
 def test_virtual_rasters_in_each_other_end(write_vrt):
     write_vrt([("b.vrt", 0)], width=80, name="a.vrt")
     path = write_vrt([("a.vrt", 0)], width=80, name="b.vrt")
@@ -93,8 +108,6 @@ def test_what_cannot_be_read_is_an_error_of_its_place(write, tmp_path):
     scene = open_scene([path, _shifted(path, tmp_path, write, noise)])
     assert "could not be read" in " ".join(scene.warnings)
     grid = plan_grid(scene, gsd_m=1, gsd_range_m=(1, 1))
-    from rasterio.windows import Window
-
     with open_grid(scene, grid) as reader:
         _, valid = reader.read(Window(80, 0, 80, 80))
         assert valid.all()

@@ -4,7 +4,8 @@ import pytest
 from roadex.config import VectorConfig
 from roadex.imagery.geodesy import PixelSize
 from roadex.network.cleaning import loops
-from roadex.network.cleaning.loops import face_areas, find_faces, open_small_loops
+from roadex.network.cleaning.loops import open_small_loops
+from roadex.network.faces import face_areas, find_faces
 from roadex.network.graph import build_graph, dissolve, group, select_edges
 from roadex.network.vectorize import trace_scene, vectorize
 
@@ -153,10 +154,14 @@ def test_gap_is_bridged_if_short_or_probable(gap_px, value, is_bridged, draw_roa
         assert network.edges.bridged.iloc[0] == pytest.approx(share, abs=0.02)
 
 
-def test_nodata_is_never_bridged(draw_roads, network_of):
+@pytest.mark.parametrize(("stripe", "bridged"), [(3, True), (12, True), (18, False)])
+def test_nodata_is_bridged_over_a_snap_gap_only(draw_roads, network_of, stripe, bridged):
     image = draw_roads([[(10, 100), (290, 100)]], (200, 300), width=8)
-    image[:, 150:153] = 255
-    assert len(network_of(image).edges) == 2
+    image[:, 150 : 150 + stripe] = 255
+    edges = network_of(image).edges
+    assert len(edges) == (1 if bridged else 2)
+    assert (edges.bridged.max() > 0) == bridged
+    assert (edges.prob_mean <= 1).all()
 
 
 def test_bridges_are_the_same_for_any_grouping(draw_roads, make_source, monkeypatch):
@@ -227,7 +232,8 @@ def test_holes_of_one_road_are_closed_together(draw_roads, make_source, monkeypa
     image = draw_roads([[(5, 30), (795, 30)]], (60, 800), width=15)
     for col in range(20, 780, 20):
         image[28:33, col : col + 6] = 0
-    graph = dissolve(build_graph(trace_scene(make_source(image), METRE, VectorConfig()), 60))
+    unfilled = VectorConfig(max_hole_m2=0)
+    graph = dissolve(build_graph(trace_scene(make_source(image), METRE, unfilled), 60))
     assert len(np.unique(find_faces(graph))) > 30
     rounds = []
     monkeypatch.setattr(loops, "find_faces", lambda g: rounds.append(g) or find_faces(g))
@@ -240,7 +246,8 @@ def test_opening_loops_leaves_connected_what_was(make_blobs, make_source):
     n_opened = 0
     for seed in range(30):
         source = make_source(make_blobs(seed))
-        graph = dissolve(build_graph(trace_scene(source, METRE, VectorConfig()), source.shape[0]))
+        unfilled = VectorConfig(max_hole_m2=0)
+        graph = dissolve(build_graph(trace_scene(source, METRE, unfilled), source.shape[0]))
         is_ring = (graph.u == graph.v) & (graph.degree[graph.u] == 2)
         graph = select_edges(graph, ~is_ring)  # a small ring by itself goes as a whole
         opened = open_small_loops(graph, METRE, min_length_m=40)

@@ -97,7 +97,9 @@ def test_tangles_of_lines_are_drawn_without_crossings(make_source):
         rng = np.random.default_rng(seed)
         noise = gaussian_filter(rng.normal(size=(200, 200)), 1.2)
         image = np.where(noise > 0, 220, 0).astype(np.uint8)
-        network = vectorize(make_source(image), config=VectorConfig(min_component_m=20))
+        network = vectorize(
+            make_source(image), config=VectorConfig(min_component_m=20, max_hole_m2=0)
+        )
         n_redrawn += network.summary["redrawn_to_avoid_crossings"]
         assert len(find_crossing_lines(network.edges.geometry.values)) == 0
         assert network.edges.geometry.is_valid.all()

@@ -1,11 +1,13 @@
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from affine import Affine
 from pyproj import CRS
 
-from roadex.config import VectorConfig
-from roadex.errors import OutputError
+from roadex.config import MergeConfig, VectorConfig
+from roadex.errors import NetworkError
 from roadex.network.merge import merge, merge_networks
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
@@ -123,5 +125,111 @@ def test_files_are_merged_and_others_refused(town, tmp_path):
     assert merged.summary["components"] == 1
     write_network(merged, tmp_path / "all.gpkg", provenance={})
     (tmp_path / "no.gpkg").write_text("no")
-    with pytest.raises(OutputError, match="is no road network"):
+    with pytest.raises(NetworkError, match="is not a road network"):
         merge([paths[0], tmp_path / "no.gpkg"])
+
+
+def straight(y=0.0, *, x=400_000.0, crs=32633, **columns):
+    """Return edges of one road of 200 m, as frames of roadex have them."""
+    line = shapely.LineString([(x, 5_600_000 + y), (x + 200, 5_600_000 + y)])
+    data = {"width_m": [6.0], "prob_mean": [0.9], "prob_min": [0.8], "bridged": [0.0]}
+    return gpd.GeoDataFrame(data | columns, geometry=[line], crs=crs)
+
+
+def test_multi_part_lines_are_taken_apart_and_kept():
+    edges = straight()
+    parts = [edges.geometry[0], shapely.LineString([(400_500, 5_600_000), (400_600, 5_600_000)])]
+    edges = edges.set_geometry([shapely.MultiLineString(parts)], crs=32633)
+    merged = merge([edges, straight(900)])
+    assert merged.edges.length_m.sum() == pytest.approx(500, rel=1e-3)
+    check_sound(merged)
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [None, shapely.LineString(), shapely.Point(400_000, 5_600_000),
+     "not finite"],
+    ids=["null", "empty", "point", "not finite"],
+)  # fmt: skip
+def test_what_is_no_line_is_left_out_and_said(geometry):
+    if geometry == "not finite":
+        with np.errstate(invalid="ignore"):
+            geometry = shapely.LineString([(400_000, np.nan), (400_100, 5_600_000)])
+    edges = pd.concat([straight(), straight(500)], ignore_index=True)
+    edges = edges.set_geometry([geometry, edges.geometry[1]], crs=32633)
+    merged = merge([edges, straight(900)])
+    assert merged.edges.length_m.sum() == pytest.approx(400, rel=1e-3)
+    assert np.isfinite(merged.edges.total_bounds).all()
+    assert any("left out" in note for note in merged.summary["notes"])
+
+
+def test_heights_are_dropped():
+    edges = straight()
+    edges = edges.set_geometry(shapely.force_3d(edges.geometry.to_numpy(), 7.0), crs=32633)
+    assert not merge([edges, straight(900)]).edges.has_z.any()
+
+
+def test_network_without_crs_is_refused():
+    with pytest.raises(NetworkError, match="has no CRS"):
+        merge([straight(crs=None), straight()])
+
+
+def test_network_on_another_side_of_the_earth_is_refused():
+    with pytest.raises(NetworkError, match="degrees of longitude"):
+        merge([straight(), straight(crs=32610)])
+
+
+def test_web_mercator_is_not_taken_for_metres(tmp_path):
+    # 8 m apart on the ground at 50.5 degrees north are 12.6 m in Web Mercator.
+    far, near = straight(), straight(4.0)
+    merged = merge([far.to_crs(3857), near.to_crs(3857)], config=MergeConfig(same_road_m=5))
+    assert len(merged.edges) == 1
+
+
+def test_edges_say_which_scene_they_are_from(tmp_path):
+    for name, y in (("east", 0), ("west", 700)):
+        folder = tmp_path / name
+        folder.mkdir()
+        network = merge([straight(y, scene=["first" if y == 0 else "second"])])
+        write_network(network, folder / "roads.gpkg", provenance={})
+    merged = merge([tmp_path / "east" / "roads.gpkg", tmp_path / "west" / "roads.gpkg"])
+    assert sorted(merged.edges.scene) == ["first", "second"]
+    again = merge([straight(), straight(900)])
+    assert sorted(again.edges.scene) == ["network 1", "network 2"]
+
+
+def test_one_network_gets_its_topology_anew():
+    # As QGIS leaves it: a line split in two, both parts with the attributes of the whole.
+    first = shapely.LineString([(400_000, 5_600_000), (400_100, 5_600_000)])
+    second = shapely.LineString([(400_100, 5_600_000), (400_200, 5_600_000)])
+    edges = pd.concat([straight(), straight()], ignore_index=True).set_geometry(
+        [first, second], crs=32633
+    )
+    merged = merge([edges])
+    assert len(merged.edges) == 1
+    assert merged.edges.length_m[0] == pytest.approx(200, rel=1e-3)
+
+
+def test_frames_without_measured_columns_are_merged():
+    edges = straight()[["geometry"]]
+    merged = merge([edges, straight(900)])
+    assert merged.edges.width_m.isna().sum() == 1
+
+
+@pytest.mark.slow
+def test_time_of_merging_grows_with_the_number_of_scenes():
+    import time
+
+    def row(n):
+        return [
+            pd.concat([straight(y * 60.0, x=400_000 + 200 * i) for y in range(40)])
+            for i in range(n)
+        ]
+
+    seconds = []
+    for n in (8, 32):
+        networks = row(n)
+        began = time.process_time()
+        merge(networks)
+        seconds.append(time.process_time() - began)
+    assert seconds[1] < 8 * seconds[0]  # four times the scenes; it had been sixteen times the time

@@ -83,7 +83,7 @@ def test_nodata_is_no_road(trace):
 @pytest.mark.parametrize("seed", range(24))
 def test_lines_do_not_depend_on_the_tiles(seed, make_blobs, trace):
     image = make_blobs(seed)
-    settings = SkeletonSettings(threshold=128, max_half_width=2 + seed % 9)
+    settings = SkeletonSettings(threshold=128, max_half_width=2 + seed % 9, max_hole=5 * seed)
     hashes = set()
     for tile_size in (1000, 97, 64, 37):
         parts = trace(image, tile_size, settings)
@@ -96,7 +96,7 @@ def test_lines_do_not_depend_on_the_tiles(seed, make_blobs, trace):
 @pytest.mark.parametrize("seed", range(200))
 def test_lines_of_random_masks_do_not_depend_on_the_tiles(seed, make_blobs, trace):
     image = make_blobs(1000 + seed)
-    settings = SkeletonSettings(threshold=128, max_half_width=2 + seed % 11)
+    settings = SkeletonSettings(threshold=128, max_half_width=2 + seed % 11, max_hole=seed % 60)
     whole = network_hash(merge_fragments(trace(image, 1000, settings), image.shape[1]))
     for tile_size in (128, 64, 41, 16, 13):
         parts = trace(image, tile_size, settings)
@@ -131,3 +131,19 @@ def component_count(graph):
     from roadex.network.graph import group
 
     return len(set(group(graph.n_nodes, graph.u, graph.v)))
+
+
+def test_small_holes_are_filled_and_large_ones_stay(trace):
+    image = np.full((60, 80), 10, dtype=np.uint8)
+    image[20:40] = 230
+    image[28:31, 10:14] = 10  # 12 pixels
+    image[28:31, 40:46] = 10  # 18 pixels
+    image[29:31, :3] = 10  # 6 pixels at the edge of the scene
+    loops = {}
+    for max_hole in (0, 12, 17, 18):
+        settings = SkeletonSettings(threshold=128, max_half_width=15, max_hole=max_hole)
+        graph = build_graph(merge_fragments(trace(image, 1000, settings), 80), 60)
+        loops[max_hole] = graph.n_edges - graph.n_nodes + 1
+        kept = graph.chains.probability
+        assert kept.min() >= 128
+    assert loops == {0: 2, 12: 1, 17: 1, 18: 0}

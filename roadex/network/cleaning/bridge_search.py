@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ STEP_COST: Final = 0.05
 
 AT_NODE_PX: Final = 3
 """A bridge that comes this close to the end of an edge goes to its node."""
+
+_NOTHING: Final = 0.01 * PROBABILITY_MAX
+"""Stored probability below which a pixel shows nothing of a road."""
 
 _FREE_RADIUS: Final = 3.0
 """Next to the dead end the path may go anywhere: the heading says nothing about a pixel or two."""
@@ -43,8 +46,14 @@ class BridgeSettings:
     min_cosine: float
     """Cosine of the largest angle between path and heading."""
 
+    empty_gap: float
+    """Most pixels of a gap of up to ``snap_gap`` that show nothing of a road at all."""
+
     max_detour: float = 1.5
     """Longest path over the straight distance."""
+
+    max_seen_detour: float = 3.0
+    """The same where the path is seen all along: a half circle is 1.57."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,6 @@ def search_bridges(
     """
     row, col, height, width = task.window
     probability = source.read(row, col, height, width)
-    probability = np.where(probability == NODATA, np.uint8(NODATA), probability)
     label = np.zeros((height, width), dtype=np.int32)
     rows, cols = task.line_pixels[:, 0] - row, task.line_pixels[:, 1] - col
     line_edge, line_position = task.line_pixels[:, 2].copy(), task.line_pixels[:, 3].copy()
@@ -124,7 +132,7 @@ def search_bridges(
         task.end // 2,
         task.end_position,
         _step_costs(),
-        _as_array(settings),
+        _Limits.of(settings),
     )
     hit = np.flatnonzero(found >= 0)
     return BridgeProposals(
@@ -134,27 +142,32 @@ def search_bridges(
         cost=cost[hit],
         offsets=np.r_[0, offsets[hit + 1]],
         codes=codes,
-        probability=values,
+        probability=np.where(values == NODATA, np.uint8(0), values),
     )
 
 
 def _step_costs() -> NDArray[np.float64]:
     share = np.arange(256) / PROBABILITY_MAX
+    share[NODATA] = 0
     return np.asarray(-np.log(np.maximum(share, PROBABILITY_FLOOR)) + STEP_COST)
 
 
-def _as_array(settings: BridgeSettings) -> NDArray[np.float64]:
-    return np.array(
-        [
-            settings.max_gap,
-            settings.snap_gap,
-            settings.threshold,
-            settings.gap_probability,
-            settings.min_cosine,
-            settings.max_detour,
-            settings.facing_probability,
-        ]
-    )
+class _Limits(NamedTuple):
+    """The fields of :class:`BridgeSettings` of the same names, for compiled code."""
+
+    max_gap: float
+    snap_gap: float
+    threshold: float
+    gap_probability: float
+    min_cosine: float
+    max_detour: float
+    max_seen_detour: float
+    facing_probability: float
+    empty_gap: float
+
+    @classmethod
+    def of(cls, settings: BridgeSettings) -> _Limits:
+        return cls(*(float(getattr(settings, name)) for name in cls._fields))
 
 
 @kernel
@@ -172,53 +185,75 @@ def _draw_labels(label, rows, cols, edges, positions):  # type: ignore[no-untype
 @kernel
 def _search_all(  # type: ignore[no-untyped-def]
     probability, label, line_edge, line_position, tips, tip_heading,
-    pixel, heading, own_edge, own_position, step_cost, settings,
+    pixel, heading, own_edge, own_position, step_cost, limits,
 ):  # fmt: skip
     n = len(pixel)
-    side = 2 * int(np.ceil(settings[0])) + 1
+    side = 2 * int(np.ceil(limits.max_gap)) + 1
     distance = np.full(side * side, np.inf)
     came = np.full(side * side, -1, dtype=np.int8)
     found = np.full(n, -1, dtype=np.int64)
     cost = np.zeros(n)
     offsets = np.zeros(n + 1, dtype=np.int64)
     # An accepted path has at most this many steps, see _is_acceptable.
-    longest = int(settings[5] * settings[0] * 1.08) + 4
+    longest = int(limits.max_seen_detour * limits.max_gap * 1.08) + 4
     codes = np.empty(n * longest, dtype=np.uint8)
     values = np.empty(n * longest, dtype=np.uint8)
     queue = (np.empty(8 * side * side), np.empty(8 * side * side, dtype=np.int64))
     for i in range(n):
         offsets[i + 1] = offsets[i]
-        target, goal = _search(
-            probability, label, line_edge, line_position, pixel[i], heading[i],
-            own_edge[i], own_position[i], step_cost, settings, side, distance, came, queue,
-        )  # fmt: skip
-        if target >= 0:
+        for seen in (False, True):  # the way the road heads for comes first
+            for k in range(len(distance)):
+                distance[k] = np.inf
+            target, goal = _search(
+                probability, label, line_edge, line_position, pixel[i], heading[i], own_edge[i],
+                own_position[i], step_cost, limits, seen, side, distance, came, queue,
+            )  # fmt: skip
+            if target < 0:
+                continue
             path = _path_to(goal, came, side)
             along = _values_along(path, pixel[i], probability)
-            facing = False
-            for k in range(len(tips)):
-                same = tips[k, 0] == line_edge[target]
-                if same and abs(tips[k, 1] - line_position[target]) <= AT_NODE_PX:
-                    cosine = heading[i, 0] * tip_heading[k, 0] + heading[i, 1] * tip_heading[k, 1]
-                    facing |= cosine <= -settings[4]
-            if _is_acceptable(path, along, settings, settings[6] if facing else settings[3]):
-                found[i] = target
-                cost[i] = distance[goal] / len(path)
-                offsets[i + 1] += len(path)
-                for k in range(len(path)):
-                    codes[offsets[i] + k] = path[k]
-                    values[offsets[i] + k] = along[k]
-        for k in range(len(distance)):
-            distance[k] = np.inf
+            is_tip, facing = _what_is_met(
+                tips, tip_heading, line_edge[target], line_position[target], heading[i], limits
+            )
+            least = limits.facing_probability if facing else limits.gap_probability
+            if (seen and not is_tip) or not _is_acceptable(path, along, limits, least, seen):
+                continue
+            found[i] = target
+            cost[i] = distance[goal] / len(path)
+            offsets[i + 1] += len(path)
+            for k in range(len(path)):
+                codes[offsets[i] + k] = path[k]
+                values[offsets[i] + k] = along[k]
+            break
     return found, cost, offsets, codes[: offsets[n]].copy(), values[: offsets[n]].copy()
+
+
+@kernel
+def _what_is_met(  # type: ignore[no-untyped-def]
+    tips, tip_heading, edge, position, heading, limits
+):
+    """Return whether a place of an edge is a dead end, and whether one heads for this one."""
+    is_tip, facing = False, False
+    for k in range(len(tips)):
+        if tips[k, 0] == edge and abs(tips[k, 1] - position) <= AT_NODE_PX:
+            is_tip = True
+            cosine = heading[0] * tip_heading[k, 0] + heading[1] * tip_heading[k, 1]
+            facing |= cosine <= -limits.min_cosine
+    return is_tip, facing
 
 
 @kernel
 def _search(  # type: ignore[no-untyped-def]
     probability, label, line_edge, line_position, pixel, heading,
-    own_edge, own_position, step_cost, settings, side, distance, came, queue,
+    own_edge, own_position, step_cost, limits, seen, side, distance, came, queue,
 ):  # fmt: skip
-    """Return the line pixel that is cheapest to reach and where in the window it is, or -1."""
+    """Return the line pixel that is cheapest to reach and where in the window it is, or -1.
+
+    1. The way ends at the first line it meets, but never at its own road's last stretch.
+    2. It stays within ``max_gap`` of the dead end and inside the window.
+    3. It stays in a cone around the heading. Only where all of it is ``seen`` may it turn out of
+       it, as a hairpin does, but never back along its own road.
+    """
     reach = side // 2
     start = reach * side + reach
     distance[start] = 0.0
@@ -236,23 +271,24 @@ def _search(  # type: ignore[no-untyped-def]
             if not own:
                 return target, at
             if abs(line_position[target] - own_position) <= 4 * reach:
-                continue  # no way across the road's own last stretch
+                continue  # rule 1
             return target, at
         for k in range(8):
             r, c = row + ROW_STEP[k], col + COL_STEP[k]
             away = np.sqrt(r * r + c * c)
-            if away > settings[0]:
-                continue
-            if away > _FREE_RADIUS and r * heading[0] + c * heading[1] < settings[4] * away:
-                continue
+            if away > limits.max_gap:
+                continue  # rule 2
             window_row, window_col = pixel[0] + r, pixel[1] + c
             if window_row < 0 or window_col < 0:
                 continue
             if window_row >= label.shape[0] or window_col >= label.shape[1]:
                 continue
             value = probability[window_row, window_col]
-            if value == NODATA:
-                continue
+            ahead = r * heading[0] + c * heading[1]
+            if away > _FREE_RADIUS and ahead < limits.min_cosine * away:
+                visible = limits.gap_probability <= value < NODATA
+                if not seen or not visible or ahead < -limits.min_cosine * away:
+                    continue  # rule 3
             total = so_far + step_cost[value] * (1.4142135623730951 if k & 1 else 1.0)
             to = (r + reach) * side + c + reach
             if total < distance[to]:
@@ -294,19 +330,32 @@ def _values_along(path, pixel, probability):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _is_acceptable(path, values, settings, least):  # type: ignore[no-untyped-def]
-    """Check the detour of a path, and length and mean probability of its gap."""
-    row, col, length, gap, total = 0, 0, 0.0, 0.0, 0.0
+def _is_acceptable(path, values, limits, least, seen):  # type: ignore[no-untyped-def]
+    """Return whether a path is a bridge.
+
+    1. It is at most ``max_detour`` times as long as straight on (``max_seen_detour`` if ``seen``).
+    2. Its gap, all that is no road, is at most ``max_gap`` long.
+    3. A gap longer than ``snap_gap`` has at least the mean probability ``least``.
+    4. Of another one, at most ``empty_gap`` shows nothing of a road although there is imagery.
+    """
+    row, col, length, gap, empty, total = 0, 0, 0.0, 0.0, 0.0, 0.0
     for k in range(len(path)):
         row += ROW_STEP[path[k]]
         col += COL_STEP[path[k]]
         step = 1.4142135623730951 if path[k] & 1 else 1.0
         length += step
-        if values[k] < settings[2]:
+        if values[k] == NODATA:
+            gap += step
+        elif values[k] < limits.threshold:
             gap += step
             total += step * values[k]
-    # Pixel steps are up to 8 % longer than the line they stand for.
+            if values[k] < _NOTHING:
+                empty += step
+    detour = limits.max_seen_detour if seen else limits.max_detour
+    # Rules 1 and 2; pixel steps are up to 8 % longer than the line they stand for.
     straight = np.sqrt(row * row + col * col)
-    if length > settings[5] * straight * 1.08 or gap > settings[0]:
+    if length > detour * straight * 1.08 or gap > limits.max_gap:
         return False
-    return gap <= settings[1] or total >= least * gap
+    if gap > limits.snap_gap:
+        return total >= least * gap  # rule 3
+    return empty <= limits.empty_gap  # rule 4

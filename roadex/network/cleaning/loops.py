@@ -13,14 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadex.imagery.geodesy import PixelSize
-from roadex.network.chains import COL_STEP, ROW_STEP
-from roadex.network.compiled import kernel
-from roadex.network.graph import RoadGraph, dissolve, select_edges
+from roadex.network.cleaning.areas import contract
+from roadex.network.cleaning.junctions import drop_hidden_edges
+from roadex.network.faces import face_areas, find_faces
+from roadex.network.graph import RoadGraph, dissolve, group, select_edges
 from roadex.network.measures import measure_edges
 
 _THIN_LOOP_LENGTHS: Final = 3.0
 """Loops are opened for being thin up to this many times ``min_length_m``; longer ones are the land
 between two carriageways."""
+
+
+_ROUND: Final = 0.7
+"""Least area of a roundabout over that of a circle of the same boundary."""
+
+_ARMS: Final = 3
+"""Fewest arms of a roundabout."""
 
 
 def open_small_loops(
@@ -37,52 +45,17 @@ def open_small_loops(
     other are so one after the other, because the boundary of what is left has changed; loops that
     are opened into the same large face are opened at once, which never takes a network apart: what
     is cut joins faces to a large one like leaves to a star, and never encloses anything.
+
+    Round loops with three arms or more are roundabouts, never opened: those shorter than
+    ``min_length_m``, or with an island narrower than their road, become one junction, others stay.
     """
+    graph = _close_roundabouts(graph, pixel, min_length_m, min_width_ratio)
     while True:
         face = find_faces(graph)
         removed = _weakest_sides(graph, face, pixel, min_length_m, min_width_ratio)
         if not removed.any():
             return graph
         graph = dissolve(select_edges(graph, ~removed))
-
-
-def find_faces(graph: RoadGraph) -> NDArray[np.int64]:
-    """Return the face on the same side of each edge in both directions, shape ``(n_edges, 2)``.
-
-    Column 0 belongs to the direction from ``u`` to ``v``.
-    """
-    angles = np.zeros((graph.n_edges, 2))
-    nodes = np.stack([graph.node_row, graph.node_col], axis=1)
-    chains = graph.chains
-    _leaving_angles(
-        graph.u, graph.v, nodes, chains.start, chains.end, chains.offsets, chains.codes,
-        chains.width, angles,
-    )  # fmt: skip
-    origin = np.stack([graph.u, graph.v], axis=1).reshape(-1)
-    order = np.lexsort((np.arange(len(origin)), angles.reshape(-1), origin))
-    sorted_origin = origin[order]
-    following = np.empty(len(order), dtype=np.int64)
-    is_last = np.r_[sorted_origin[1:] != sorted_origin[:-1], True][: len(order)]
-    position = np.arange(1, len(order) + 1)
-    position[is_last] = np.searchsorted(sorted_origin, sorted_origin[is_last])
-    following[order] = order[position]
-    # Arriving along h, the way back is h ^ 1; the face goes on with what follows it.
-    faces: NDArray[np.int64] = _cycles(following[np.arange(len(order)) ^ 1]).reshape(-1, 2)
-    return faces
-
-
-def face_areas(graph: RoadGraph, face: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the area of each face in pixels; of outer faces, minus that of all they surround."""
-    swept = np.zeros(graph.n_edges)
-    nodes = np.stack([graph.node_row, graph.node_col], axis=1)
-    chains = graph.chains
-    _swept_areas(
-        graph.u, graph.v, nodes, chains.start, chains.offsets, chains.codes, chains.width, swept
-    )
-    n_faces = int(face.max()) + 1 if len(face) else 0
-    there, back = (np.bincount(face[:, side], swept, n_faces) for side in (0, 1))
-    areas: NDArray[np.float64] = np.asarray(there - back, dtype=np.float64)
-    return areas
 
 
 def _is_thin(
@@ -106,6 +79,81 @@ def _is_thin(
     return thin
 
 
+def _small_faces(
+    graph: RoadGraph,
+    face: NDArray[np.int64],
+    pixel: PixelSize,
+    min_length_m: float,
+    min_width_ratio: float,
+) -> NDArray[np.bool_]:
+    """Return which faces are short or thin."""
+    small = _boundaries_m(graph, face, pixel) < min_length_m
+    if len(face):
+        small |= _is_thin(graph, face, pixel, _THIN_LOOP_LENGTHS * min_length_m, min_width_ratio)
+    return small
+
+
+def _is_roundabout(
+    graph: RoadGraph, face: NDArray[np.int64], pixel: PixelSize, small: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which small faces are round and have three arms or more.
+
+    One beside another small face is a link of a chain of holes instead, and one that has the same
+    edge on both sides has a dead end inside.
+    """
+    n_faces = len(small)
+    boundary_m = _boundaries_m(graph, face, pixel)
+    area_m2 = face_areas(graph, face) * pixel.row_m * pixel.col_m
+    round_enough = 4 * np.pi * area_m2 >= _ROUND * boundary_m**2
+    alone = np.ones(n_faces, dtype=np.bool_)
+    alone[face[small[face].all(axis=1)]] = False
+    enough_arms = np.bincount(face.ravel(), minlength=n_faces) >= _ARMS
+    chosen: NDArray[np.bool_] = small & round_enough & alone & enough_arms
+    return chosen
+
+
+def _boundaries_m(
+    graph: RoadGraph, face: NDArray[np.int64], pixel: PixelSize
+) -> NDArray[np.float64]:
+    """Return the length of the boundary of each face."""
+    length_m = np.repeat(measure_edges(graph, pixel).length_m, 2)
+    boundaries: NDArray[np.float64] = np.bincount(face.ravel(), length_m).astype(float)
+    return boundaries
+
+
+def _close_roundabouts(
+    graph: RoadGraph, pixel: PixelSize, min_length_m: float, min_width_ratio: float
+) -> RoadGraph:
+    """Make one junction of each roundabout that is short or has a narrow island."""
+    face = find_faces(graph)
+    if len(face) == 0:
+        return graph
+    boundary_m = _boundaries_m(graph, face, pixel)
+    half_width = np.repeat(np.nan_to_num(measure_edges(graph, pixel).half_width), 2)
+    width_m = 2 * pixel.gsd_m * np.bincount(face.ravel(), half_width) / np.bincount(face.ravel())
+    small = _small_faces(graph, face, pixel, min_length_m, min_width_ratio)
+    # The middle of the ring is half a road's width from the island.
+    closed = (boundary_m < min_length_m) | (boundary_m < 2 * np.pi * width_m)
+    closed &= _is_roundabout(graph, face, pixel, small)
+    ring: NDArray[np.bool_] = np.any(closed[face], axis=1)
+    ring &= _are_single(graph, face, closed, ring)
+    if not ring.any():
+        return graph
+    joined = contract(graph, ring, ~ring, straight_inside=True)
+    return dissolve(drop_hidden_edges(joined, pixel))
+
+
+def _are_single(
+    graph: RoadGraph, face: NDArray[np.int64], closed: NDArray[np.bool_], ring: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which edges are of rings that share no node with another one."""
+    label = group(graph.n_nodes, graph.u[ring], graph.v[ring])[graph.u]
+    side, edge = np.nonzero(closed[face.T])
+    pairs = np.unique(np.stack([label[edge], face[edge, side]]), axis=1)
+    single: NDArray[np.bool_] = np.bincount(pairs[0], minlength=graph.n_nodes)[label] == 1
+    return single
+
+
 def _weakest_sides(
     graph: RoadGraph,
     face: NDArray[np.int64],
@@ -116,12 +164,11 @@ def _weakest_sides(
     """Choose one edge of each small face, no two of them of the same small face."""
     measures = measure_edges(graph, pixel)
     removed = np.zeros(graph.n_edges, dtype=np.bool_)
-    n_faces = int(face.max()) + 1 if len(face) else 0
-    boundary_m = np.bincount(face.ravel(), np.repeat(measures.length_m, 2), n_faces)
-    is_small = boundary_m < min_length_m
+    boundary_m = _boundaries_m(graph, face, pixel)
+    is_small = _small_faces(graph, face, pixel, min_length_m, min_width_ratio)
     if len(face):
-        longest_m = _THIN_LOOP_LENGTHS * min_length_m
-        is_small |= _is_thin(graph, face, pixel, longest_m, min_width_ratio)
+        kept = boundary_m >= min_length_m
+        is_small &= ~(kept & _is_roundabout(graph, face, pixel, is_small))
     separates = face[:, 0] != face[:, 1]
     around = np.flatnonzero(separates & is_small[face].any(axis=1))
     rank = np.lexsort((-around, -measures.length_m[around], measures.probability_mean[around]))
@@ -138,57 +185,3 @@ def _weakest_sides(
             removed[edge] = True
             touched.update(opened)
     return removed
-
-
-@kernel
-def _leaving_angles(  # type: ignore[no-untyped-def]
-    u, v, nodes, start, end, offsets, codes, width, angles
-):
-    """Return the direction of the first pixel of each edge outside its nodes.
-
-    Only the first pixel keeps the true order: farther on, edges may have curled around.
-    """
-    for i in range(len(u)):
-        if offsets[i + 1] == offsets[i]:
-            continue
-        first, last = codes[offsets[i]], codes[offsets[i + 1] - 1]
-        row, col = start[i] // width + ROW_STEP[first], start[i] % width + COL_STEP[first]
-        angles[i, 0] = np.arctan2(row - nodes[u[i], 0], col - nodes[u[i], 1])
-        row, col = end[i] // width - ROW_STEP[last], end[i] % width - COL_STEP[last]
-        angles[i, 1] = np.arctan2(row - nodes[v[i], 0], col - nodes[v[i], 1])
-
-
-@kernel
-def _swept_areas(u, v, nodes, start, offsets, codes, width, swept):  # type: ignore[no-untyped-def]
-    """Return the signed area between each edge, from node to node, and the first pixel."""
-    for i in range(len(u)):
-        row0, col0 = nodes[u[i], 0], nodes[u[i], 1]
-        row, col = start[i] // width, start[i] % width
-        before_row, before_col = row0, col0
-        total = 0.0
-        for k in range(offsets[i], offsets[i + 1] + 1):
-            total += (before_row - row0) * (col - col0) - (row - row0) * (before_col - col0)
-            before_row, before_col = float(row), float(col)
-            if k < offsets[i + 1]:
-                row += ROW_STEP[codes[k]]
-                col += COL_STEP[codes[k]]
-        row1, col1 = nodes[v[i], 0], nodes[v[i], 1]
-        total += (before_row - row0) * (col1 - col0) - (row1 - row0) * (before_col - col0)
-        # From the chord to the origin, so that the edges around a face add up.
-        swept[i] = 0.5 * (total + row0 * col1 - row1 * col0)
-
-
-@kernel
-def _cycles(following):  # type: ignore[no-untyped-def]
-    """Return the number of the cycle of each element of a permutation."""
-    label = np.full(len(following), -1, dtype=np.int64)
-    n = 0
-    for first in range(len(following)):
-        if label[first] >= 0:
-            continue
-        at = first
-        while label[at] < 0:
-            label[at] = n
-            at = following[at]
-        n += 1
-    return label

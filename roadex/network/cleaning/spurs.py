@@ -82,7 +82,13 @@ def _remove(edge, parts, removed):  # type: ignore[no-untyped-def]
 
 @kernel
 def _prune(n, ends, length, hair, is_border, min_length_m):  # type: ignore[no-untyped-def]
-    """Return which of the first ``n`` edges to remove; ``hair`` is the length of one there."""
+    """Return which of the first ``n`` edges to remove; ``hair`` is the length of one there.
+
+    1. The shortest dead end goes first, if it is shorter than a hair of the road it leaves or,
+       away from the border of the scene, than ``min_length_m``.
+    2. An edge free at both ends is no dead end of a road: it stays.
+    3. Where two edges are left at a node, they count as one from then on.
+    """
     parts = np.full((2, 2 * n), -1, dtype=np.int64)
     alive = np.ones(2 * n, dtype=np.bool_)
     follow = np.full(4 * n, -1, dtype=np.int64)
@@ -102,17 +108,17 @@ def _prune(n, ends, length, hair, is_border, min_length_m):  # type: ignore[no-u
         side = 0 if degree[ends[1, edge]] == 1 else 1  # the end at the rest of the network
         junction, tip = ends[side, edge], ends[1 - side, edge]
         if degree[tip] != 1 or degree[junction] < 3:
-            continue
+            continue  # rule 2
         limit = hair[side, edge]
         if not is_border[tip]:
             limit = max(limit, min_length_m)
         if length[edge] >= limit:
-            continue
+            continue  # rule 1
         alive[edge] = False
         _remove(edge, parts, removed)
         degree[junction] -= 1
         degree[tip] = 0
-        if degree[junction] == 2 and _join_at(
+        if degree[junction] == 2 and _join_at(  # rule 3
             junction, n, ends, length, hair, parts, alive, follow, head, degree
         ):
             if min(degree[ends[0, n]], degree[ends[1, n]]) == 1:

@@ -121,6 +121,7 @@ def bridge_settings(pixel: PixelSize, config: VectorConfig) -> BridgeSettings:
     return BridgeSettings(
         max_gap=config.max_gap_m / pixel.gsd_m,
         snap_gap=config.snap_gap_m / pixel.gsd_m,
+        empty_gap=config.empty_gap_m / pixel.gsd_m,
         threshold=road_threshold(config),
         gap_probability=config.gap_probability * PROBABILITY_MAX,
         facing_probability=config.facing_gap_probability * PROBABILITY_MAX,

@@ -44,6 +44,7 @@ from roadex.config.kinds import Count, KindError, convert
 from roadex.errors import DatasetError
 from roadex.imagery.scene import open_scene
 from roadex.imagery.work_grid import WorkGrid, plan_grid
+from roadex.network.sound_lines import single_lines
 from roadex.training.datasets.description import expand
 from roadex.training.datasets.labelled import Labelled
 from roadex.training.datasets.line_scene import LineScene
@@ -228,7 +229,7 @@ def _read(path: Path, layer: str, grid: WorkGrid) -> geopandas.GeoDataFrame:
     if frame.crs is None:
         msg = f"{path} has no CRS; write one with `ogr2ogr -a_srs EPSG:CODE OUT {path}`"
         raise DatasetError(msg)
-    frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
+    frame, _ = single_lines(frame, str(path), with_areas=True)
     return frame.to_crs(grid.crs.to_wkt())
 
 

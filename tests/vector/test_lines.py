@@ -1,0 +1,163 @@
+"""Shapes as a mapper would draw them: kinds of roads over sizes, angles and places of tiles."""
+
+import networkx as nx
+import numpy as np
+import pytest
+import shapely
+from rasterio.features import rasterize
+from scipy.ndimage import gaussian_filter
+
+from roadex.config import VectorConfig
+from roadex.network.vectorize import vectorize
+
+TILE_SIZES = (1000, 130)
+
+
+def paint(shapes, shape, *, blur=0.8):
+    """Return stored probability of ``(geometry, probability)``; later ones lie on top."""
+    image = rasterize([(g, p) for g, p in shapes], out_shape=shape, dtype=np.float32)
+    return np.rint(254 * gaussian_filter(image, blur)).astype(np.uint8)
+
+
+def road(points, width):
+    return shapely.LineString(points).buffer(width / 2, cap_style="flat")
+
+
+def network_of(image, make_source):
+    """Return edges, in pixels, and nodes; the same in tiles of any size."""
+    found = [vectorize(make_source(image), config=VectorConfig(), tile_size=n) for n in TILE_SIZES]
+    one, other = (shapely.to_wkb(network.edges.geometry.to_numpy()) for network in found)
+    assert one.tolist() == other.tolist()
+    edges, nodes = found[0].edges, found[0].nodes
+    for frame in (edges, nodes):
+        frame["geometry"] = shapely.transform(
+            frame.geometry.to_numpy(), lambda xy: (xy - [400_000, 5_600_000]) * [1, -1]
+        )
+    return edges, nodes
+
+
+def farthest(edges, truth):
+    """Return the largest distance of the lines from the truth."""
+    lines = edges.geometry.to_numpy()
+    return max(
+        shapely.distance(shapely.line_interpolate_point(x, np.arange(x.length)), truth).max()
+        for x in lines
+    )
+
+
+def bend(radius, angle):
+    """Return a road that turns by 90 degrees on an arc, rotated."""
+    turns = np.linspace(0, np.pi / 2, 90)
+    arc = np.stack([60 + radius * np.sin(turns), radius - radius * np.cos(turns)], axis=1)
+    line = shapely.LineString([(0, 0), *arc.tolist(), (60 + radius, radius + 60)])
+    line = shapely.affinity.rotate(line, angle, origin=(60, 0))
+    return shapely.affinity.translate(line, 110.3, 110.6)
+
+
+@pytest.mark.parametrize("angle", [0, 20, 45, 135])
+@pytest.mark.parametrize(("width", "radius"), [(6, 10), (6, 12), (8, 12), (8, 25), (12, 25)])
+def test_a_bend_wider_than_its_road_stays_a_curve(make_source, width, radius, angle):
+    truth = bend(radius, angle)
+    edges, _ = network_of(paint([(truth.buffer(width / 2), 0.9)], (300, 300)), make_source)
+    assert len(edges) == 1
+    assert farthest(edges, truth) <= 1.6
+
+
+@pytest.mark.parametrize("shift", [0, 17])
+@pytest.mark.parametrize(
+    ("radius", "width", "arms"), [(6.5, 7, 4), (9, 8, 4), (9, 8, 3), (14, 7, 5)]
+)
+def test_a_roundabout_is_a_ring_or_one_junction(make_source, radius, width, arms, shift):
+    centre = np.array([150.0 + shift, 150.0])
+    ring = shapely.Point(centre).buffer(radius + width / 2)
+    shapes = []
+    for k in range(arms):
+        turn = 2 * np.pi * k / arms + 0.3
+        shapes.append(
+            (road([centre, centre + 120 * np.array([np.cos(turn), np.sin(turn)])], 7), 0.9)
+        )
+    shapes += [(ring, 0.9), (shapely.Point(centre).buffer(radius - width / 2), 0)]
+    edges, nodes = network_of(paint(shapes, (320, 340)), make_source)
+    graph = nx.MultiGraph()
+    graph.add_edges_from(zip(edges.u, edges.v, strict=True))
+    near = nodes[nodes.distance(shapely.Point(centre)) < radius + 6]
+    inside = graph.subgraph(near.node_id).number_of_edges()
+    assert (len(near) == 1) or (len(near) == arms and inside == arms)
+    assert (nodes.kind == "end").sum() == arms
+
+
+@pytest.mark.parametrize("angle", [0, 30])
+@pytest.mark.parametrize(("length", "gap"), [(4, 5), (5, 2.5), (9, 4)])
+def test_cars_on_a_wide_road_make_no_ladder(make_source, length, gap, angle):
+    def place(shape):
+        return shapely.affinity.rotate(shape, angle, origin=(200, 150))
+
+    cars = [
+        (place(shapely.box(x, 149, x + length, 151.2)), 0.05)
+        for x in np.arange(-60, 460, length + gap)
+    ]
+    truth = place(shapely.LineString([(-200, 150), (600, 150)]))
+    edges, nodes = network_of(paint([(truth.buffer(11), 0.85), *cars], (300, 400)), make_source)
+    assert len(edges) == 1
+    assert nodes.kind.tolist() == ["border", "border"]
+    inner = edges.assign(geometry=edges.intersection(shapely.box(25, 0, 375, 300)))
+    assert farthest(inner, truth) <= 2.0  # lines end in a corner where the border cuts a wide road
+    assert edges.width_m[0] == pytest.approx(22, abs=1.5)
+    assert edges.prob_mean[0] >= 0.7
+
+
+@pytest.mark.parametrize(("width", "median"), [(20, 4), (24, 6), (30, 8)])
+def test_a_shaded_median_does_not_take_the_road_away(make_source, width, median):
+    truth = shapely.LineString([(-20, 150), (420, 160)])
+    shapes = [(truth.buffer(width / 2), 0.85), (truth.buffer(median / 2), 0.42)]
+    edges, nodes = network_of(paint(shapes, (300, 400)), make_source)
+    assert len(edges) in (1, 2)
+    assert not (nodes.kind == "end").any()
+    assert edges.prob_mean.min() >= 0.6
+
+
+@pytest.mark.parametrize("legs", [16, 24, 30])
+@pytest.mark.parametrize("shade", [0.10, 0.15])
+def test_hairpins_are_bridged_where_they_are_seen(make_source, legs, shade):
+    points, turns = [], []
+    for k in range(4):
+        x, y = (60, 240) if k % 2 == 0 else (240, 60), 60 + legs * k
+        points += [(x[0], y), (x[1], y)]
+        if k < 3:
+            turns.append(shapely.Point(x[1], y + legs / 2).buffer(legs / 2 + 3))
+    shapes = []
+    for k, turn in enumerate(turns):
+        x = points[2 * k + 1][0]
+        ring = turn - shapely.Point(x, 60 + legs * (k + 0.5)).buffer(legs / 2 - 3)
+        half = shapely.box(x, 0, 300, 300) if k % 2 == 0 else shapely.box(0, 0, x, 300)
+        shapes.append((ring & half, shade))
+    shapes += [(road(points[2 * k : 2 * k + 2], 6), 0.9) for k in range(4)]
+    edges, nodes = network_of(paint(shapes, (260, 300)), make_source)
+    assert len(edges) == 1
+    assert nodes.kind.tolist() == ["end", "end"]
+    assert edges.bridged[0] > 0
+
+
+@pytest.mark.parametrize(("length", "width"), [(80, 60), (120, 60), (100, 100), (140, 70)])
+def test_a_plaza_gets_a_through_line(make_source, length, width):
+    truth = shapely.LineString([(-5, 150), (405, 150)])
+    plaza = shapely.box(200 - length / 2, 150 - width / 2, 200 + length / 2, 150 + width / 2)
+    edges, nodes = network_of(
+        paint([(truth.buffer(4), 0.9), (plaza, 0.9)], (300, 400)), make_source
+    )
+    assert len(edges) == 1
+    assert nodes.kind.tolist() == ["border", "border"]
+    assert farthest(edges, truth) <= 4
+
+
+@pytest.mark.parametrize(
+    ("gap", "between", "parts"), [(4, 0, 1), (12, 0, 2), (12, 0.05, 1), (14, 0, 2)]
+)
+def test_nothing_is_leapt_over_unseen(make_source, gap, between, parts):
+    y = [150, 153]
+    shapes = [
+        (road([(20, y[0]), (380, y[1])], 8), 0.9),
+        (shapely.box(200 - gap / 2, 100, 200 + gap / 2, 200), between),
+    ]
+    edges, _ = network_of(paint(shapes, (300, 400)), make_source)
+    assert len(edges) == parts
