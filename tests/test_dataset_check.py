@@ -60,7 +60,7 @@ def test_shifted_mask_is_found(pairs, make_scene):
     moved = Affine(1, 0, 500_003, 0, -1, 5_400_000)
     make_scene("mask/b.tif", values=values, transform=moved)
     (error,) = texts(check(pairs), Level.ERROR)
-    assert "b: b.tif lies 3.0 pixels beside" in error
+    assert "b: b.tif is 3.0 pixels off" in error
 
 
 def test_mask_of_another_size_is_found(pairs, make_scene):
@@ -74,7 +74,7 @@ def test_masks_without_any_road_are_an_error_and_some_a_note(pairs, make_scene):
     make_scene("mask/b.tif", values=empty)
     assert "1 of 2 scenes" in texts(check(pairs), Level.NOTE)[0]
     make_scene("mask/a.tif", values=empty)
-    assert "no road was found" in texts(check(pairs), Level.ERROR)[0]
+    assert "no road in any window" in texts(check(pairs), Level.ERROR)[0]
 
 
 def test_labels_where_the_image_is_blank_are_found(pairs, make_scene):

@@ -143,7 +143,9 @@ def test_a_tile_that_vanishes_is_an_error_not_a_hole(tmp_path):
 
     store = TileStore(str(tmp_path))
     source = StoreSource(store, (64, 64), Affine.identity(), CRS.from_epsg(32633), 64, frozenset())
-    with pytest.raises(RunError, match=r"r00000_c00000 was lost.*does it again"):
+    with pytest.raises(
+        RunError, match=r"r00000_c00000 disappeared from .*run the same command again"
+    ):
         source.read(0, 0, 10, 10)
 
 

@@ -124,7 +124,7 @@ def test_split_file_selects_images_and_names_the_missing(challenge):
     listed.write_text("100034\n100703\n")
     result = score_deepglobe([challenge / "tta"], challenge / "truth", split=str(listed))
     assert result.n_images == len(result.reports[0].tiles) == 2
-    with pytest.raises(ScoreError, match=r"1526 tile\(s\) of split batra-val|are not in"):
+    with pytest.raises(ScoreError, match=r"1526 tile\(s\) of split batra-val|are missing from"):
         score_deepglobe([challenge / "tta"], challenge / "truth", split="batra-val")
     with pytest.raises(DatasetError, match="available: batra-train"):
         split_ids("batra")

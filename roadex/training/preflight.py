@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from roadex.config import TrainConfig
 from roadex.errors import DatasetError
@@ -101,13 +102,19 @@ def changed_settings(folder: Path, config: TrainConfig) -> tuple[str, ...]:
     if not stored.exists() or not (folder / CHECKPOINT_NAME).exists():
         return ()
     # Settings that an earlier version did not know had the effect of today's defaults.
-    before = TrainConfig.from_dict(json.loads(stored.read_text())).to_dict()
-    now = json.loads(json.dumps(config.to_dict()))
+    before = _plain(TrainConfig.from_dict(json.loads(stored.read_text())))
+    now = _plain(config)
     return tuple(
         f"{name}: {before[name]!r} -> {value!r}"
         for name, value in now.items()
         if name not in _FREE and value != before[name]
     )
+
+
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    """Return the settings as a file gives them back: lists, no tuples."""
+    values: dict[str, Any] = json.loads(json.dumps(config.to_dict()))
+    return values
 
 
 def _row(report: DatasetReport) -> tuple[str, ...]:

@@ -142,5 +142,5 @@ def test_file_without_state_dict_is_a_user_error(checkpoint, content):
 
 
 def test_missing_file_is_a_user_error(tmp_path):
-    with pytest.raises(ModelError, match="there is no file"):
+    with pytest.raises(ModelError, match="does not exist"):
         import_checkpoint(tmp_path / "none.th")
