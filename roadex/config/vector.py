@@ -52,7 +52,7 @@ class VectorConfig(Settings):
     snap_gap_m: NotNegative = 15.0
     """Gaps up to this length, also in the imagery, are bridged whatever their probability."""
 
-    empty_gap_m: NotNegative = 6.0
+    empty_gap_m: NotNegative = 8.0
     """Most of such a gap that has a probability below 0.01 (a fence, a wall)."""
 
     gap_probability: Share = 0.08

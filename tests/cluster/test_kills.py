@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import psutil
 import pytest
-from distributed import LocalCluster, SpecCluster
+from distributed import LocalCluster, Security, SpecCluster
 
 import roadex
 from roadex.config import ClusterConfig
@@ -54,6 +55,18 @@ def two_processes() -> Iterator[SpecCluster]:
         yield client.cluster
 
 
+def keys_of(security: Security) -> dict[str, object]:
+    """Return the settings of Dask that let another process of ours connect."""
+    names = {"ca_file": "ca-file", "client_cert": "client.cert", "client_key": "client.key"}
+    return {f"distributed.comm.tls.{v}": getattr(security, f"tls_{k}") for k, v in names.items()}
+
+
+def run_with_keys(scene: Path, output: Path, config: Any, keys: dict[str, object]) -> None:
+    """Run in another process than that of the cluster."""
+    with dask.config.set(keys):
+        roadex.run(scene, output, config=config)
+
+
 @pytest.fixture(scope="module")
 def client_process() -> Callable[..., Any]:
     """Return a function that starts a run in a process of its own, without waiting for imports."""
@@ -63,7 +76,7 @@ def client_process() -> Callable[..., Any]:
     def start(run: Any, output: Path, cluster: SpecCluster) -> Any:
         config = run.config(scheduler=cluster.scheduler_address)
         process = context.Process(
-            target=roadex.run, args=(run.scene, output), kwargs={"config": config}
+            target=run_with_keys, args=(run.scene, output, config, keys_of(cluster.security))
         )
         process.start()
         return process
@@ -95,8 +108,8 @@ def test_kills_at_random_times_do_not_matter(
             what=f"{after} tiles",
         )
         time.sleep(rng.uniform(0, MAX_DELAY_S))
-        nannies = list(two_processes.workers.values())
-        pids = {"client": client.pid, "worker": nannies[rng.integers(len(nannies))].pid}
+        programs = list(two_processes.workers.values())
+        pids = {"client": client.pid, "worker": programs[rng.integers(len(programs))].pid}
         was_running = client.is_alive()
         if was_running and psutil.pid_exists(pids[victim]):
             psutil.Process(pids[victim]).kill()
