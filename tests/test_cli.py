@@ -157,7 +157,17 @@ def test_bad_input_is_one_line_with_exit_code_2_and_leaves_nothing(
         (["train", "d", "-o", "m", "--set", "loss=foo"], "unknown loss 'foo'; available: bce"),
         (["train", "d", "-o", "m", "--recipe", "foo"], "unknown recipe 'foo'"),
         (["train", "d", "-o", "m", "--set", "arguments.x=1"], "has no argument 'x'"),
-        (["train", "d", "-o", "m", "--set", "arguments.encoder=x"], "'x'"),
+        (["train", "d", "-o", "m", "--set", "arguments.encoder=x"], "unknown encoder 'x'"),
+        (["train", "--smoke", "--set", "steps=3"], "--smoke takes only --run-folder"),
+        (["train", "d"], "Missing option '-o' / '--output'. See `roadex train --help`"),
+        (["run", "x.tif", "--asset", "visual"], "--asset has no effect without a --list"),
+        (["predict", "x.tif", "--zip", "a.zip"], "--with-probability and --zip have no effect"),
+        (
+            ["vectorize", "x.tif", "--band", "0"],
+            "Invalid value for '--band': 0 is not in the range",
+        ),
+        (["run", "x.tif", "--tile-sise", "64"], "No such option '--tile-sise'. (Did you mean"),
+        (["walk"], "No such command 'walk'. See `roadex --help`"),
     ],
 )
 def test_wrong_option_is_one_line_that_names_it_before_anything_is_read(

@@ -11,7 +11,7 @@ from rich.console import Console
 from roadex.cli.display import show_data_report
 from roadex.errors import DatasetError
 from roadex.synthetic import generate_scene
-from roadex.training.datasets import find_labelled_scenes, find_leftovers
+from roadex.training.datasets import find_labelled_scenes, find_unmatched_labels
 from roadex.training.datasets.dataset_check import SUSPECT_GAIN, Level, check_dataset, check_overlap
 from roadex.training.datasets.shift_check import AlignmentSearch
 from roadex.training.preflight import check_data
@@ -31,7 +31,7 @@ def pairs(tmp_path, make_scene):
 def check(folder):
     name = str(folder)
     return check_dataset(
-        name, find_labelled_scenes(name), gsd_m=1.0, leftovers=find_leftovers(name)
+        name, find_labelled_scenes(name), gsd_m=1.0, unmatched_labels=find_unmatched_labels(name)
     )
 
 

@@ -25,7 +25,7 @@ from roadex.inference.engine import Predictor
 from roadex.models import create_network
 from roadex.models.modelfile import Model, ModelMetadata
 from roadex.models.scaling import Scaling
-from roadex.training.align.comparison import look_at
+from roadex.training.align.comparison import compare_labels
 from roadex.training.datasets import find_labelled_scenes
 from roadex.training.datasets.chip_windows import WeightedScenes
 from roadex.training.datasets.chips import ChipDataset
@@ -173,7 +173,7 @@ def test_alignment_sees_what_a_run_sees(case, caught, run_input):
         scale=_scaling(bands).scale, offset=_scaling(bands).offset,
     )  # fmt: skip
     (scene,) = find_labelled_scenes(str(folder), bands=bands)
-    look_at(scene, Model(metadata, caught.network, "", Path("x")), AlignConfig(tta="none"))
+    compare_labels(scene, Model(metadata, caught.network, "", Path("x")), AlignConfig(tta="none"))
     assert torch.equal(_middle(caught.last(), TilingConfig().halo), run_input[0])
 
 

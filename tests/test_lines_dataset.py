@@ -12,7 +12,7 @@ from affine import Affine
 from rasterio.windows import Window
 
 from roadex.errors import ConfigError, DatasetError
-from roadex.training.datasets import find_labelled_scenes, find_leftovers
+from roadex.training.datasets import find_labelled_scenes, find_unmatched_labels
 from roadex.training.datasets.description import split_share
 
 LEFT, TOP = 500_000, 5_400_000
@@ -118,7 +118,7 @@ def test_folder_pairs_images_with_lines_of_their_name(make_scene, write_lines):
     scenes = find_labelled_scenes(str(folder))
     assert [scene.name for scene in scenes] == ["a", "b"]
     assert [path.name for path in scenes[0].files()] == ["a.tif", "a.gpkg"]
-    assert [path.name for path in find_leftovers(f"lines:{folder}")] == ["spare.gpkg"]
+    assert [path.name for path in find_unmatched_labels(f"lines:{folder}")] == ["spare.gpkg"]
 
 
 def test_image_without_lines_is_said(make_scene, write_lines):

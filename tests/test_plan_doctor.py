@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from roadex.cli import main
-from roadex.config import ClusterConfig, RunConfig
+from roadex.config import TTA_VIEWS, ClusterConfig, RunConfig
 from roadex.pipeline.doctor import FAILED, check_installation
-from roadex.pipeline.estimate import N_VIEWS, estimate_run
+from roadex.pipeline.estimate import estimate_run
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_plan_tries_the_model(make_scene, model, tmp_path):
 def test_views_are_those_of_the_augmentation():
     from roadex.inference.tta import VIEWS
 
-    assert {name: len(views) for name, views in VIEWS.items()} == N_VIEWS
+    assert {name: len(views) for name, views in VIEWS.items()} == TTA_VIEWS
 
 
 def test_a_full_disk_is_warned_of(make_scene, model, tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from roadex.training.batches import PartIndices
 from roadex.training.checkpoint import TrainingState
 from roadex.training.datasets import find_labelled_scenes
 from roadex.training.datasets.chip_windows import EveryWindow, WeightedScenes
-from roadex.training.divergence import follow_loss
+from roadex.training.divergence import check_divergence
 from roadex.training.job import _scaling
 from roadex.training.logs import CsvLog, TensorBoardLog
 from roadex.training.loop import train
@@ -27,7 +27,7 @@ from roadex.training.monitor import Monitor
 from roadex.training.preflight import changed_settings
 from roadex.training.processes import Group
 from roadex.training.recipes import read_recipe, recipe_names
-from roadex.training.schedules import DivideBy5, Verdict, steps_of_epoch, with_steps
+from roadex.training.schedules import Decision, DivideBy5, steps_of_epoch, with_steps
 from roadex.training.settings import read_train_settings
 
 CONFIG = TrainConfig.from_dict(
@@ -58,44 +58,46 @@ def sources(tmp_path_factory):
     return [WeightedScenes(find_labelled_scenes(str(folder)), 1.0)]
 
 
-def judged(losses, *, steps_per_epoch=1, rate=2e-4):
+def decided(losses, *, steps_per_epoch=1, rate=2e-4):
     schedule = DivideBy5(TrainConfig(learning_rate=rate), steps_per_epoch)
-    return [(schedule.judge(loss), schedule.rate(0)) for loss in losses]
+    return [(schedule.decide(loss), schedule.rate(0)) for loss in losses]
 
 
 def test_published_schedule_divides_by_5_after_the_fourth_failure_in_a_row_and_again():
-    verdicts = judged([1.0, 0.9, 0.9, 0.95, 0.9, 1.0, 1.0, 1.0, 1.0])
-    assert [verdict.name for verdict, _ in verdicts] == [
+    decisions = decided([1.0, 0.9, 0.9, 0.95, 0.9, 1.0, 1.0, 1.0, 1.0])
+    assert [decision.name for decision, _ in decisions] == [
         "IMPROVED", "IMPROVED", "GO_ON", "GO_ON", "GO_ON", "RETURN", "RETURN", "RETURN", "STOP",
     ]  # fmt: skip
-    rates = [rate for _, rate in verdicts]
+    rates = [rate for _, rate in decisions]
     np.testing.assert_allclose(rates[4:8], [2e-4, 4e-5, 8e-6, 1.6e-6])
 
 
 def test_published_schedule_starts_counting_anew_after_an_improvement():
-    verdicts = judged([1.0, 1.0, 1.0, 1.0, 0.9, 1.0, 1.0, 1.0, 1.0])
-    assert verdicts[4][0] is Verdict.IMPROVED
-    assert [verdict for verdict, _ in verdicts[5:]] == [Verdict.GO_ON] * 3 + [Verdict.RETURN]
+    decisions = decided([1.0, 1.0, 1.0, 1.0, 0.9, 1.0, 1.0, 1.0, 1.0])
+    assert decisions[4][0] is Decision.IMPROVED
+    assert [decision for decision, _ in decisions[5:]] == [Decision.GO_ON] * 3 + [Decision.RETURN]
 
 
 def test_published_schedule_stops_below_its_lowest_rate():
-    assert judged([1.0] * 5, rate=4e-7)[-1][0] is Verdict.STOP
+    assert decided([1.0] * 5, rate=4e-7)[-1][0] is Decision.STOP
 
 
 def test_published_schedule_looks_at_means_of_epochs_and_survives_a_checkpoint():
     schedule = DivideBy5(TrainConfig(), 2)
-    assert [schedule.judge(loss) for loss in (3.0, 1.0)] == [Verdict.GO_ON, Verdict.IMPROVED]
-    schedule.judge(1.0)
+    assert [schedule.decide(loss) for loss in (3.0, 1.0)] == [Decision.GO_ON, Decision.IMPROVED]
+    schedule.decide(1.0)
     again = DivideBy5(TrainConfig(), 2)
     again.load_state_dict(schedule.state_dict())
-    assert again.judge(3.0) is Verdict.GO_ON  # a mean of 2 is no improvement
+    assert again.decide(3.0) is Decision.GO_ON  # a mean of 2 is no improvement
     assert again.state_dict()["failures"] == 1
 
 
 def test_training_returns_to_the_best_weights_and_stops_with_them(sources, tmp_path, monkeypatch):
     config = dataclasses.replace(CONFIG, schedule="divide-by-5", steps=50, ema_decay=0.0)
-    verdicts = iter([Verdict.IMPROVED, Verdict.GO_ON, Verdict.RETURN, Verdict.GO_ON, Verdict.STOP])
-    monkeypatch.setattr(DivideBy5, "judge", lambda _self, _loss: next(verdicts))
+    decisions = iter(
+        [Decision.IMPROVED, Decision.GO_ON, Decision.RETURN, Decision.GO_ON, Decision.STOP]
+    )
+    monkeypatch.setattr(DivideBy5, "decide", lambda _self, _loss: next(decisions))
     weights = []
 
     def on_evaluation(_):
@@ -233,16 +235,16 @@ def quiet_state(step, **values):
 def test_diverging_loss_stops_the_training():
     state = quiet_state(100, smooth_loss=0.5)
     for loss in (0.5, 0.9, 1.5):
-        follow_loss(state, loss, CONFIG)
+        check_divergence(state, loss, CONFIG)
     with pytest.raises(TrainingError, match="diverges: the loss rose from"):
-        follow_loss(state, 300.0, CONFIG)
+        check_divergence(state, 300.0, CONFIG)
 
 
 def test_noise_and_the_first_steps_are_no_divergence():
     state = quiet_state(0)
     for step, loss in enumerate(np.random.default_rng(0).uniform(0.1, 2.0, 1000)):
         state.step = step
-        follow_loss(state, 40.0 if step < 5 else float(loss), CONFIG)
+        check_divergence(state, 40.0 if step < 5 else float(loss), CONFIG)
 
 
 def test_gradient_that_is_not_finite_stops_the_training(sources, tmp_path, monkeypatch):

@@ -90,6 +90,13 @@ def cli() -> None:
     """
 
 
+def _one_line(error: click.ClickException) -> str:
+    """Return what is wrong with a command, and where its options are listed."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return message if context is None else f"{message}. See `{context.command_path} --help`"
+
+
 def main() -> None:
     """Run the command line; user errors become one line on standard error and an exit code."""
     state: dict[str, bool] = {}
@@ -98,7 +105,7 @@ def main() -> None:
     except click.exceptions.Exit as exit_request:
         sys.exit(exit_request.exit_code)
     except click.ClickException as error:
-        error.show()
+        click.echo(f"Error: {_one_line(error)}", err=True)
         sys.exit(EXIT_USER_ERROR)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted. Run the same command again to resume.", err=True)

@@ -120,13 +120,9 @@ def import_(
       roadex models import log01_dink34.th -o dlinknet34-deepglobe.safetensors
     """
     refuse_existing(output, overwrite=overwrite)
-    import torch
+    from roadex.models.checkpoints import convert_checkpoint
 
-    from roadex.models.checkpoints import import_checkpoint
-    from roadex.models.modelfile import save_model
-
-    network, metadata = import_checkpoint(checkpoint, name=name)
-    save_model(network, metadata, output, dtype=torch.float32 if float32 else torch.float16)
+    metadata = convert_checkpoint(checkpoint, output, name=name, is_float32=float32)
     click.echo(
         f"{output}: {metadata.network}, {metadata.channel_order}, {metadata.gsd_m:g} m/pixel"
     )
@@ -226,7 +222,7 @@ def tune(
 )
 @click.option(
     "--tile-size",
-    type=int,
+    type=click.IntRange(min=32),
     metavar="PIXELS",
     help="Side of the exported input tile.  [default: 512]",
 )

@@ -68,6 +68,9 @@ def predict(
         _predict_folder(scenes, output, with_probability, archive, overwrite, options)
         console.print(f"  {output}", highlight=False, soft_wrap=True)
         return
+    if with_probability or archive is not None:
+        msg = "--with-probability and --zip have no effect without --dataset"
+        raise click.UsageError(msg)
     from roadex.pipeline.predict import predict_scene
 
     with opt.show_progress(options) as display:

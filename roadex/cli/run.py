@@ -65,6 +65,9 @@ def run(
     from roadex.cli.display import show_result
     from roadex.pipeline.run import run as run_scene
 
+    if asset is not None and scene_list is None:
+        msg = "--asset has no effect without a --list"
+        raise click.UsageError(msg)
     if each or scene_list is not None:
         _run_batch(scenes, scene_list, asset, output, overwrite, options)
         return

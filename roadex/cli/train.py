@@ -66,6 +66,7 @@ def train(
       roadex train --smoke
     """
     if smoke:
+        _refuse_with_smoke(data, output, check, options)
         from roadex.training.smoke import run_smoke
 
         run_smoke(options["run_folder"] or Path("runs/smoke"), _open_display(options))
@@ -77,6 +78,17 @@ def train(
         msg = "Missing option '-o' / '--output'."
         raise click.UsageError(msg)
     _run(data, output or Path("checked"), options, check=check)
+
+
+def _refuse_with_smoke(
+    data: tuple[str, ...], output: Path | None, check: bool, options: dict[str, Any]
+) -> None:
+    """Refuse what a smoke test takes no notice of."""
+    used = {"run_folder", "quiet", "log_file"}
+    given = [name for name, value in options.items() if value and name not in used]
+    if data or output or check or given:
+        msg = "--smoke takes only --run-folder, -q, -v and --log-file"
+        raise click.UsageError(msg)
 
 
 def _run(data: tuple[str, ...], output: Path, options: dict[str, Any], *, check: bool) -> None:

@@ -22,10 +22,12 @@ from roadex.config.verbs import VECTORIZE
     help="Meaning of the raster's values.",
 )
 @click.option("--class-value", type=int, help="Value of roads in a raster of classes.")
-@click.option("--band", type=int, default=1, show_default=True, help="Band of the raster.")
+@click.option(
+    "--band", type=click.IntRange(min=1), default=1, show_default=True, help="Band of the raster."
+)
 @click.option(
     "--tile-size",
-    type=int,
+    type=click.IntRange(min=64),
     metavar="PIXELS",
     help="Side of the tiles; does not change the network.  [default: 2048]",
 )

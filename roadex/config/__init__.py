@@ -15,6 +15,7 @@ from roadex.config.constants import (
     THRESHOLDS_TAG,
     TILE_ALIGNMENT,
     TTA_NAMES,
+    TTA_VIEWS,
 )
 from roadex.config.inference import PredictConfig, TilingConfig
 from roadex.config.run import RunConfig
@@ -32,6 +33,7 @@ __all__ = [
     "THRESHOLDS_TAG",
     "TILE_ALIGNMENT",
     "TTA_NAMES",
+    "TTA_VIEWS",
     "AlignConfig",
     "AugmentConfig",
     "ClusterConfig",

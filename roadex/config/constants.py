@@ -25,6 +25,9 @@ DEFAULT_MODEL = "roadex-light"
 Tta: TypeAlias = Literal["none", "flip", "d4"]
 """Test-time augmentations: one view, 4 flips, or all 8 flips and rotations."""
 
+TTA_VIEWS: dict[str, int] = {"none": 1, "flip": 4, "d4": 8}
+"""Forward passes per pixel of each augmentation."""
+
 TTA_NAMES: tuple[str, ...] = get_args(Tta)
 
 BatchSystem: TypeAlias = Literal["slurm", "pbs", "lsf"]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from roadex.errors import ModelError
 from roadex.models import create_network
-from roadex.models.modelfile import ModelMetadata
+from roadex.models.modelfile import ModelMetadata, save_model
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +31,17 @@ WRAPPERS = ("state_dict", "model", "net", "model_state_dict")
 DEEPGLOBE_GSD_M = 0.5
 DEEPGLOBE_GSD_RANGE_M = (0.45, 0.55)
 """DeepGlobe's ground sample distance and the published scale augmentation of 10 % around it."""
+
+
+def convert_checkpoint(
+    path: str | Path, output: Path, *, name: str | None = None, is_float32: bool = False
+) -> ModelMetadata:
+    """Read a published checkpoint and write it as a model file; errors as below."""
+    import torch
+
+    network, metadata = import_checkpoint(path, name=name)
+    save_model(network, metadata, output, dtype=torch.float32 if is_float32 else torch.float16)
+    return metadata
 
 
 def import_checkpoint(

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from roadex.config import ClusterConfig, RunConfig
+from roadex.config import TTA_VIEWS, ClusterConfig, RunConfig
 from roadex.inference.speed_trial import Calibration, calibrate
 from roadex.pipeline.crew import (
     TRACE_MPX_S,
@@ -21,7 +21,7 @@ from roadex.pipeline.crew import (
     crew_here,
 )
 from roadex.pipeline.gpus import choose_gpus
-from roadex.pipeline.plan import N_VIEWS, RunPlan, plan_run
+from roadex.pipeline.plan import RunPlan, plan_run
 from roadex.pipeline.tasks import count_threads
 
 STORED_BYTES = 0.5
@@ -74,7 +74,7 @@ class Estimate:
         """Time of each stage if every tile has imagery, in seconds."""
         if self.calibration is None:
             return None
-        views = N_VIEWS[self.config.predict.tta]
+        views = TTA_VIEWS[self.config.predict.tta]
         predict = (
             self.plan.read_megapixels
             * views

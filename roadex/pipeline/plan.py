@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from roadex.config import RunConfig
+from roadex.config import TTA_VIEWS, RunConfig
 from roadex.errors import ConfigError, SceneError
 from roadex.imagery.containers import listed
 from roadex.imagery.locations import gdal_location, is_virtual
@@ -18,9 +18,6 @@ from roadex.imagery.tiling import Tiles, plan_tiles
 from roadex.imagery.work_grid import WorkGrid, plan_grid
 from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
 from roadex.pipeline.crew import Load
-
-N_VIEWS = {"none": 1, "flip": 4, "d4": 8}
-"""Forward passes per tile by test-time augmentation; tta.py is not asked because it loads torch."""
 
 SECONDS_PER_MPX = 0.5
 """Of one core for a forward pass of ``roadex-light`` over a million pixels, see docs/cluster.md."""
@@ -57,7 +54,7 @@ class RunPlan:
 
     def load(self, config: RunConfig) -> Load:
         """Return what predicting takes, if the model is about as large as ``roadex-light``."""
-        seconds = self.read_megapixels * N_VIEWS[config.predict.tta] * SECONDS_PER_MPX
+        seconds = self.read_megapixels * TTA_VIEWS[config.predict.tta] * SECONDS_PER_MPX
         return Load(n_tasks=len(self.tiles), core_seconds=seconds)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from roadex.config import RunConfig
+from roadex.config import TTA_VIEWS, RunConfig
 from roadex.errors import DatasetError, IncompleteError, RoadexError
 from roadex.files import whole_file
 from roadex.imagery.scene import open_scene
@@ -22,7 +22,7 @@ from roadex.models import require_torch
 from roadex.models.modelfile import model_path, read_metadata, read_sha256
 from roadex.pipeline.crew import CallingProcess, Load, open_crew
 from roadex.pipeline.model_transfer import SharedModel
-from roadex.pipeline.plan import N_VIEWS, SECONDS_PER_MPX
+from roadex.pipeline.plan import SECONDS_PER_MPX
 from roadex.pipeline.predict import make_folder
 from roadex.pipeline.tasks import run_tasks
 from roadex.pipeline.worker import predictor_of
@@ -100,7 +100,9 @@ def predict_deepglobe(
     make_folder(output)
     todo = [name for name in ids if overwrite or not mask_path(output, name).exists()]
     gsd_m = GSD_M if config.predict.native_gsd else metadata.gsd_m
-    seconds = (IMAGE_PX * GSD_M / gsd_m) ** 2 / 1e6 * N_VIEWS[config.predict.tta] * SECONDS_PER_MPX
+    seconds = (
+        (IMAGE_PX * GSD_M / gsd_m) ** 2 / 1e6 * TTA_VIEWS[config.predict.tta] * SECONDS_PER_MPX
+    )
     load = Load(n_tasks=len(todo), core_seconds=len(todo) * seconds)
     failed = {}
     with watch.stage("predict", len(ids)), open_crew(config.cluster, load) as crew:

@@ -24,7 +24,7 @@ from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
 from roadex.progress import Display, Labelled, Silent
 from roadex.scoring.bootstrap import ConfusionTable, percentile_interval, resample
-from roadex.scoring.inputs import Side, recognise_side, restrict
+from roadex.scoring.inputs import Side, recognise_side, subset
 from roadex.scoring.metrics.confusion import Confusion
 from roadex.scoring.pixel_scores import find_pairs, score_pixels
 from roadex.scoring.report import ScoreReport
@@ -100,7 +100,7 @@ def score_deepglobe(
     config = config or ScoreConfig()
     true = _folder(truth)
     if split != "all":
-        true = restrict(true, split_ids(split), what=f"split {split}")
+        true = subset(true, split_ids(split), what=f"split {split}")
     reports = []
     for i, folder in enumerate(predictions):
         pairs = find_pairs(_folder(folder), true, config)

@@ -161,7 +161,7 @@ def _is_raster(path: str) -> bool:
         return False
 
 
-def restrict(side: Side, identifiers: Iterable[str], *, what: str) -> Side:
+def subset(side: Side, identifiers: Iterable[str], *, what: str) -> Side:
     """Return a folder of tiles with the tiles of a list only.
 
     Raises

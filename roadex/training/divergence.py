@@ -19,7 +19,7 @@ RISE_FACTOR, RISE = 2.0, 1.0
 losses of roadex, that is worse than a network that has learned nothing."""
 
 
-def follow_loss(state: TrainingState, loss: float, config: TrainConfig) -> None:
+def check_divergence(state: TrainingState, loss: float, config: TrainConfig) -> None:
     """Take the loss of a step into the smooth loss.
 
     Raises

@@ -22,11 +22,11 @@ from roadex.training.batches import load_batches
 from roadex.training.checkpoint import CHECKPOINT_NAME, TrainingState, copy_weights
 from roadex.training.datasets.chip_windows import WeightedScenes
 from roadex.training.datasets.chips import Sample
-from roadex.training.divergence import check_finite, follow_loss
+from roadex.training.divergence import check_divergence, check_finite
 from roadex.training.losses import Loss, loss_by_name
 from roadex.training.optimizers import make_optimizer, set_learning_rate
 from roadex.training.processes import Group, without_averaging
-from roadex.training.schedules import Verdict, make_schedule, with_steps
+from roadex.training.schedules import Decision, make_schedule, with_steps
 
 Figures = dict[str, float]
 
@@ -107,10 +107,10 @@ def train(
         rate = state.schedule.rate(state.step)
         set_learning_rate(state.optimizer, rate)
         loss = _update(state, network, parts, loss_function, config, scaling, group)
-        follow_loss(state, loss, config)
+        check_divergence(state, loss, config)
         state.step += 1
         state.seconds = time.perf_counter() - began
-        _heed(state.schedule.judge(loss), state)
+        _apply(state.schedule.decide(loss), state)
         if on_step is not None and state.smooth_loss is not None:
             on_step(Progress(state.step, config.steps, state.smooth_loss, rate, state.seconds))
         _evaluate(state, config, group, evaluate, on_evaluation)
@@ -178,13 +178,13 @@ def _update(
     return total
 
 
-def _heed(verdict: Verdict, state: TrainingState) -> None:
+def _apply(decision: Decision, state: TrainingState) -> None:
     """Do what the schedule says at the end of a step."""
-    if verdict is Verdict.IMPROVED:
+    if decision is Decision.IMPROVED:
         state.best_network = copy_weights(state.network)
-    elif verdict is Verdict.RETURN and state.best_network is not None:
+    elif decision is Decision.RETURN and state.best_network is not None:
         state.network.load_state_dict(state.best_network)
-    elif verdict is Verdict.STOP:
+    elif decision is Decision.STOP:
         state.is_stopped = True
 
 

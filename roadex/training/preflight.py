@@ -12,7 +12,7 @@ from typing import Any
 from roadex.config import TrainConfig
 from roadex.errors import DatasetError
 from roadex.training.checkpoint import CHECKPOINT_NAME
-from roadex.training.datasets import find_leftovers
+from roadex.training.datasets import find_unmatched_labels
 from roadex.training.datasets.dataset_check import (
     DatasetReport,
     Finding,
@@ -80,7 +80,7 @@ def check_data(
 ) -> DataReport:
     """Look at all datasets, given by their specification."""
     reports = [
-        check_dataset(name, scenes, gsd_m=gsd_m, leftovers=find_leftovers(name))
+        check_dataset(name, scenes, gsd_m=gsd_m, unmatched_labels=find_unmatched_labels(name))
         for name, scenes in chain(training.items(), validation.items())
     ]
     overlap = check_overlap(

@@ -12,7 +12,7 @@ from roadex.config import TrainConfig
 from roadex.training.datasets.chip_windows import WeightedScenes, count_windows, epoch_steps
 
 
-class Verdict(Enum):
+class Decision(Enum):
     """What the end of a step means for the training."""
 
     GO_ON = auto()
@@ -29,7 +29,7 @@ class Schedule(Protocol):
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
 
-    def judge(self, loss: float) -> Verdict:
+    def decide(self, loss: float) -> Decision:
         """Take the loss of a finished step."""
 
     def state_dict(self) -> dict[str, Any]:
@@ -54,9 +54,9 @@ class Cosine:
         share = (step - warmup) / max(1, config.steps - warmup)
         return config.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
 
-    def judge(self, loss: float) -> Verdict:  # noqa: ARG002
+    def decide(self, loss: float) -> Decision:  # noqa: ARG002
         """Go on, whatever the loss."""
-        return Verdict.GO_ON
+        return Decision.GO_ON
 
     def state_dict(self) -> dict[str, Any]:
         """Return nothing: the rate is a function of the step."""
@@ -94,23 +94,23 @@ class DivideBy5:
         """Return the learning rate of this epoch."""
         return self._rate
 
-    def judge(self, loss: float) -> Verdict:
+    def decide(self, loss: float) -> Decision:
         """Collect the loss; at the end of an epoch decide."""
         self._losses.append(loss)
         if len(self._losses) < self._steps_per_epoch:
-            return Verdict.GO_ON
+            return Decision.GO_ON
         mean = math.fsum(self._losses) / len(self._losses)
         self._losses = []
         if mean < self._best:
             self._best, self._failures = mean, 0
-            return Verdict.IMPROVED
+            return Decision.IMPROVED
         self._failures += 1
         if self._failures <= self.PATIENCE:
-            return Verdict.GO_ON
+            return Decision.GO_ON
         if self._failures > self.LIMIT or self._rate < self.LOWEST_RATE:
-            return Verdict.STOP
+            return Decision.STOP
         self._rate /= self.FACTOR
-        return Verdict.RETURN
+        return Decision.RETURN
 
     def state_dict(self) -> dict[str, Any]:
         """Return rate, best loss, failures and the losses of the epoch so far."""

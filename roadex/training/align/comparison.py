@@ -19,7 +19,7 @@ from roadex.training.evaluation import predict_labelled
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LabelComparison:
     """Labels of a scene or a part of one, and where they should be; arrays on one grid."""
 
     gsd_m: float
@@ -33,9 +33,9 @@ class Look:
     """Shape ``(2, H, W)``: pixels down and to the right."""
 
 
-def look_at(
+def compare_labels(
     scene: Labelled, model: Model, config: AlignConfig, *, window: Window | None = None
-) -> Look:
+) -> LabelComparison:
     """Predict a scene, or a window of it, and find how far its labels should move."""
     metadata = model.metadata
     predictor = Predictor(model.network, Scaling.of(metadata), tta=config.tta)
@@ -45,7 +45,7 @@ def look_at(
     shifts = find_local_shifts(
         probability, chip.road, gsd_m=scene.gsd_m, max_shift_m=config.max_shift_m
     )
-    return Look(
+    return LabelComparison(
         gsd_m=scene.gsd_m,
         seen=probability >= metadata.threshold_high,
         valid=chip.valid,
@@ -56,7 +56,7 @@ def look_at(
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class SceneShift:
     """What became of the labels of a scene."""
 
     scene: str
@@ -72,7 +72,7 @@ class Moved:
 
 
 @dataclass(slots=True)
-class Tally:
+class ShiftSums:
     """Sums over the parts of a scene."""
 
     road_pixels: int = 0
@@ -80,19 +80,23 @@ class Tally:
     hits: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, dtype=np.int64))
     unions: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, dtype=np.int64))
 
-    def add(self, look: Look, core: tuple[slice, slice] = (slice(None), slice(None))) -> None:
+    def add(
+        self, found: LabelComparison, core: tuple[slice, slice] = (slice(None), slice(None))
+    ) -> None:
         """Count what lies in the core."""
-        valid, seen = look.valid[core], look.seen[core]
-        before, after = look.road[core] & valid, look.moved[core] & valid
-        down, right = (plane[core][before] for plane in look.shifts)
+        valid, seen = found.valid[core], found.seen[core]
+        before, after = found.road[core] & valid, found.moved[core] & valid
+        down, right = (plane[core][before] for plane in found.shifts)
         self.road_pixels += int(before.sum())
-        self.moves_m += look.gsd_m * np.array(
+        self.moves_m += found.gsd_m * np.array(
             [down.sum(), right.sum(), np.hypot(down, right).sum()]
         )
         self.hits += [int((seen & road).sum()) for road in (before, after)]
         self.unions += [int((seen | road).sum()) for road in (before, after)]
 
-    def moved(self, scene: str) -> Moved:
+    def moved(self, scene: str) -> SceneShift:
         """Return means over all that was added."""
         means = (self.moves_m / max(1, self.road_pixels)).tolist()
-        return Moved(scene, self.road_pixels, *means, *(self.hits / self.unions.clip(1)).tolist())
+        return SceneShift(
+            scene, self.road_pixels, *means, *(self.hits / self.unions.clip(1)).tolist()
+        )

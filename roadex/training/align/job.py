@@ -14,7 +14,7 @@ from roadex.errors import DatasetError, OutputError
 from roadex.inference.allocator import tune_allocator
 from roadex.models.modelfile import Model, load_model
 from roadex.progress import Display, Silent, Stopwatch
-from roadex.training.align.comparison import Moved
+from roadex.training.align.comparison import SceneShift
 from roadex.training.align.lines import align_lines, count_windows, lines_dataset, lines_path
 from roadex.training.align.masks import align_mask, mask_path
 from roadex.training.datasets import find_labelled_scenes
@@ -105,7 +105,7 @@ class LabelAlignment:
             count_windows(scene) if isinstance(scene, LineScene) else 1 for scene in self.scenes
         )
 
-    def run(self, display: Display | None = None) -> Iterator[Moved]:
+    def run(self, display: Display | None = None) -> Iterator[SceneShift]:
         """Write scene after scene, and yield what became of each."""
         tune_allocator()
         watch = Stopwatch(display or Silent())
@@ -158,11 +158,11 @@ def _begin_anew(
         target.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / MOVES_NAME).open("w", newline="") as file:
-        csv.writer(file).writerow(field.name for field in fields(Moved))
+        csv.writer(file).writerow(field.name for field in fields(SceneShift))
     (folder / _MADE_OF_NAME).write_text(json.dumps(made_of, indent=1) + "\n")
 
 
-def _note(moved: Moved, folder: Path) -> None:
+def _note(moved: SceneShift, folder: Path) -> None:
     rounded = (round(v, 3) if isinstance(v, float) else v for v in astuple(moved))
     with (folder / MOVES_NAME).open("a", newline="") as file:
         csv.writer(file).writerow(rounded)

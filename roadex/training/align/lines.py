@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from roadex.config import AlignConfig
 from roadex.models.modelfile import Model
-from roadex.training.align.comparison import Moved, Tally, look_at
+from roadex.training.align.comparison import SceneShift, ShiftSums, compare_labels
 from roadex.training.datasets.line_scene import LineScene
 
 _CORE_PX: Final = 2000
@@ -55,17 +55,17 @@ def align_lines(
     config: AlignConfig,
     *,
     on_window: Callable[[], object],
-) -> Moved:
+) -> SceneShift:
     """Write the moved lines of a scene, with ``width_m``, in the CRS of its work grid."""
-    tally = Tally()
+    sums = ShiftSums()
     field = np.zeros((2, *(-(-n // _STEP_PX) for n in scene.shape())), dtype=np.float32)
     # The band beside a line, which carries no label, is where its road may be.
     without_band = replace(scene, ignore_m=0.0)
     for window, core in _windows(scene.shape()):
-        look = look_at(without_band, model, config, window=window)
-        tally.add(look, core)
+        found = compare_labels(without_band, model, config, window=window)
+        sums.add(found, core)
         row, col = int(window.row_off) + core[0].start, int(window.col_off) + core[1].start
-        kept = look.shifts[:, *core][:, ::_STEP_PX, ::_STEP_PX]
+        kept = found.shifts[:, *core][:, ::_STEP_PX, ::_STEP_PX]
         rows, cols = row // _STEP_PX, col // _STEP_PX
         field[:, rows : rows + kept.shape[1], cols : cols + kept.shape[2]] = kept
         on_window()
@@ -79,7 +79,7 @@ def align_lines(
     )
     frame.to_file(partial, layer="road_edges", engine="pyogrio")
     partial.replace(path)
-    return tally.moved(scene.name)
+    return sums.moved(scene.name)
 
 
 def lines_dataset(scenes: Sequence[LineScene], folder: Path) -> str:

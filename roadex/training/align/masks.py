@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from roadex.config import AlignConfig
 from roadex.imagery.containers import without_georeference_warning
 from roadex.models.modelfile import Model
-from roadex.training.align.comparison import Moved, Tally, look_at
+from roadex.training.align.comparison import SceneShift, ShiftSums, compare_labels
 from roadex.training.datasets.labelled import LabelledScene
 
 
@@ -23,19 +23,19 @@ def mask_path(folder: Path, scene: LabelledScene) -> Path:
     return folder / region / "mask" / f"{name}.tif"
 
 
-def align_mask(scene: LabelledScene, folder: Path, model: Model, config: AlignConfig) -> Moved:
+def align_mask(scene: LabelledScene, folder: Path, model: Model, config: AlignConfig) -> SceneShift:
     """Write the moved mask of a scene, with its image and validity beside it."""
-    look = look_at(scene, model, config)
-    tally = Tally()
-    tally.add(look)
+    found = compare_labels(scene, model, config)
+    sums = ShiftSums()
+    sums.add(found)
     mask = mask_path(folder, scene)
     region = mask.parent.parent
     for source, part in ((scene.image, "sat"), (scene.valid, "valid")):
         if source is not None:
             _link(source.resolve(), region / part / f"{mask.stem}{source.suffix}")
     (region / "gsd_m.txt").write_text(f"{scene.gsd_m!r}\n")
-    _write(look.moved, scene, mask)
-    return tally.moved(scene.name)
+    _write(found.moved, scene, mask)
+    return sums.moved(scene.name)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -6,7 +6,7 @@ module offers
 
 - ``recognises(folder) -> bool``: whether the folder looks like this layout;
 - ``find(path, bands=...) -> list[Labelled]``: the labelled scenes in it, read as these bands;
-- ``leftovers(path) -> list[Path]``: labels without imagery, which ``find`` passes over.
+- ``unmatched_labels(path) -> list[Path]``: labels without imagery, which ``find`` passes over.
 """
 
 from __future__ import annotations
@@ -48,9 +48,11 @@ def find_labelled_scenes(specification: str, *, bands: Sequence[str] = RGB) -> l
     return scenes
 
 
-def find_leftovers(specification: str) -> list[Path]:
+def find_unmatched_labels(specification: str) -> list[Path]:
     """Return the label files of a dataset that belong to no imagery."""
-    return [file for layout, path in _locate(specification) for file in layout.leftovers(path)]
+    return [
+        file for layout, path in _locate(specification) for file in layout.unmatched_labels(path)
+    ]
 
 
 def _locate(specification: str) -> list[tuple[ModuleType, Path | str]]:

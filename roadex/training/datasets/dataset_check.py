@@ -80,7 +80,7 @@ class DatasetReport:
 
 
 def check_dataset(
-    name: str, scenes: Sequence[Labelled], *, gsd_m: float, leftovers: Sequence[Path] = ()
+    name: str, scenes: Sequence[Labelled], *, gsd_m: float, unmatched_labels: Sequence[Path] = ()
 ) -> DatasetReport:
     """Look at all scenes of a dataset.
 
@@ -92,13 +92,13 @@ def check_dataset(
         Its scenes.
     gsd_m
         Ground sample distance the model is trained for.
-    leftovers
+    unmatched_labels
         Label files that belong to no imagery.
     """
     report = DatasetReport(name, len(scenes))
-    if leftovers:
-        listed = ", ".join(path.name for path in leftovers[:3])
-        text = f"{len(leftovers)} label file(s) have no imagery and are not used: {listed}"
+    if unmatched_labels:
+        listed = ", ".join(path.name for path in unmatched_labels[:3])
+        text = f"{len(unmatched_labels)} label file(s) have no imagery and are not used: {listed}"
         report.add(Level.WARNING, name, text)
     sound = [scene for scene in scenes if _check_files(scene, report)]
     gsds = [scene.gsd_m for scene in scenes]

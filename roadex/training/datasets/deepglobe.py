@@ -29,7 +29,7 @@ def image_ids(folder: Path) -> list[str]:
     return sorted(path.name.removesuffix(IMAGE_SUFFIX) for path in folder.glob(f"*{IMAGE_SUFFIX}"))
 
 
-def leftovers(folder: Path) -> list[Path]:
+def unmatched_labels(folder: Path) -> list[Path]:
     """Return the masks without an image."""
     known = set(image_ids(folder))
     masks = sorted(folder.glob("*_mask.png"))

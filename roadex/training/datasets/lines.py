@@ -72,7 +72,7 @@ def recognises(folder: Path) -> bool:
     return bool(_files(folder, IMAGE_SUFFIXES) and _files(folder, VECTOR_SUFFIXES))
 
 
-def leftovers(path: Path | str) -> list[Path]:
+def unmatched_labels(path: Path | str) -> list[Path]:
     """Return the vector files of a folder that are used for no image."""
     if isinstance(path, str) or not path.is_dir():
         return []

@@ -40,7 +40,7 @@ def find(folder: Path, *, bands: tuple[str, ...]) -> list[Labelled]:
     return [scene for region in _regions(folder) for scene in _find_region(region, folder, bands)]
 
 
-def leftovers(folder: Path) -> list[Path]:
+def unmatched_labels(folder: Path) -> list[Path]:
     """Return the masks without an image."""
     return [
         mask
