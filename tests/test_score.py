@@ -257,7 +257,7 @@ def test_lines_are_compared_in_metres_whatever_their_crs(write_lines):
 def test_points_are_no_roads(tmp_path, write_lines):
     frame = geopandas.GeoDataFrame(geometry=[Point(5e5, 3e6)], crs=CRS)
     frame.to_file(tmp_path / "points.gpkg")
-    with pytest.raises(ScoreError, match="holds Point"):
+    with pytest.raises(ScoreError, match="holds no lines"):
         score(tmp_path / "points.gpkg", write_lines("t.gpkg", [[(5e5, 3e6), (5.1e5, 3e6)]]))
 
 

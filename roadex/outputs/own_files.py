@@ -87,6 +87,8 @@ def _is_same(file: str, path: Path) -> bool:
 def _is_own(path: Path) -> bool:
     suffix = path.suffix.lower()
     try:
+        if path.name.lower().endswith(".maproulette.json"):
+            return True
         if suffix == ".json":
             return "roadex" in json.loads(path.read_text(encoding="utf-8"))
         if suffix in (".tif", ".tiff"):

@@ -91,5 +91,5 @@ def test_tile_size_must_fit_the_network(bgr_model, tmp_path):
 
 
 def test_suffix_says_the_format(bgr_model, tmp_path):
-    with pytest.raises(OutputError, match=r"ends in \.pt2"):
+    with pytest.raises(OutputError, match=r"must end in \.pt2"):
         export_program(bgr_model, tmp_path / "roads.onnx")

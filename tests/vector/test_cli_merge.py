@@ -1,3 +1,5 @@
+import shutil
+
 import geopandas as gpd
 import pytest
 from click.testing import CliRunner
@@ -25,5 +27,14 @@ def test_merge_writes_one_network(network_file, tmp_path):
 
 
 def test_merge_refuses_to_replace_before_it_works(network_file):
-    result = CliRunner().invoke(merge, [str(network_file), "no.gpkg", "-o", str(network_file)])
+    there = shutil.copy(network_file, network_file.with_name("there.gpkg"))
+    result = CliRunner().invoke(merge, [str(network_file), "no.gpkg", "-o", str(there)])
     assert "exists already" in str(result.exception)
+
+
+def test_merge_never_replaces_its_input(network_file):
+    before = network_file.read_bytes()
+    words = [str(network_file), str(network_file), "-o", str(network_file), "--overwrite"]
+    result = CliRunner().invoke(merge, words)
+    assert "is an input of this command" in str(result.exception)
+    assert network_file.read_bytes() == before

@@ -78,9 +78,9 @@ def test_no_format_replaces_a_file_unasked(suffix, network, tmp_path):
 
 
 def test_unknown_suffix_and_missing_folder_are_said(network, tmp_path):
-    with pytest.raises(OutputError, match=r"Known: \.gpkg"):
+    with pytest.raises(OutputError, match=r"Supported: \.gpkg"):
         write_network(network, tmp_path / "roads.dxf", provenance=PROVENANCE)
-    with pytest.raises(OutputError, match="no folder"):
+    with pytest.raises(OutputError, match="cannot be written: folder"):
         write_network(network, tmp_path / "nowhere" / "roads.gpkg", provenance=PROVENANCE)
 
 
