@@ -264,7 +264,7 @@ def test_settings_of_the_output_have_an_effect_in_vectorize(roadex, make_scene, 
     values = np.zeros((1, 96, 96), np.uint8)
     values[0, 40:48] = 1
     make_scene("mask.tif", values=values)
-    for digits in (2, 6):
+    for digits in (5, 8):
         network = tmp_path / f"{digits}.geojson"
         setting = f"output.geojson_digits={digits}"
         code, _, err = roadex("vectorize", tmp_path / "mask.tif", "-o", network, "--set", setting)
