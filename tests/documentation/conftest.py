@@ -98,14 +98,18 @@ def _make_networks(folder: Path) -> None:
             _write_network(folder / "truth.tif", folder / f"{name}.gpkg", cols)
     for place in (folder, folder / "scenes" / "one", folder / "scenes" / "two"):
         _write_network(place / "mask.tif", place / "roads.gpkg", slice(0, SIZE))
+    (folder / "out").mkdir()
+    shutil.copy(folder / "roads.gpkg", folder / "out")
+    _write_network(folder / "mask.tif", folder / "town.osm", slice(0, 200))
 
 
 def _write_network(mask: Path, path: Path, cols: slice) -> None:
     with rasterio.open(mask) as raster:
         road = raster.read(1)[:, cols] > 0
         transform, crs = raster.transform @ Affine.translation(cols.start, 0), raster.crs
+    path.unlink(missing_ok=True)
     network = vectorize(road, transform=transform, crs=crs)
-    write_network(network, path, provenance={}, overwrite=True)
+    write_network(network, path, provenance={})
 
 
 def _make_datasets(folder: Path) -> None:

@@ -151,6 +151,7 @@ def _main() -> None:
 def _runnable(words: list[str], folder: Path) -> list[str]:
     """Expand patterns as a shell does, make room for results, and keep trainings short."""
     verb = words[0]
+    words = [word.replace("town.osm.pbf", "town.osm") for word in words]  # as GDAL reads both
     for option, value in pairwise(words):
         if option in OUTPUT_OPTIONS:
             _remove(folder / value)

@@ -45,7 +45,7 @@ def test_encoders_of_other_families_fit(encoder):
 
 
 def test_unknown_encoder_is_a_user_error():
-    with pytest.raises(ModelError, match="there is no encoder 'resnet43'"):
+    with pytest.raises(ModelError, match="unknown encoder 'resnet43'"):
         create_network("dlinknet", encoder="resnet43")
 
 
