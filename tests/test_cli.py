@@ -2,9 +2,11 @@
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import click
 import numpy as np
@@ -238,13 +240,42 @@ def test_run_ends_with_a_table_and_the_paths(roadex, inputs, model, scheduler, t
     code, out, err = roadex(
         "run", "good.tif", "-o", "out", "--model", str(model), "--tta", "none",
         "--scheduler", scheduler, "--tile-size", "64", "--log-file", "run.log",
+        "--set", "output.styles=false",
     )  # fmt: skip
     assert code == 0, err
     assert "finished: predict" in (tmp_path / "run.log").read_text()
+    assert not layer_styles(tmp_path / "out" / "roads.gpkg")
     for word in ("km", "edges", "Mpx/s", "GB", "predict", "out/roads.gpkg", "out/preview.png"):
         assert word in out
     for stage in ("plan", "predict", "stitch", "vectorize", "write"):
         assert stage in err
+
+
+def layer_styles(path):
+    """Return how many layers of a GeoPackage have a style."""
+    with closing(sqlite3.connect(path)) as file:
+        tables = {name for (name,) in file.execute("SELECT name FROM sqlite_master")}
+        return file.execute("SELECT count(*) FROM layer_styles").fetchone()[0] if (
+            "layer_styles" in tables
+        ) else 0  # fmt: skip
+
+
+def test_settings_of_the_output_have_an_effect_in_vectorize(roadex, make_scene, tmp_path):
+    values = np.zeros((1, 96, 96), np.uint8)
+    values[0, 40:48] = 1
+    make_scene("mask.tif", values=values)
+    for digits in (5, 8):
+        network = tmp_path / f"{digits}.geojson"
+        setting = f"output.geojson_digits={digits}"
+        code, _, err = roadex("vectorize", tmp_path / "mask.tif", "-o", network, "--set", setting)
+        assert code == 0, err
+        edge = json.loads(network.read_text())["features"][0]["geometry"]["coordinates"]
+        assert max(len(repr(x).partition(".")[2]) for point in edge for x in point) == digits
+    for styles in ("true", "false"):
+        network = tmp_path / f"{styles}.gpkg"
+        setting = f"output.styles={styles}"
+        roadex("vectorize", tmp_path / "mask.tif", "-o", network, "--set", setting)
+        assert bool(layer_styles(network)) == (styles == "true")
 
 
 def test_predict_and_vectorize_work_on_their_own(roadex, inputs, model, scheduler, tmp_path):
