@@ -220,6 +220,13 @@ def test_settings_lie_over_the_file_over_the_recipe(tmp_path):
     assert config.augment.hue_wrap == "original"
 
 
+def test_steps_beside_epochs_are_refused():
+    with pytest.raises(ConfigError, match=r"^steps has no effect while epochs in recipe dlinknet"):
+        read_train_settings(recipe="dlinknet-2018", assignments=["steps=9"])
+    by_steps = read_train_settings(recipe="dlinknet-2018", assignments=["steps=9", "epochs=0"])
+    assert (by_steps.steps, by_steps.epochs) == (9, 0)
+
+
 def test_unknown_recipe_is_said():
     with pytest.raises(ConfigError, match="available: dlinknet-2018, roadex"):
         read_recipe("dlinknet")

@@ -50,6 +50,12 @@ def read_train_settings(
         layers.add_file(path)
     layers.add_assignments(assignments)
     config = layers.build()
+    if layers.has("steps") and config.epochs > 0:
+        msg = (
+            f"{layers.name_of('steps')} has no effect while {layers.name_of('epochs')} is "
+            f"{config.epochs}: set epochs=0 to train by steps"
+        )
+        raise ConfigError(msg)
     if initial is None:
         return config
     return start_from(initial, config, is_given=layers.has, name_of=layers.name_of)

@@ -24,7 +24,7 @@ PAGES = [
 ]  # fmt: skip
 
 SHORT_TRAINING = (
-    "steps=2", "batch_size=2", "chip_size=64", "evaluate_every=2", "checkpoint_every=2",
+    "steps=2", "epochs=0", "batch_size=2", "chip_size=64", "evaluate_every=2", "checkpoint_every=2",
     "loader_processes=0", "tta=none",
 )  # fmt: skip
 """Settings that end a documented training after two steps."""
