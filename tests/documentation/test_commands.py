@@ -35,6 +35,7 @@ ELSEWHERE = {
     "--scheduler": "needs a cluster: tests/cluster and tests/test_faults.py run it",
     "--scheduler-file": "needs a cluster: tests/cluster/test_hosts.py runs it",
     "--store": "needs an object store: tests/test_faults.py runs it",
+    "--split": "needs all images of DeepGlobe: tests/test_score_deepglobe.py has splits",
     "s3://": "needs an object store: tests/test_faults.py runs it",
 }
 """Parts of a command that make it one for another test, with the reason."""
@@ -54,6 +55,10 @@ OUTPUT_POSITION = {"generate": 0, "align": 1}
 """Verbs whose result is named without an option, and at which position."""
 
 
+_QUOTED = "\0"
+"""Stands before a pattern that the shell must leave alone."""
+
+
 class Command(NamedTuple):
     """A documented command and where it stands."""
 
@@ -61,7 +66,7 @@ class Command(NamedTuple):
     words: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.place}: {' '.join(self.words)}"
+        return f"{self.place}: {' '.join(self.words)}".replace(_QUOTED, "")
 
 
 def _commands_in(text: str, place: str) -> Iterator[Command]:
@@ -69,7 +74,8 @@ def _commands_in(text: str, place: str) -> Iterator[Command]:
     joined = re.sub(r"\\\n\s*", " ", text)
     programs = "|".join(["roadex", *OTHER_PROGRAMS])
     for line in re.findall(rf"^(?:    |  )\s*((?:{programs}) .+)$", joined, flags=re.MULTILINE):
-        yield Command(place, tuple(shlex.split(line, comments=True)))
+        marked = re.sub(r"'([^']*\*[^']*)'", rf"'{_QUOTED}\1'", line)
+        yield Command(place, tuple(shlex.split(marked, comments=True)))
 
 
 def _all_commands() -> list[Command]:
@@ -170,8 +176,8 @@ def _remove(path: Path) -> None:
 
 
 def _as_a_shell_does(word: str, folder: Path) -> list[str]:
-    if "*" not in word:
-        return [word]
+    if "*" not in word or _QUOTED in word:
+        return [word.replace(_QUOTED, "")]
     return sorted(str(path.relative_to(folder)) for path in folder.glob(word)) or [word]
 
 
