@@ -136,7 +136,8 @@ def _make_deepglobe(folder: Path) -> None:
             image.save(folder / part / f"{identifier}_sat.jpg")
         for part in ("deepglobe/train", "train", "masks", "truth"):
             mask.save(folder / part / f"{identifier}_mask.png")
-        mask.save(folder / "masks" / f"{identifier}_probability.png")
+        likely = Image.fromarray(np.where(scene.road_mask, 200, 50).astype(np.uint8))
+        likely.save(folder / "masks" / f"{identifier}_probability.png")
         for part in ("tta-none", "tta-d4"):
             (folder / part).mkdir(exist_ok=True)
             mask.save(folder / part / f"{identifier}_mask.png")
