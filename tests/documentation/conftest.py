@@ -9,12 +9,10 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
-import torch
 from affine import Affine
 from PIL import Image
 from rasterio.windows import Window
 
-from roadex.models import create_network
 from roadex.models.modelfile import load_model, save_model
 from roadex.outputs import write_network
 from roadex.pipeline.vectorize import vectorize
@@ -58,7 +56,7 @@ def _make_scenes(folder: Path) -> None:
     shutil.copy(other["scene"], folder / "other.tif")
     shutil.copy(other["roads"], folder / "other.gpkg")
     shutil.copy(paths["roads"], folder / "osm.gpkg")
-    (folder / "scenes.csv").write_text("scenes/one.tif\nscenes/two.tif\n")
+    (folder / "scenes.csv").write_text("path\nscenes/one.tif\nscenes/two.tif\n")
     _cut(paths["scene"], folder / "tiles")
     _make_rasters(paths["mask"], folder)
 
@@ -147,6 +145,5 @@ def _make_models(folder: Path) -> None:
     model = load_model("roadex-light")
     for name in ("first", "second"):
         save_model(model.network, model.metadata, folder / f"{name}.safetensors")
-    published = create_network("dlinknet34")
-    state = {f"module.{name}": value for name, value in published.state_dict().items()}
-    torch.save(state, folder / "log01_dink34.th")
+    (folder / "runs").mkdir()
+    shutil.copy(folder / "first.safetensors", folder / "runs" / "delhi.safetensors")
