@@ -136,6 +136,17 @@ def require_pixels(transform: Affine, name: str) -> None:
     raise SceneError(msg)
 
 
+def keeps_lengths(crs: CRS) -> bool:
+    """Return whether lengths in a CRS are metres on the ground, as in UTM and in state grids.
+
+    Web Mercator has metres in name only.
+    """
+    is_metric = crs.is_projected and all(a.unit_conversion_factor == 1 for a in crs.axis_info[:2])
+    operation = crs.coordinate_operation
+    method = "" if operation is None else operation.method_name
+    return bool(is_metric and ("Transverse Mercator" in method or "Lambert Conic" in method))
+
+
 def metric_crs_at(longitude: float, latitude: float) -> CRS:
     """Return the UTM zone of a place, or the polar projection beyond UTM."""
     longitude = (longitude + 180) % 360 - 180

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from roadex.config import CompareConfig
+from roadex.imagery.geodesy import keeps_lengths
 from roadex.network.reference import Reference
 from roadex.network.samples import (
     Counterparts,
@@ -82,7 +83,7 @@ def compare_networks(
     forth = _counterparts(ours.samples, theirs.samples, shift, config)
     back = _counterparts(theirs.samples, ours.samples, -shift, config)
     pieces = pd.concat(
-        [_classify_ours(ours, forth, theirs, config), _classify_theirs(theirs, back)],
+        [_classify_ours(ours, forth, theirs, config), _classify_theirs(theirs, back, config)],
         ignore_index=True,
     )
     layers = {
@@ -113,8 +114,7 @@ class _Side:
 
 def _metric_crs(edges: gpd.GeoDataFrame) -> CRS:
     crs = CRS.from_user_input(edges.crs)
-    is_metric = crs.is_projected and all(a.unit_conversion_factor == 1 for a in crs.axis_info[:2])
-    if (is_metric and "Pseudo-Mercator" not in crs.name) or edges.empty:
+    if keeps_lengths(crs) or edges.empty:
         return crs
     return CRS.from_user_input(edges.estimate_utm_crs())
 
@@ -165,12 +165,12 @@ def _classify_ours(
     return frame
 
 
-def _classify_theirs(theirs: _Side, found: Counterparts) -> pd.DataFrame:
+def _classify_theirs(theirs: _Side, found: Counterparts, config: CompareConfig) -> pd.DataFrame:
     if not len(theirs.frame):
         return pd.DataFrame({"class": []})
     hidden = theirs.frame["is_hidden"].to_numpy(dtype=bool)[theirs.samples.line]
     label = np.where(found.found, "", np.where(hidden, HIDDEN, ONLY_REFERENCE)).astype(object)
-    label = _without_slivers(label, theirs, CompareConfig())
+    label = _without_slivers(label, theirs, config)
     frame = _cut(theirs, label).frame
     return frame[frame["class"] != ""]
 

@@ -12,7 +12,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 
 from roadex.errors import ScoreError
-from roadex.imagery.geodesy import require_earth
+from roadex.imagery.geodesy import keeps_lengths, require_earth
 from roadex.network.sound_lines import single_lines
 
 EDGE_LAYER = "road_edges"
@@ -49,7 +49,7 @@ def read_lines(path: str, *, layer: str | None = None) -> RoadLines:
     if path.lower().endswith((".parquet", ".geoparquet")):
         frame = geopandas.read_parquet(path)
     else:
-        frame = _read_layer(path, layer or _line_layer(path))
+        frame = _read_layer(path, layer or line_layer(path))
     n_read = len(frame)
     frame, notes = single_lines(frame, path)
     if n_read and frame.empty:
@@ -86,7 +86,7 @@ def metric_crs(truth: RoadLines, prediction: RoadLines) -> tuple[CRS | None, str
                 "`ogr2ogr -a_srs EPSG:CODE OUT IN`"
             )
             raise ScoreError(msg)
-    if truth.crs is not None and _keeps_lengths(truth.crs):
+    if truth.crs is not None and keeps_lengths(truth.crs):
         return truth.crs, f"lines compared in {_name(truth.crs)}, the CRS of the truth"
     located = truth if len(truth.geometries) else prediction
     if not len(located.geometries):
@@ -95,14 +95,14 @@ def metric_crs(truth: RoadLines, prediction: RoadLines) -> tuple[CRS | None, str
     return CRS.from_user_input(utm), f"lines compared in {_name(utm)}"
 
 
-def _keeps_lengths(crs: CRS) -> bool:
-    is_metric = crs.is_projected and all(a.unit_conversion_factor == 1 for a in crs.axis_info[:2])
-    operation = crs.coordinate_operation
-    method = "" if operation is None else operation.method_name
-    return bool(is_metric and ("Transverse Mercator" in method or "Lambert Conic" in method))
+def line_layer(path: str) -> str:
+    """Return the layer of a vector file that holds its roads: ``road_edges``, or the only lines.
 
-
-def _line_layer(path: str) -> str:
+    Raises
+    ------
+    ScoreError
+        If the file cannot be read, or several layers hold lines.
+    """
     try:
         layers = pyogrio.list_layers(path)
     except DataSourceError as error:

@@ -22,7 +22,7 @@ from pyproj import CRS
 
 from roadex.config import MergeConfig
 from roadex.errors import NetworkError
-from roadex.imagery.geodesy import metric_crs_at, require_earth
+from roadex.imagery.geodesy import keeps_lengths, metric_crs_at, require_earth
 from roadex.network.rebuild import place_ids, rebuild_network
 from roadex.network.road_network import RoadNetwork
 from roadex.network.sound_lines import single_lines
@@ -161,7 +161,7 @@ def _work_crs(frames: Sequence[Tables], names: Sequence[str]) -> CRS:
     middles = [(_middle(edges), name) for (edges, _), name in zip(frames, names, strict=True)]
     placed = [(middle, name) for middle, name in middles if middle is not None]
     if not placed:
-        return crs if _is_metric(crs) else CRS.from_epsg(32631)
+        return crs if keeps_lengths(crs) else CRS.from_epsg(32631)
     (longitude, latitude), first = placed[0]
     for (other, _), name in placed[1:]:
         apart = abs((other - longitude + 180) % 360 - 180)
@@ -171,7 +171,7 @@ def _work_crs(frames: Sequence[Tables], names: Sequence[str]) -> CRS:
                 "both. Merge networks of one region at a time"
             )
             raise NetworkError(msg)
-    return crs if _is_metric(crs) else metric_crs_at(longitude, latitude)
+    return crs if keeps_lengths(crs) else metric_crs_at(longitude, latitude)
 
 
 def _middle(edges: gpd.GeoDataFrame) -> tuple[float, float] | None:
@@ -181,14 +181,6 @@ def _middle(edges: gpd.GeoDataFrame) -> tuple[float, float] | None:
         return None
     left, bottom, right, top = sound.to_crs(4326).total_bounds
     return (left + right) / 2, (bottom + top) / 2
-
-
-def _is_metric(crs: CRS) -> bool:
-    """Return whether lengths in a CRS are metres on the ground: Web Mercator's are not."""
-    is_in_metres = crs.is_projected and all(
-        axis.unit_conversion_factor == 1 for axis in crs.axis_info[:2]
-    )
-    return bool(is_in_metres and "Mercator" not in crs.name.replace("Transverse Mercator", ""))
 
 
 def _roads(

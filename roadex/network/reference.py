@@ -20,6 +20,7 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from roadex.errors import NetworkError
+from roadex.network.line_reader import line_layer
 from roadex.network.sound_lines import single_lines
 
 NOT_ROADS = frozenset(
@@ -87,15 +88,10 @@ def _read(path: Path) -> gpd.GeoDataFrame:
             return _read_osm(path)
         if path.suffix in (".parquet", ".geoparquet"):
             return gpd.read_parquet(path)
-        return pyogrio.read_dataframe(path, layer=_layer(path))
+        return pyogrio.read_dataframe(path, layer=line_layer(str(path)))
     except (DataSourceError, DataLayerError, ValueError) as error:
         msg = f"cannot read roads from {path}: {error}"
         raise NetworkError(msg) from error
-
-
-def _layer(path: Path) -> str | None:
-    names = [str(name) for name, kind in pyogrio.list_layers(path) if kind and "Line" in kind]
-    return "road_edges" if "road_edges" in names else (names[0] if names else None)
 
 
 def _read_osm(path: Path) -> gpd.GeoDataFrame:

@@ -200,3 +200,14 @@ def test_time_grows_with_the_size_of_the_network():
         compare_networks(network(lines), reference(lines))
         seconds.append(time.process_time() - began)
     assert seconds[1] < 8 * seconds[0]  # four times the roads
+
+
+@pytest.mark.parametrize(("min_piece_m", "km"), [(0.0, 0.03), (50.0, 0.0)])
+def test_shortest_piece_counts_on_the_side_of_the_reference_too(min_piece_m, km):
+    parts = [shapely.LineString([(a, 0), (b, 0)]) for a, b in ((0, 300), (360, 660))]
+    whole = [shapely.LineString([(0, 0), (660, 0)])]
+    config = CompareConfig(min_piece_m=min_piece_m, estimate_shift=False)
+    found = compare_networks(
+        network(np.array(parts, dtype=object), width_m=1.0), reference(whole, width_m=1.0), config
+    )
+    assert found.summary["km"]["only_in_reference"] == pytest.approx(km, abs=0.006)
