@@ -68,6 +68,6 @@ class StoreSource:
 def _read(store: TileStore, tile: Tile) -> NDArray[np.uint8]:
     stored = store.read(tile)
     if stored is None:
-        msg = f"tile {tile.key} was lost from {store.url}; the same command does it again"
+        msg = f"tile {tile.key} disappeared from {store.url}; run the same command again"
         raise RunError(msg)
     return stored
