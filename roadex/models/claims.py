@@ -17,7 +17,7 @@ from roadex.errors import ModelError
 _FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
 """What layers make their weights with."""
 
-_LEAST_VALUES = 2**20
+_LEAST_VALUES = 2**22
 """Values a tensor may have in any case: tables that layers compute and no file holds."""
 
 

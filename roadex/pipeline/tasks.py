@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -25,6 +26,11 @@ _FETCH_SECONDS = 60.0
 """How long to wait for the result of a finished task before seeing whether anybody is there."""
 
 _GPU = "GPU"
+
+_LOST = (
+    "lost the connection to the Dask scheduler. Finished tiles are kept; run the same command "
+    "again to resume"
+)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -121,17 +127,15 @@ def mapper(
 def _outcome(future: Future[Result], item: Item, team: _Team) -> Outcome[Item, Result]:
     """Fetch what a finished task returned; if its worker died meanwhile, it is being done again."""
     if future.status not in ("finished", "error"):
-        msg = (
-            "lost the connection to the Dask scheduler. Finished tiles are kept; run the same "
-            "command again to resume"
-        )
-        raise RunError(msg)
+        raise RunError(_LOST)
     while True:
         try:
             error = future.exception(timeout=_FETCH_SECONDS)
             result = None if error is not None else future.result(timeout=_FETCH_SECONDS)
         except TimeoutError:
             team.check()
+        except (OSError, CancelledError) as lost:  # of the connection: the task's own is returned
+            raise RunError(_LOST) from lost
         else:
             future.release()
             return Outcome(item, result, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -13,6 +14,7 @@ from affine import Affine
 from PIL import Image
 from rasterio.windows import Window
 
+from roadex.models import create_network
 from roadex.models.modelfile import load_model, save_model
 from roadex.outputs import write_network
 from roadex.pipeline.vectorize import vectorize
@@ -37,7 +39,7 @@ def world(tmp_path_factory) -> Path:
 def here(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a copy of the world that is the working directory of one test."""
     folder = tmp_path / "here"
-    shutil.copytree(world, folder)
+    shutil.copytree(world, folder, symlinks=True)
     monkeypatch.chdir(folder)
     return folder
 
@@ -113,10 +115,11 @@ def _write_network(mask: Path, path: Path, cols: slice) -> None:
 def _make_datasets(folder: Path) -> None:
     for name, seeds in (("my/data", (5, 6)), ("roads/train", (7,)), ("roads/val", (8,))):
         list(write_pairs((_scene(seed) for seed in seeds), folder / name))
-    for name in ("generated", "ma/train"):
+    cited = ("aligned/train", "aligned/crops", "massachusetts/val")
+    dubai = [f"dubai/tile_{number}" for number in (1, 2, 3, 5, 6, 8)]
+    for name in ("generated", "ma/train", *cited, *dubai):
         shutil.copytree(folder / "my" / "data", folder / name)
     aligned = folder / "aligned"
-    aligned.mkdir()
     shutil.copy(folder / "scene.tif", aligned)
     shutil.copy(folder / "roads.gpkg", aligned)
     (aligned / "lines.toml").write_text('[[scene]]\nimages = "scene.tif"\nroads = "roads.gpkg"\n')
@@ -145,5 +148,10 @@ def _make_models(folder: Path) -> None:
     model = load_model("roadex-light")
     for name in ("first", "second"):
         save_model(model.network, model.metadata, folder / f"{name}.safetensors")
+    large = folder.with_name(f"{folder.name}-large") / "dlinknet34-from-scratch.safetensors"
+    large.parent.mkdir()
+    metadata = replace(model.metadata, name="from-scratch", network="dlinknet34", arguments={})
+    save_model(create_network("dlinknet34"), metadata, large)
+    (folder / large.name).symlink_to(large)  # not copied for every test
     (folder / "runs").mkdir()
     shutil.copy(folder / "first.safetensors", folder / "runs" / "delhi.safetensors")
