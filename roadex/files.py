@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from roadex.errors import OutputError
 
@@ -30,6 +32,32 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(partial, path)  # noqa: PTH105 - replaces on every system
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_origin(path: Path, origin: Mapping[str, Any]) -> None:
+    """Note as JSON what files are made of, for :func:`changes_of_origin`."""
+    with whole_file(path) as place:
+        place.write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
+
+
+def changes_of_origin(path: Path, origin: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Compare what files were made of with what they would be made of now.
+
+    Returns
+    -------
+    changes
+        ``name: before -> now``; None where :func:`write_origin` has left no note.
+    """
+    try:
+        before: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    now: Mapping[str, Any] = json.loads(json.dumps(origin))  # lists where there were tuples
+    return tuple(
+        f"{name}: {before.get(name)} -> {value}"
+        for name, value in now.items()
+        if value != before.get(name)
+    )
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:

@@ -12,7 +12,8 @@ from affine import Affine
 from roadex.config import NODATA, RunConfig
 from roadex.errors import OutputError, RunError, SceneError
 from roadex.pipeline import predict as predict_scene_module
-from roadex.pipeline.predict import WORK_FOLDER, predict_scene
+from roadex.pipeline.predict import predict_scene
+from roadex.pipeline.resume import WORK_FOLDER
 from roadex.pipeline.run import run
 from roadex.pipeline.vectorize import vectorize_raster
 from roadex.probability.tile_store import TileStore

@@ -91,19 +91,3 @@ def test_own_network_is_overwritten_when_asked_but_not_while_it_is_open(tmp_path
     with pytest.raises(OutputError, match="is open in another program"):
         check_replaceable(path, overwrite=True)
     reader.close()
-
-
-def test_two_predictions_in_one_folder_keep_each_others_tiles(tmp_path):
-    from roadex.config import ClusterConfig
-    from roadex.pipeline.predict import WORK_FOLDER, remove_store
-    from roadex.probability.tile_store import TileStore
-
-    first, second = (TileStore(str(tmp_path / WORK_FOLDER / key)) for key in "ab")
-    for store in (first, second):
-        (tmp_path / WORK_FOLDER / store.url[-1]).mkdir(parents=True)
-        (tmp_path / WORK_FOLDER / store.url[-1] / "r0_c0").write_bytes(b"tile")
-    remove_store(tmp_path / "a.tif", first, ClusterConfig())
-    assert first.keys() == set()
-    assert second.keys() == {"r0_c0"}
-    remove_store(tmp_path / "b.tif", second, ClusterConfig())
-    assert not (tmp_path / WORK_FOLDER).exists()

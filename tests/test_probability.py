@@ -43,7 +43,7 @@ def store(request, tmp_path):
     else:
         store = TileStore(f"memory://{tmp_path.name}/tiles")
         yield store
-        store.remove()
+        store.release("test")
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_missing_tile_is_none(store):
 
 def test_store_can_be_removed(store, stored):
     store.write(TILE, stored)
-    store.remove()
+    store.release("test")
     assert store.keys() == set()
 
 

@@ -24,9 +24,9 @@ from roadex.training.job import _scaling
 from roadex.training.logs import CsvLog, TensorBoardLog
 from roadex.training.loop import train
 from roadex.training.monitor import Monitor
-from roadex.training.preflight import changed_settings
 from roadex.training.processes import Group
 from roadex.training.recipes import read_recipe, recipe_names
+from roadex.training.resume import changed_settings
 from roadex.training.schedules import Decision, DivideBy5, steps_of_epoch, with_steps
 from roadex.training.settings import read_train_settings
 

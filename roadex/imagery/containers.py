@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+import threading
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -23,12 +24,40 @@ _MOST_NAMES = 5
 """Names an error lists before it only counts."""
 
 
+class _Quiet:
+    """Silences a warning while any thread asks for it: filters belong to the whole process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_users = 0
+        self._filters = warnings.catch_warnings()
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._n_users == 0:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            self._n_users += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._n_users -= 1
+            if self._n_users == 0:
+                self._filters.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
+
+
 @contextmanager
 def without_georeference_warning() -> Iterator[None]:
     """Open rasters that are not meant to carry a georeference without a warning each."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    _QUIET.enter()
+    try:
         yield
+    finally:
+        _QUIET.leave()
 
 
 def open_location(location: str) -> rasterio.DatasetReader:

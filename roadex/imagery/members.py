@@ -18,6 +18,7 @@ from roadex.imagery.bands import ALPHA, band_roles
 from roadex.imagery.containers import listed, other_pages
 from roadex.imagery.geodesy import longitude_in_range, parse_crs, require_pixels
 from roadex.imagery.raster_sources import Rectangle, coverage
+from roadex.imagery.source_files import FileState, file_states, files_behind
 
 PIXEL_TYPES = {
     "uint8": "uint8",
@@ -148,13 +149,9 @@ class Member:
         """Data type in which pixels of the file are held."""
         return "uint8" if self.palette is not None else PIXEL_TYPES[self.dtype]
 
-    def size_and_time(self) -> tuple[int, int]:
-        """Return size in bytes and modification time in nanoseconds; zeros for a URL."""
-        file = Path(self.location)
-        if not file.exists():
-            return (0, 0)
-        state = file.stat()
-        return (state.st_size, state.st_mtime_ns)
+    def file_states(self) -> tuple[FileState, ...]:
+        """Return size and time of the file and of all it reads: sidecars, sources of a mosaic."""
+        return file_states(files_behind(self.location))
 
     def pixels(self, stored: NDArray[np.generic]) -> NDArray[np.generic]:
         """Return stored values ``(C, h, w)`` as pixels of :attr:`pixel_type`, white high."""

@@ -36,6 +36,7 @@ from roadex.imagery.native import (
 )
 from roadex.imagery.radiometry import Radiometry, measure_radiometry, sample_windows, thinned
 from roadex.imagery.raster_sources import check_sources
+from roadex.imagery.source_files import FileState
 from roadex.imagery.validity import Sampled, Validity, find_validity, half_width
 
 RGB = ("red", "green", "blue")
@@ -157,6 +158,7 @@ def open_scene(
             )
             raise SceneError(msg)
         validity, radiometry, seen = _look(mosaic, gsd_m, nodata, stretch)
+        states = [state for member in members for state in member.file_states()]
     return Scene(
         paths=tuple(member.path for member in members),
         mosaic=mosaic,
@@ -169,8 +171,8 @@ def open_scene(
         wanted=tuple(wanted),
         dtype=first.dtype,
         radiometry=radiometry,
-        identity=_identity(members, chosen),
-        modified=_modified(members),
+        identity=_identity(members, states, chosen),
+        modified=_modified(states),
         pages=first.pages,
         warnings=(*notes, *(note for member in members for note in member.notes), *seen),
     )
@@ -267,13 +269,13 @@ def _declared(member: Member, bands: Sequence[int]) -> tuple[float | None, ...]:
     return tuple(None if v is None or not np.isfinite(v) else float(v) for v in values)
 
 
-def _identity(members: Sequence[Member], bands: Sequence[int]) -> str:
+def _identity(members: Sequence[Member], states: Sequence[FileState], bands: Sequence[int]) -> str:
     digest = hashlib.sha256(repr(tuple(bands)).encode())
-    for member in members:
-        digest.update(repr((member.location, member.shape, member.size_and_time())).encode())
+    digest.update(repr([(member.location, member.shape) for member in members]).encode())
+    digest.update(repr(list(states)).encode())
     return digest.hexdigest()[:16]
 
 
-def _modified(members: Sequence[Member]) -> str:
-    newest = max(member.size_and_time()[1] for member in members) // 10**9
+def _modified(states: Sequence[FileState]) -> str:
+    newest = max(time for _, _, time in states) // 10**9
     return datetime.fromtimestamp(newest, UTC).isoformat()

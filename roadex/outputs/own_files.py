@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from roadex.errors import OutputError
 from roadex.files import refuse_existing
 from roadex.imagery.containers import without_georeference_warning
 from roadex.imagery.locations import gdal_location
+from roadex.imagery.source_files import files_behind
 
 _OPEN_MARKS = ("-wal", "-journal")
 """Endings of files that stand beside a GeoPackage while a program has it open or left it so."""
@@ -41,7 +42,15 @@ def check_replaceable(path: Path, *, overwrite: bool, inputs: Iterable[str | Pat
     """
     if not path.exists():
         return
-    source = next((file for file in _files_behind(inputs) if _is_same(file, path)), None)
+    source = next(
+        (
+            file
+            for given in inputs
+            for file in files_behind(gdal_location(str(given)))
+            if _is_same(file, path)
+        ),
+        None,
+    )
     if source is not None:
         msg = f"{path} is an input of this command ({source}); choose another name for the result"
         raise OutputError(msg)
@@ -63,18 +72,6 @@ def check_replaceable(path: Path, *, overwrite: bool, inputs: Iterable[str | Pat
             "name, or delete it yourself"
         )
         raise OutputError(msg)
-
-
-def _files_behind(inputs: Iterable[str | Path]) -> Iterator[str]:
-    """Yield the files of inputs, and those that virtual rasters among them read."""
-    for given in inputs:
-        location = gdal_location(str(given))
-        yield location
-        try:
-            with without_georeference_warning(), rasterio.open(location) as raster:
-                yield from raster.files
-        except RasterioError:  # no raster: a file of vectors has no others behind it
-            continue
 
 
 def _is_same(file: str, path: Path) -> bool:

@@ -18,8 +18,8 @@ from roadex.imagery.locations import public_name
 from roadex.imagery.scene_list import ListedScene
 from roadex.pipeline.crew import Crew, open_crew
 from roadex.pipeline.plan import request_key
-from roadex.pipeline.predict import make_folder
 from roadex.pipeline.report import RunFolder
+from roadex.pipeline.resume import make_folder
 from roadex.pipeline.run import carry_out, prepare
 from roadex.progress import Display, Labelled, default_display
 
@@ -175,11 +175,11 @@ def _do_one(
     result = RunFolder(folder / scene.name)
     state, error = DONE, ""
     try:
-        work = prepare(
+        with prepare(
             scene.path, result.folder, config,
             overwrite=overwrite, progress=Labelled(display, scene.name),
-        )  # fmt: skip
-        carry_out(work, crew)
+        ) as work:  # fmt: skip
+            carry_out(work, crew)
     except RoadexError as problem:
         state, error = FAILED, str(problem)
         holes = result.read_report().get("result", {}).get("failed_tiles")

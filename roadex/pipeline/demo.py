@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 from roadex.config import DemoConfig, RunConfig
 from roadex.errors import OutputError
-from roadex.pipeline.report import RunFolder
-from roadex.pipeline.result import RunResult
+from roadex.outputs.own_files import check_replaceable
+from roadex.pipeline.result import ResultPaths, RunResult
 from roadex.pipeline.run import run
 from roadex.progress import Display
 from roadex.scoring import score
@@ -70,7 +70,8 @@ def run_demo(
         Whatever a run or a comparison can raise.
     """
     demo = demo or DemoConfig()
-    RunFolder(Path(output)).claim(overwrite=overwrite)
+    for path in ResultPaths(Path(output)).all:
+        check_replaceable(path, overwrite=overwrite)
     scene = generate_scene(shape=(demo.size, demo.size), seed=demo.seed, style=STYLE)
     folder = Path(output) / SCENE_FOLDER
     try:

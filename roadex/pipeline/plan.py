@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 from roadex.config import TTA_VIEWS, RunConfig
 from roadex.errors import ConfigError, SceneError
 from roadex.imagery.containers import listed
-from roadex.imagery.locations import gdal_location, is_virtual
+from roadex.imagery.locations import gdal_location
 from roadex.imagery.scene import Scene, open_scene
+from roadex.imagery.source_files import file_states, files_behind
 from roadex.imagery.tiling import Tiles, plan_tiles
 from roadex.imagery.work_grid import WorkGrid, plan_grid
 from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
@@ -148,27 +149,20 @@ def _paths(scenes: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
 
 
 def request_key(scenes: Scenes, config: RunConfig) -> str:
-    """Return the identity of a run, found without opening its scenes: files, model and settings.
+    """Return the identity of a run, found without looking at pixels: files, model and settings.
 
-    Files on this machine count with their size and time, so one that was replaced is another.
+    Files on this machine, those behind a virtual raster too, count with their size and time, so one
+    that was replaced is another.
     """
     settings = config.to_dict()
     parts = {
         "scenes": [scenes.identity]
         if isinstance(scenes, Scene)
-        else [_file_state(gdal_location(str(path))) for path in _paths(scenes)],
+        else [file_states(files_behind(gdal_location(str(path)))) for path in _paths(scenes)],
         "model": read_sha256(model_path(config.predict.model)),
         "settings": {group: settings[group] for group in ("tiling", "predict", "vector", "output")},
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _file_state(location: str) -> list[str | int]:
-    file = Path(location)
-    if is_virtual(location) or not file.exists():
-        return [location]
-    state = file.stat()
-    return [location, state.st_size, state.st_mtime_ns]
 
 
 def _key(scene: Scene, grid: WorkGrid, sha256: str, config: RunConfig) -> str:

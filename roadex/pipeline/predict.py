@@ -6,7 +6,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,25 +18,22 @@ from affine import Affine
 from numpy.typing import NDArray
 
 import roadex
-from roadex.config import NODATA, THRESHOLDS_TAG, ClusterConfig, RunConfig
+from roadex.config import NODATA, THRESHOLDS_TAG, RunConfig
 from roadex.errors import IncompleteError, OutputError, RoadexError, RunError
 from roadex.imagery.tiling import Tile
 from roadex.inference.allocator import release_free_memory
 from roadex.models import require_torch
-from roadex.outputs.own_files import check_replaceable
 from roadex.pipeline.arrays import AnyCRS, probability_on, refuse_place, write_image
 from roadex.pipeline.crew import CallingProcess, Crew, open_crew
 from roadex.pipeline.model_transfer import SharedModel
 from roadex.pipeline.plan import RunPlan, Scenes, plan_run
 from roadex.pipeline.result import TemporaryFolder, open_raster
+from roadex.pipeline.resume import claim
 from roadex.pipeline.tasks import run_tasks
 from roadex.pipeline.worker import PredictJob, add_job, predict_tile, remove_job
 from roadex.probability.raster import ProbabilityProfile, probability_writer
 from roadex.probability.tile_store import TileStore
 from roadex.progress import Display, Stopwatch, default_display
-
-WORK_FOLDER = ".roadex"
-"""Folder of unfinished work beside the results; gone when a run is complete."""
 
 _READ_AHEAD = 16
 
@@ -196,14 +193,12 @@ def predict_scene(
         require_torch()
     with watch.stage("plan"):
         plan = plan_run(scenes, config)
-        store = store_for(path, plan, config.cluster)
-        check_replaceable(path, overwrite=overwrite or bool(store.keys()), inputs=plan.scene.paths)
-        make_folder(path.parent)
-    with open_crew(config.cluster, plan.load(config)) as crew:
-        failures = predict_tiles(crew, plan, store, config, watch)
-    stitch(plan, store, failures, path, watch)
-    failures.raise_if_any(len(plan.tiles))
-    remove_store(path, store, config.cluster)
+    with claim(path, plan, config.cluster, overwrite=overwrite) as mine:
+        with open_crew(config.cluster, plan.load(config)) as crew:
+            failures = predict_tiles(crew, plan, mine.store, config, watch)
+        stitch(plan, mine.store, failures, path, watch)
+        failures.raise_if_any(len(plan.tiles))
+        mine.finish()
     return plan
 
 
@@ -340,37 +335,3 @@ def _store_trouble(error: OutputError, n_done: int, n_tiles: int) -> OutputError
         f"{error}. {n_done} of {n_tiles} tiles are done and kept; run the same command again for "
         f"the other {n_tiles - n_done}"
     )
-
-
-def store_for(path: Path, plan: RunPlan, config: ClusterConfig) -> TileStore:
-    """Return the tile store of a run whose results go beside ``path``."""
-    if config.store is None:
-        return TileStore(str((path.parent / WORK_FOLDER / plan.key).absolute()))
-    root = config.store if "://" in config.store else str(Path(config.store).absolute())
-    return TileStore(f"{root.rstrip('/')}/{plan.key}")
-
-
-def remove_store(path: Path, store: TileStore, config: ClusterConfig) -> None:
-    """Delete the finished tiles of a run, and the folder they were in if nothing else is there."""
-    store.remove()
-    if config.store is None:
-        with suppress(OSError):  # tiles of another run
-            (path.parent / WORK_FOLDER).rmdir()
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and see that it can be written to.
-
-    Raises
-    ------
-    OutputError
-        If that cannot be.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".roadex-probe"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        msg = f"cannot write to {folder}: {error.strerror}. Choose another place with -o"
-        raise OutputError(msg) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from roadex.config import TTA_VIEWS, RunConfig
-from roadex.errors import DatasetError, IncompleteError, RoadexError
-from roadex.files import whole_file
+from roadex.errors import DatasetError, IncompleteError, OutputError, RoadexError
+from roadex.files import changes_of_origin, whole_file, write_origin
 from roadex.imagery.scene import open_scene
 from roadex.imagery.work_grid import own_grid, plan_grid
 from roadex.inference.allocator import release_free_memory
@@ -23,7 +24,7 @@ from roadex.models.modelfile import model_path, read_metadata, read_sha256
 from roadex.pipeline.crew import CallingProcess, Load, open_crew
 from roadex.pipeline.model_transfer import SharedModel
 from roadex.pipeline.plan import SECONDS_PER_MPX
-from roadex.pipeline.predict import make_folder
+from roadex.pipeline.resume import make_folder
 from roadex.pipeline.tasks import run_tasks
 from roadex.pipeline.worker import predictor_of
 from roadex.probability.encoding import encode
@@ -32,6 +33,9 @@ from roadex.training.datasets.deepglobe import GSD_M, IMAGE_SUFFIX, image_ids
 
 IMAGE_PX = 1024
 """Side of the images of the challenge."""
+
+ORIGIN_NAME = "predicted.json"
+"""File beside the masks that says what they are made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,8 @@ def predict_deepglobe(
     with_probability
         Also write ``<id>_probability.png``, 0 to 254, for threshold sweeps.
     overwrite
-        Do images again whose mask is there already; else they are skipped.
+        Do all images again. Without it masks that are there are kept if they come from the same
+        images, model and settings, and are an error if not.
     progress
         Told of the progress.
 
@@ -84,6 +89,8 @@ def predict_deepglobe(
     ------
     DatasetError
         If the folder has no such image.
+    OutputError
+        If ``output`` holds masks that were made otherwise.
     IncompleteError
         If images failed; the masks of all others are there.
     """
@@ -98,8 +105,19 @@ def predict_deepglobe(
         msg = f"no image <id>_sat.jpg in {folder}"
         raise DatasetError(msg)
     make_folder(output)
-    todo = [name for name in ids if overwrite or not mask_path(output, name).exists()]
     gsd_m = GSD_M if config.predict.native_gsd else metadata.gsd_m
+    sha256 = read_sha256(path)
+    origin = {
+        "images": str(folder.absolute()),
+        "model": metadata.name,
+        "sha256": sha256,
+        "tta": config.predict.tta,
+        "gsd_m": gsd_m,
+        "threshold": metadata.threshold_high,
+    }
+    kinds = (mask_path, probability_path) if with_probability else (mask_path,)
+    _begin(output, origin, ids, overwrite=overwrite)
+    todo = [name for name in ids if not all(kind(output, name).exists() for kind in kinds)]
     seconds = (
         (IMAGE_PX * GSD_M / gsd_m) ** 2 / 1e6 * TTA_VIEWS[config.predict.tta] * SECONDS_PER_MPX
     )
@@ -109,7 +127,7 @@ def predict_deepglobe(
         job = ImageJob(
             folder=folder.absolute(),
             output=output.absolute(),
-            model=SharedModel.of(path, read_sha256(path)),
+            model=SharedModel.of(path, sha256),
             tta=config.predict.tta,
             threshold=metadata.threshold_high,
             gsd_m=gsd_m,
@@ -143,6 +161,27 @@ def mask_path(folder: Path, name: str) -> Path:
     return folder / f"{name}_mask.png"
 
 
+def probability_path(folder: Path, name: str) -> Path:
+    """Return where the probability of an image goes."""
+    return folder / f"{name}_probability.png"
+
+
+def _begin(
+    output: Path, origin: Mapping[str, object], ids: Sequence[str], *, overwrite: bool
+) -> None:
+    """Keep masks of the same origin, refuse others; with ``overwrite`` begin anew."""
+    paths = [kind(output, name) for kind in (mask_path, probability_path) for name in ids]
+    there = [path for path in paths if path.exists()]
+    changes = changes_of_origin(output / ORIGIN_NAME, origin)
+    if there and not overwrite and changes != ():
+        why = f"made otherwise ({', '.join(changes)})" if changes else "of unknown origin"
+        msg = f"{output} holds masks {why}. Choose another folder, or add --overwrite"
+        raise OutputError(msg)
+    for path in there if overwrite else ():
+        path.unlink()
+    write_origin(output / ORIGIN_NAME, origin)
+
+
 def predict_image(name: str, *, job: ImageJob) -> None:
     """Predict one image and write its mask. Runs on a worker.
 
@@ -159,7 +198,7 @@ def predict_image(name: str, *, job: ImageJob) -> None:
         mask = np.where(values >= job.threshold, 255, 0).astype(np.uint8)
         _save(np.repeat(mask[..., None], 3, axis=2), mask_path(job.output, name))
         if job.with_probability:
-            _save(encode(values), job.output / f"{name}_probability.png")
+            _save(encode(values), probability_path(job.output, name))
         return
     raise plain
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from pyproj import CRS
 
-from roadex.config import RunConfig
+from roadex.config import ClusterConfig, RunConfig
 from roadex.imagery.geodesy import outline_in_degrees
 from roadex.network.road_network import RoadNetwork
-from roadex.outputs.own_files import check_replaceable
 from roadex.pipeline.plan import RunPlan
-from roadex.pipeline.predict import Failures, make_folder
+from roadex.pipeline.predict import Failures
 from roadex.pipeline.result import ResultPaths
+from roadex.pipeline.resume import Claim, claim
 
 _REPORTED_PACKAGES = ("roadex", "torch", "rasterio", "shapely", "geopandas", "numpy", "distributed")
 
@@ -38,29 +38,16 @@ class RunFolder(ResultPaths):
             return {}
         return content
 
-    def claim(self, *, overwrite: bool, inputs: Iterable[str] = ()) -> None:
-        """Make the folder and make sure that results can be written there.
+    def claim(
+        self, plan: RunPlan, config: ClusterConfig, *, overwrite: bool
+    ) -> AbstractContextManager[Claim]:
+        """Take the folder for this process, see :func:`roadex.pipeline.resume.claim`.
 
         Results with holes may always be replaced.
-
-        Parameters
-        ----------
-        overwrite
-            Replace results that are there.
-        inputs
-            Files of the scene: they are never replaced.
-
-        Raises
-        ------
-        OutputError
-            If there are results already, or files that are none of roadex, or the folder cannot be
-            written to.
         """
-        inputs = list(inputs)
         has_holes = bool(self.read_report().get("result", {}).get("failed_tiles"))
-        for path in (self.network, self.probability, self.preview, self.report):
-            check_replaceable(path, overwrite=overwrite or has_holes, inputs=inputs)
-        make_folder(self.folder)
+        allowed = overwrite or has_holes
+        return claim(self.probability, plan, config, others=self.all, overwrite=allowed)
 
 
 def summarise(

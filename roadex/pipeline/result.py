@@ -54,6 +54,11 @@ class ResultPaths:
         """The report, JSON."""
         return self.folder / "report.json"
 
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """All of them."""
+        return self.network, self.probability, self.preview, self.report
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunResult:

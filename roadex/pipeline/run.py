@@ -12,6 +12,8 @@ not done again.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,12 +30,12 @@ from roadex.outputs.preview import write_preview
 from roadex.pipeline.crew import Crew, open_crew
 from roadex.pipeline.memory import MemoryMeter
 from roadex.pipeline.plan import RunPlan, Scenes, plan_run
-from roadex.pipeline.predict import Failures, predict_tiles, remove_store, stitch, store_for
+from roadex.pipeline.predict import Failures, predict_tiles, stitch
 from roadex.pipeline.report import RunFolder, provenance, summarise, write_report
 from roadex.pipeline.result import ResultPaths, RunResult, TemporaryFolder
+from roadex.pipeline.resume import Claim
 from roadex.pipeline.tasks import mapper
 from roadex.probability.store_source import StoreSource
-from roadex.probability.tile_store import TileStore
 from roadex.progress import Display, Stopwatch, default_display
 
 
@@ -92,8 +94,8 @@ def run(
     temporary = TemporaryFolder() if output is None else None
     folder = temporary.path if temporary else Path(output or "")
     with rasterio.Env(**READING):
-        work = prepare(scenes, folder, config, overwrite=overwrite, progress=progress)
-        with open_crew(config.cluster, work.plan.load(config)) as crew:
+        prepared = prepare(scenes, folder, config, overwrite=overwrite, progress=progress)
+        with prepared as work, open_crew(config.cluster, work.plan.load(config)) as crew:
             result = carry_out(work, crew)
     return replace(result, _temporary=temporary)
 
@@ -105,11 +107,12 @@ class Work:
     plan: RunPlan
     config: RunConfig
     result: RunFolder
-    store: TileStore
+    claim: Claim
     watch: Stopwatch
     began: float
 
 
+@contextmanager
 def prepare(
     scenes: Scenes,
     output: str | Path,
@@ -117,8 +120,8 @@ def prepare(
     *,
     overwrite: bool = False,
     progress: Display | None = None,
-) -> Work:
-    """Check everything that can be checked beforehand; arguments and errors as :func:`run`."""
+) -> Iterator[Work]:
+    """Check all that can be checked beforehand, and hold the folder; arguments as :func:`run`."""
     result = RunFolder(Path(output))
     watch = Stopwatch(progress or default_display(), release_free_memory)
     began = time.time()
@@ -128,17 +131,17 @@ def prepare(
         plan = plan_run(scenes, config)
         thresholds = plan.model.threshold_low, plan.model.threshold_high
         config = replace(config, vector=config.vector.with_thresholds(*thresholds))
-        store = store_for(result.probability, plan, config.cluster)
-        result.claim(overwrite=overwrite or bool(store.keys()), inputs=plan.scene.paths)
-    return Work(plan=plan, config=config, result=result, store=store, watch=watch, began=began)
+    place = result.claim(plan, config.cluster, overwrite=overwrite)
+    with place as mine:
+        yield Work(plan=plan, config=config, result=result, claim=mine, watch=watch, began=began)
 
 
 def carry_out(work: Work, crew: Crew) -> RunResult:
     """Do a run with those who are there to work; result and errors as :func:`run`."""
     plan, config, result, watch = work.plan, work.config, work.result, work.watch
     with MemoryMeter() as memory, rasterio.Env(**READING):
-        failures = predict_tiles(crew, plan, work.store, config, watch)
-        stitch(plan, work.store, failures, result.probability, watch)
+        failures = predict_tiles(crew, plan, work.claim.store, config, watch)
+        stitch(plan, work.claim.store, failures, result.probability, watch)
         with watch.stage("vectorize"):
             network = vectorize(
                 _stored_probability(work, failures),
@@ -165,7 +168,7 @@ def carry_out(work: Work, crew: Crew) -> RunResult:
     )
     write_report(result.report, plan, config, summary=summary, began=work.began)
     failures.raise_if_any(len(plan.tiles))
-    remove_store(result.probability, work.store, config.cluster)
+    work.claim.finish()
     return RunResult(paths=ResultPaths(result.folder), summary=summary)
 
 
@@ -173,7 +176,7 @@ def _stored_probability(work: Work, failures: Failures) -> StoreSource:
     """Return the probability as it lies in the tile store; failed tiles are nodata."""
     grid = work.plan.grid
     return StoreSource(
-        store=work.store,
+        store=work.claim.store,
         shape=grid.shape,
         transform=grid.transform,
         crs=CRS.from_wkt(grid.crs.to_wkt()),

@@ -12,6 +12,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -88,6 +89,22 @@ class ObjectStore:
             return {str(path).rstrip("/").rpartition("/")[2] for path in paths}
 
         return self._persistently("cannot list", listed)
+
+    def delete(self, name: str) -> None:
+        """Delete an object, if it is there.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be deleted.
+        """
+
+        def delete() -> None:
+            system, root = self._system()
+            with suppress(FileNotFoundError):
+                system.rm_file(f"{root}/{name}")
+
+        self._persistently(f"cannot delete {name} from", delete)
 
     def remove(self) -> None:
         """Delete the store with all its objects.

@@ -13,6 +13,7 @@ from roadex.probability.object_store import ObjectStore
 
 _HEADER = b"roadex1\n"
 _CHECKSUM_BYTES = 4
+_MARK = "user."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,29 @@ class TileStore:
         """Return the keys of all tiles that are there, unchecked."""
         return {name for name in self._objects.names() if "." not in name}
 
-    def remove(self) -> None:
-        """Delete the store with all its tiles."""
-        self._objects.remove()
+    def mark(self, owner: str) -> None:
+        """Note that a result is being made of these tiles.
+
+        Raises
+        ------
+        OutputError
+            If the store cannot be written to.
+        """
+        self._objects.put(f"{_MARK}{owner}", b"")
+
+    def release(self, owner: str) -> None:
+        """Take back a mark; with the last one all tiles are deleted.
+
+        Raises
+        ------
+        OutputError
+            If they cannot be deleted.
+        """
+        others = {name for name in self._objects.names() if name.startswith(_MARK)}
+        if others - {f"{_MARK}{owner}"}:
+            self._objects.delete(f"{_MARK}{owner}")
+        else:
+            self._objects.remove()
 
     @property
     def _objects(self) -> ObjectStore:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -26,8 +25,15 @@ from roadex.training.datasets.labelled import Labelled
 from roadex.training.evaluation import common_figures, evaluate_datasets, thresholds_of
 from roadex.training.loop import train as train_network
 from roadex.training.monitor import Monitor
-from roadex.training.preflight import CONFIG_NAME, DataReport, changed_settings, check_data
+from roadex.training.preflight import DataReport, check_data
 from roadex.training.processes import Group, run_in_group
+from roadex.training.resume import (
+    changed_settings,
+    check_origin,
+    note_start,
+    noted_changes,
+    origin_of,
+)
 from roadex.training.schedules import with_steps
 from roadex.training.settings import check_network, start_from
 
@@ -180,11 +186,15 @@ def _train(job: TrainingJob, group: Group, display: Display) -> None:
             f"{initial.metadata.gsd_m:g} m"
         )
     job.folder.mkdir(parents=True, exist_ok=True)
-    for change in changed_settings(job.folder, config):
+    scenes = [source.scenes for source in material.sources]
+    origin = origin_of(job.data, scenes, "" if initial is None else initial.sha256)
+    check_origin(job.folder, origin)
+    changes = changed_settings(job.folder, config)
+    for change in changes:
         display.note(f"warning: resuming with other settings: {change}")
     if group.is_first:
         _show_check(_check(job, material), display)
-        (job.folder / CONFIG_NAME).write_text(json.dumps(config.to_dict(), indent=1))
+        note_start(job.folder, config, origin, changes)
     monitor = Monitor(
         job.folder, config, scaling=scaling, validation=material.validation, display=display,
         tensorboard=job.tensorboard and group.is_first,
@@ -280,6 +290,7 @@ def _write(
             "licence": job.licence,
             "recipe": job.recipe,
             "settings": _portable(config),
+            "changed_on_the_way": noted_changes(job.folder),
             "initial": "" if initial is None else initial.metadata.name,
             "initial_sha256": "" if initial is None else initial.sha256,
             "steps": state.step,

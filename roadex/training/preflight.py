@@ -1,17 +1,13 @@
-"""What is looked at before a training starts: the data, and the settings of a resumed run."""
+"""What is looked at before a training starts: the data."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from roadex.config import TrainConfig
 from roadex.errors import DatasetError
-from roadex.training.checkpoint import CHECKPOINT_NAME
 from roadex.training.datasets import find_unmatched_labels
 from roadex.training.datasets.dataset_check import (
     DatasetReport,
@@ -21,11 +17,6 @@ from roadex.training.datasets.dataset_check import (
     check_overlap,
 )
 from roadex.training.datasets.labelled import Labelled
-
-CONFIG_NAME = "config.json"
-
-_FREE = {"evaluate_every", "checkpoint_every", "loader_processes", "tta"}
-"""Settings that may change when a training goes on: they do not change the weights."""
 
 _SHOWN = 12
 """Findings shown in all."""
@@ -87,34 +78,6 @@ def check_data(
         list(chain.from_iterable(training.values())), list(chain.from_iterable(validation.values()))
     )
     return DataReport(reports, overlap)
-
-
-def changed_settings(folder: Path, config: TrainConfig) -> tuple[str, ...]:
-    """Compare the settings with those that the checkpoint in ``folder`` was trained with.
-
-    Returns
-    -------
-    changes
-        ``name: before -> now`` for every setting that has an effect on the weights; nothing where
-        there is no checkpoint.
-    """
-    stored = folder / CONFIG_NAME
-    if not stored.exists() or not (folder / CHECKPOINT_NAME).exists():
-        return ()
-    # Settings that an earlier version did not know had the effect of today's defaults.
-    before = _plain(TrainConfig.from_dict(json.loads(stored.read_text())))
-    now = _plain(config)
-    return tuple(
-        f"{name}: {before[name]!r} -> {value!r}"
-        for name, value in now.items()
-        if name not in _FREE and value != before[name]
-    )
-
-
-def _plain(config: TrainConfig) -> dict[str, Any]:
-    """Return the settings as a file gives them back: lists, no tuples."""
-    values: dict[str, Any] = json.loads(json.dumps(config.to_dict()))
-    return values
 
 
 def _row(report: DatasetReport) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from affine import Affine
 
 from roadex import run as run_scene
 from roadex.config import RunConfig
-from roadex.pipeline.predict import WORK_FOLDER
+from roadex.pipeline.resume import WORK_FOLDER
 
 SIZE, CORE, HALO = 320, 64, 32
 TTA = "flip"

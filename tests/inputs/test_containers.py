@@ -143,3 +143,37 @@ def test_a_header_that_cannot_be_read_is_one_line(tmp_path):
     (tmp_path / "a.tif").write_bytes(b"II*\0 this is no raster")
     with pytest.raises(SceneError, match="not a raster"), open_raster(str(tmp_path / "a.tif")):
         pass
+
+
+def test_no_thread_is_warned_that_an_image_has_no_place(tmp_path) -> None:
+    import threading
+    import warnings
+
+    from roadex.imagery.containers import without_georeference_warning
+
+    path, seen = tmp_path / "plain.png", []
+    with (
+        without_georeference_warning(),
+        rasterio.open(path, "w", driver="PNG", width=4, height=4, count=1, dtype="uint8") as raster,
+    ):
+        raster.write(np.zeros((1, 4, 4), np.uint8))
+    inside, left = threading.Barrier(2), threading.Event()
+
+    def first() -> None:
+        with without_georeference_warning():
+            inside.wait(10)
+        left.set()
+
+    def second() -> None:
+        with without_georeference_warning():
+            inside.wait(10)
+            left.wait(10)
+            with warnings.catch_warnings(record=True) as seen_here, rasterio.open(path):
+                seen.extend(seen_here)
+
+    threads = [threading.Thread(target=work) for work in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == []

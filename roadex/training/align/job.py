@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 
 from roadex.config import AlignConfig
 from roadex.errors import DatasetError, OutputError
+from roadex.files import changes_of_origin, write_origin
 from roadex.inference.allocator import tune_allocator
 from roadex.models.modelfile import Model, load_model
 from roadex.progress import Display, Silent, Stopwatch
@@ -85,13 +85,18 @@ class LabelAlignment:
         if len(set(targets)) < len(targets):
             msg = f"scenes of {dataset} have the same name; align them separately"
             raise DatasetError(msg)
-        if overwrite or not _is_made_of(folder, made_of):
+        if overwrite or changes_of_origin(folder / _MADE_OF_NAME, made_of) != ():
             _begin_anew(folder, targets, made_of, overwrite)
+        noted = _noted(folder)
         with_lines = [scene for scene in scenes if isinstance(scene, LineScene)]
         if with_lines:
             (folder / LINES_NAME).write_text(lines_dataset(with_lines, folder), encoding="utf-8")
         return cls(
-            tuple(s for s, done in zip(scenes, targets, strict=True) if not done.exists()),
+            tuple(
+                s
+                for s, path in zip(scenes, targets, strict=True)
+                if not (path.exists() and s.name in noted)
+            ),
             folder,
             f"lines:{folder / LINES_NAME}" if with_lines else f"pairs:{folder}",
             model,
@@ -143,11 +148,6 @@ def _target(folder: Path, scene: Labelled) -> Path:
     return mask_path(folder, _with_mask(scene))
 
 
-def _is_made_of(folder: Path, made_of: Mapping[str, object]) -> bool:
-    note = folder / _MADE_OF_NAME
-    return note.exists() and json.loads(note.read_text()) == made_of
-
-
 def _begin_anew(
     folder: Path, targets: Sequence[Path], made_of: Mapping[str, object], overwrite: bool
 ) -> None:
@@ -159,7 +159,15 @@ def _begin_anew(
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / MOVES_NAME).open("w", newline="") as file:
         csv.writer(file).writerow(field.name for field in fields(SceneShift))
-    (folder / _MADE_OF_NAME).write_text(json.dumps(made_of, indent=1) + "\n")
+    write_origin(folder / _MADE_OF_NAME, made_of)
+
+
+def _noted(folder: Path) -> set[str]:
+    """Return the names of scenes whose note is there; a half-written last line is taken away."""
+    path = folder / MOVES_NAME
+    whole, _, _ = path.read_text().rpartition("\n")
+    path.write_text(f"{whole}\n")
+    return {row[0] for row in csv.reader(whole.splitlines()[1:])}
 
 
 def _note(moved: SceneShift, folder: Path) -> None:
