@@ -16,6 +16,8 @@ from importlib import import_module
 from threading import Lock
 from typing import Any, Protocol, Self, TextIO
 
+from roadex.errors import public_text
+
 LOG_EVERY_S = 10.0
 """Least time between two log lines of one stage."""
 
@@ -189,7 +191,11 @@ class LogDisplay(_Tracker):
         self._write(f"{word}: {state.text(self._now())}")
 
     def _write(self, text: str) -> None:
-        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=self._stream, flush=True)
+        print(
+            f"{time.strftime('%Y-%m-%d %H:%M:%S')} {public_text(text)}",
+            file=self._stream,
+            flush=True,
+        )
 
 
 class NotebookDisplay(_Tracker):

@@ -13,7 +13,7 @@ from importlib import import_module
 import click
 
 from roadex import __version__
-from roadex.errors import IncompleteError, RoadexError
+from roadex.errors import IncompleteError, RoadexError, public_text
 
 VERBS = {
     "run": "Extract the road network of a scene, or of many.",
@@ -105,7 +105,7 @@ def main() -> None:
     except click.exceptions.Exit as exit_request:
         sys.exit(exit_request.exit_code)
     except click.ClickException as error:
-        click.echo(f"Error: {_one_line(error)}", err=True)
+        click.echo(f"Error: {public_text(_one_line(error))}", err=True)
         sys.exit(EXIT_USER_ERROR)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted. Run the same command again to resume.", err=True)

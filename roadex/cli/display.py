@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from roadex.errors import OutputError
+from roadex.errors import OutputError, public_text
 from roadex.progress import Display, LogDisplay
 
 if TYPE_CHECKING:
@@ -180,6 +180,7 @@ def show_data_report(report: DataReport, console: Console) -> None:
 
 def print_note(text: str, console: Console) -> None:
     """Print a line; its level, if it begins with one, in colour."""
+    text = public_text(text)
     level, separator, rest = text.partition(": ")
     colour = _COLOURS.get(level)
     line = escape(text) if colour is None else f"[{colour}]{level}[/]{separator}{escape(rest)}"

@@ -34,7 +34,10 @@ def merge(networks: tuple[str, ...], output: Path, overwrite: bool, **options: A
     config = opt.read_settings(MERGE, options)
     check_target(output, overwrite=overwrite, inputs=networks)
     network = merge_networks(networks, config=config.merge)
-    provenance = {"merged_from": list(networks), "merge": config.merge.to_dict()}
+    provenance = {
+        "merged_from": [Path(path).name for path in networks],
+        "merge": config.merge.to_dict(),
+    }
     write_network(network, output, provenance=provenance, overwrite=overwrite, config=config.output)
     console = Console()
     road_km = network.summary["length_km"]

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import unquote
 
+from roadex.errors import public_text
+
 GDAL_CACHE_BYTES = 128 * 2**20
 """Block cache of GDAL; rasterio takes bytes (GDAL's own variable takes megabytes)."""
 
@@ -86,6 +88,8 @@ def means_absent(error: BaseException) -> bool:
 
 def public_name(path: str) -> str:
     """Return a path or URL without what may be a secret: the query of a signed URL, a password."""
-    if "://" not in path:
-        return path
-    return re.sub(r"(?<=://)[^/@]*@", "", path.partition("?")[0])
+    return (
+        public_text(path)
+        if "://" in path or path.startswith("/vsi") or _DRIVER.match(path)
+        else path
+    )

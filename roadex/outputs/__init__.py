@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import geopandas as gpd
 
 from roadex.config import OutputConfig
-from roadex.errors import OutputError
+from roadex.errors import OutputError, public
 from roadex.outputs.whole import check_place, write_whole
 
 
@@ -80,7 +80,9 @@ def write_network(
     writer = check_target(path, overwrite=overwrite)
     settings = config or OutputConfig()
     return write_whole(
-        path, lambda place: writer(network, place, provenance, settings), overwrite=overwrite
+        path,
+        lambda place: writer(network, place, public(provenance), settings),
+        overwrite=overwrite,
     )
 
 

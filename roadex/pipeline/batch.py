@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from roadex.config import RunConfig
-from roadex.errors import IncompleteError, RoadexError, RunError
+from roadex.errors import IncompleteError, RoadexError, RunError, public_text
 from roadex.imagery.locations import public_name
 from roadex.imagery.scene_list import ListedScene
 from roadex.pipeline.crew import Crew, open_crew
@@ -186,10 +186,10 @@ def _do_one(
         if isinstance(problem, RunError) and holes:
             state = INCOMPLETE
     except Exception as bug:
-        state, error = FAILED, f"{type(bug).__name__}: {bug}"
+        state, error = FAILED, public_text(f"{type(bug).__name__}: {bug}")
         result.folder.mkdir(parents=True, exist_ok=True)
         note = result.folder / "error.txt"
-        note.write_text(traceback.format_exc(), encoding="utf-8")
+        note.write_text(public_text(traceback.format_exc()), encoding="utf-8")
     report = {} if state == FAILED else result.read_report()
     return SceneOutcome(scene=scene, state=state, error=error, report=report)
 

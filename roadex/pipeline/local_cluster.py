@@ -81,6 +81,16 @@ def local_workers(config: ClusterConfig) -> list[LocalWorker]:
     ]
 
 
+def scheduler_of(config: ClusterConfig) -> tuple[dict[str, Any], Security]:
+    """Return what starts a scheduler that only this user of this machine reaches, and its keys."""
+    security = Security.temporary()
+    options = {"host": LOCALHOST, "protocol": "tls://", "security": security}
+    if not config.dashboard:
+        return {"cls": QuietScheduler, "options": options}, security
+    options |= {"dashboard_address": f"{LOCALHOST}:0", "dashboard": True}
+    return {"cls": Scheduler, "options": options}, security
+
+
 @contextmanager
 def local_cluster(config: ClusterConfig, environment: dict[str, str]) -> Iterator[SpecCluster]:
     """Start a scheduler in this process and workers beside it.
@@ -99,12 +109,8 @@ def local_cluster(config: ClusterConfig, environment: dict[str, str]) -> Iterato
     ConfigError
         If GPUs are asked for that are not there.
     """
-    workers, security = local_workers(config), Security.temporary()
-    options = {"host": LOCALHOST, "protocol": "tls://", "security": security}
-    scheduler = {"cls": QuietScheduler, "options": options}
-    if config.dashboard:
-        options |= {"dashboard_address": f"{LOCALHOST}:0", "dashboard": True}
-        scheduler["cls"] = Scheduler
+    workers = local_workers(config)
+    scheduler, security = scheduler_of(config)
     with tempfile.TemporaryDirectory(prefix="roadex-", ignore_cleanup_errors=True) as folder:
         common = {"security": security, "folder": folder, "environment": environment}
         programs = {

@@ -16,6 +16,7 @@ import numpy as np
 from pyproj import CRS
 
 from roadex.config import ClusterConfig, RunConfig
+from roadex.errors import public
 from roadex.imagery.geodesy import outline_in_degrees
 from roadex.network.road_network import RoadNetwork
 from roadex.pipeline.plan import RunPlan
@@ -124,5 +125,5 @@ def write_report(
         "result": summary,
     }
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(public(content), indent=1) + "\n", encoding="utf-8")
     partial.replace(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
@@ -88,9 +89,10 @@ class TrainingState:
             self.averaged.load_state_dict(saved["averaged"])
             self.optimizer.load_state_dict(saved["optimizer"])
             self.schedule.load_state_dict(saved.get("schedule", {}))
-        except (RuntimeError, KeyError, ValueError) as error:
+        except (RuntimeError, KeyError, ValueError, UnpicklingError) as error:
+            reason = str(error).splitlines()[0]
             msg = (
-                f"checkpoint {path} does not fit this training ({error}); use another --run-folder"
+                f"checkpoint {path} does not fit this training ({reason}); use another --run-folder"
             )
             raise TrainingError(msg) from error
         self.step, self.seconds = saved["step"], saved["seconds"]
