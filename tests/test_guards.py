@@ -6,9 +6,9 @@ import io
 import json
 import pickle
 import sqlite3
-import threading
+import subprocess
+import sys
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import geopandas as gpd
@@ -133,8 +133,8 @@ def test_the_scheduler_of_a_run_listens_on_this_machine_alone() -> None:
 
     me = psutil.Process()
     before = {c.laddr for c in me.net_connections("inet") if c.status == "LISTEN"}
-    scheduler, _ = scheduler_of(ClusterConfig(gpus="none"))
-    with SpecCluster(scheduler=scheduler, workers={}, silence_logs=False):
+    scheduler, security = scheduler_of(ClusterConfig(gpus="none"))
+    with SpecCluster(scheduler=scheduler, security=security, workers={}, silence_logs=False):
         opened = {c.laddr for c in me.net_connections("inet") if c.status == "LISTEN"} - before
     assert {address.ip for address in opened} == {"127.0.0.1"}
 
@@ -160,44 +160,58 @@ def test_a_task_that_fails_twice_is_done(place: str, scheduler: str) -> None:
     assert [(o.result, o.error) for o in outcomes] == [(8, None)]
 
 
+BUSY_SERVER = """
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+content, left = open(sys.argv[1], "rb").read(), [2]
+
+
+class Busy(BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        self.send_response(200 if self.path == "/scene.tif" else 404)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Accept-Ranges", "bytes")
+        self.end_headers()
+
+    def do_GET(self):
+        if self.path != "/scene.tif" or left[0]:
+            is_busy = self.path == "/scene.tif"
+            left[0] -= is_busy
+            self.send_response(503 if is_busy else 404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        whole = f"bytes=0-{len(content) - 1}"
+        asked = self.headers.get("Range", whole).partition("=")[2].partition("-")
+        first, last = int(asked[0]), min(int(asked[2] or len(content)), len(content) - 1)
+        self.send_response(206)
+        self.send_header("Content-Length", str(last + 1 - first))
+        self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
+        self.end_headers()
+        self.wfile.write(content[first : last + 1])
+
+    def log_message(self, *_):
+        pass
+
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Busy)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+"""A program of its own: GDAL waits for it without letting threads of its process run."""
+
+
 def test_a_server_that_is_busy_twice_is_asked_again(make_scene) -> None:
-    content = make_scene().read_bytes()
-    left = {"refusals": 2}
-
-    class Busy(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.send_header("Accept-Ranges", "bytes")
-            self.end_headers()
-
-        def do_GET(self) -> None:
-            if left["refusals"]:
-                left["refusals"] -= 1
-                self.send_response(503)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            found = self.headers.get("Range", f"bytes=0-{len(content) - 1}").partition("=")[2]
-            first, last = (int(v) for v in found.split("-"))
-            part = content[first : last + 1]
-            self.send_response(206)
-            self.send_header("Content-Length", str(len(part)))
-            self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
-            self.end_headers()
-            self.wfile.write(part)
-
-        def log_message(self, *_args: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Busy)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        scene = open_scene([f"http://127.0.0.1:{server.server_port}/scene.tif"])
-    finally:
-        server.shutdown()
-        server.server_close()
+    command = [sys.executable, "-c", BUSY_SERVER, str(make_scene())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            port = server.stdout.readline().strip()
+            scene = open_scene([f"http://127.0.0.1:{port}/scene.tif"])
+        finally:
+            server.kill()
     assert scene.shape == (96, 128)
-    assert left["refusals"] == 0
 
 
 def test_who_reads_the_old_probability_goes_on_reading_it(tmp_path: Path) -> None:
