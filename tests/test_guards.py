@@ -228,7 +228,7 @@ def test_who_reads_the_old_probability_goes_on_reading_it(tmp_path: Path) -> Non
             assert path.read_bytes() != before
 
 
-def test_pixels_of_a_warped_scene_that_are_less_than_half_covered_are_no_imagery(
+def test_warped_pixels_less_than_half_covered_are_no_imagery(
     make_scene,
 ) -> None:
     values = np.full((3, 120, 160), 90, np.uint8)
@@ -245,5 +245,5 @@ def test_pixels_of_a_warped_scene_that_are_less_than_half_covered_are_no_imagery
         crs=4326,
     ).to_crs(grid.crs.to_epsg())
     expected = metres.area.iloc[0] / grid.gsd_m**2
-    # Whole pixels all around it would be 2 % more.
-    assert valid.sum() == pytest.approx(expected, rel=0.006)
+    # All pixels that are touched would be 2 % more; GDAL goes a quarter of a pixel beyond an edge.
+    assert valid.sum() == pytest.approx(expected, rel=0.012)
