@@ -137,7 +137,13 @@ def claim(
         store = _store_in(root, plan.key)
         store.mark(record.owner)
         _write(path, record)
-        yield Claim(store=store, _record=record, _path=path, _root=root)
+        mine = Claim(store=store, _record=record, _path=path, _root=root)
+        try:
+            yield mine
+        except BaseException:
+            if config.store is None and not store.keys():  # no work was done that could be kept
+                mine.finish()
+            raise
 
 
 def make_folder(folder: Path) -> None:
