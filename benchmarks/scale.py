@@ -58,13 +58,12 @@ class BrightnessPlugin(WorkerPlugin):
 class Brightness:
     """Stands in for :class:`roadex.inference.engine.Predictor`."""
 
-    def predict_tile(self, tile, image, valid):
+    def predict_window(self, reader, window, chips):  # noqa: ARG002 - one value per pixel
         """Return brightness as probability."""
-        from roadex.inference.engine import TilePrediction, _core_within
+        from roadex.inference.engine import WindowPrediction
 
-        core = _core_within(tile)
-        probability = np.clip((image[0] - DARK) / BRIGHT, 0, 1)
-        return TilePrediction(probability[core], valid[core], 1)
+        image, valid = reader.read(window)
+        return WindowPrediction(np.clip((image[0] - DARK) / BRIGHT, 0, 1), valid, 1)
 
 
 def make_scene(folder: Path, size: int, share: float) -> Path:
@@ -175,7 +174,7 @@ def main() -> None:
         {
             "cluster": {"workers": arguments.workers, "gpus": "none"},
             "predict": {"tta": "none"},
-            "tiling": {"core_size": arguments.tile_size},
+            "tiling": {"core_size": arguments.tile_size, "chip_size": arguments.tile_size},
         }
     )
     with rasterio.Env(**READING), connect(config.cluster) as client:

@@ -160,11 +160,11 @@ def distance_m(lines, truth):
 
 def test_large_scenes_are_looked_at_in_windows_that_own_each_place_once():
     owned = np.zeros((4100, 2300), dtype=int)
-    for window, core in _windows(owned.shape):
-        rows, cols = window.toslices()
-        owned[rows, cols][core] += 1
-        assert window.height <= 2400
-        assert window.width <= 2400
+    for tile in _windows(owned.shape):
+        rows, cols = tile.read.toslices()
+        owned[rows, cols][tile.inner] += 1
+        assert tile.read.height <= 2400
+        assert tile.read.width <= 2400
     assert (owned == 1).all()
 
 

@@ -24,7 +24,7 @@ from roadex.pipeline.run import run
 def settings(model, scheduler):
     return RunConfig.from_dict(
         {
-            "tiling": {"core_size": 64, "halo": 32},
+            "tiling": {"core_size": 64, "chip_size": 64, "halo": 32},
             "predict": {"model": str(model), "tta": "none"},
             "cluster": {"scheduler": scheduler, "retries": 0},
         }

@@ -90,7 +90,7 @@ BAD_INPUT = {
     "no CRS": (["nocrs.tif"], "nocrs.tif has no CRS"),
     "wrong band count": (["five.tif"], "--bands 1,2,3"),
     "unknown model": (["good.tif", "--model", "nope"], "roadex models list"),
-    "tile size": (["good.tif", "--tile-size", "1000"], "--tile-size must be a multiple of 32"),
+    "tile size": (["good.tif", "--tile-size", "0"], "--tile-size must be at least 1"),
     "unknown setting": (["good.tif", "--set", "vector.nope=1"], "unknown setting vector.nope"),
     "no scheduler": (["good.tif", "--scheduler", "tcp://127.0.0.1:9"], "no Dask scheduler"),
 }
@@ -127,7 +127,7 @@ def test_bad_input_is_one_line_with_exit_code_2_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "x.tif", "--tile-size", "100"], "--tile-size must be a multiple of 32, got 100"),
+        (["run", "x.tif", "--tile-size", "-1"], "--tile-size must be at least 1, got -1"),
         (["run", "x.tif", "--tile-size", "a"], "--tile-size must be a whole number, got 'a'"),
         (["run", "x.tif", "--workers", "2.5"], "--workers must be a whole number or none, got 2.5"),
         (["run", "x.tif", "--tta", "foo"], "--tta must be one of none, flip, d4, got 'foo'"),

@@ -19,7 +19,7 @@ from roadex.pipeline.demo import LINE_METRICS, PIXEL_METRICS, run_demo
 def settings(model: Path, scheduler: str) -> RunConfig:
     return RunConfig.from_dict(
         {
-            "tiling": {"core_size": 256},
+            "tiling": {"core_size": 256, "chip_size": 256},
             "predict": {"model": str(model), "tta": "none"},
             "cluster": {"scheduler": scheduler},
         }

@@ -19,7 +19,7 @@ from rasterio.windows import Window
 from roadex.config import AlignConfig, AugmentConfig, TilingConfig, TrainConfig
 from roadex.imagery.containers import without_georeference_warning
 from roadex.imagery.scene import open_scene
-from roadex.imagery.tiling import plan_tiles
+from roadex.imagery.tiling import plan_chips
 from roadex.imagery.work_grid import open_grid, plan_grid
 from roadex.inference.engine import Predictor
 from roadex.models import create_network
@@ -133,11 +133,10 @@ def test_run_gives_the_network_what_its_reader_reads(case, caught, run_input):
     folder, bands = case
     scene = open_scene([folder / "sat" / "scene.tif"], wanted=bands)
     grid = plan_grid(scene, gsd_m=GSD_M, gsd_range_m=(0.5, 2.0))
-    tiling = TilingConfig(core_size=64, halo=32)
-    (tile,) = plan_tiles(grid.shape, tiling)
+    chips = plan_chips(grid.shape, TilingConfig(chip_size=64, halo=32))
     predictor = Predictor(caught.network, _scaling(bands))
     with open_grid(scene, grid) as reader:
-        predictor.predict_tile(tile, *reader.read(tile.read))
+        predictor.predict_window(reader, chips[0].core, chips)
     assert torch.equal(_middle(caught.last(), 32), run_input[0])
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -24,7 +25,7 @@ def settings(model, scheduler):
     def make(core_size=64, **predict):
         return RunConfig.from_dict(
             {
-                "tiling": {"core_size": core_size, "halo": 32},
+                "tiling": {"core_size": core_size, "chip_size": core_size, "halo": 32},
                 "predict": {"model": str(model), "tta": "none"} | predict,
                 "cluster": {"scheduler": scheduler, "retries": 0},
             }
@@ -74,6 +75,21 @@ def test_same_run_gives_the_same_bytes(scene, settings, tmp_path):
         run(scene, folder, config=settings())
     for name in ("probability.tif", "roads.gpkg", "preview.png"):
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("place", ["on the scene's pixels", "resampled"])
+def test_probability_is_the_same_bytes_for_any_tile_size(place, make_scene, settings, tmp_path):
+    size = 1.0 if place == "on the scene's pixels" else 0.61
+    scene = make_scene(shape=(300, 420), transform=Affine(size, 0, 5e5, 0, -size, 5.4e6))
+    contents = set()
+    for core_size in (64, 100, 192, 1024):
+        config = settings(64)
+        config = replace(config, tiling=replace(config.tiling, core_size=core_size))
+        path = tmp_path / f"{core_size}.tif"
+        plan = predict_scene([scene], path, config=config)
+        assert plan.grid.is_native == (place == "on the scene's pixels")
+        contents.add(path.read_bytes())
+    assert len(contents) == 1
 
 
 def test_seams_are_as_small_as_the_halo_promises(scene, settings, tmp_path):

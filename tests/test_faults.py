@@ -14,7 +14,7 @@ import rasterio
 
 from roadex.config import NODATA, ClusterConfig, RunConfig
 from roadex.errors import ModelError, OutputError, RunError, SceneError
-from roadex.imagery.tiling import plan_tiles
+from roadex.imagery.tiling import Tiles, plan_tiles
 from roadex.pipeline import predict as predict_scene_module
 from roadex.pipeline.predict import predict_scene
 from roadex.pipeline.run import run
@@ -31,7 +31,7 @@ def settings(model, scheduler):
     def make(**cluster):
         return RunConfig.from_dict(
             {
-                "tiling": {"core_size": 64, "halo": 32},
+                "tiling": {"core_size": 64, "chip_size": 64, "halo": 32},
                 "predict": {"model": str(model), "tta": "none"},
                 "cluster": {"scheduler": scheduler, "retries": 0} | cluster,
             }
@@ -123,7 +123,7 @@ def test_vectorizing_reads_the_same_from_the_store_and_from_the_raster(tmp_path)
     store = TileStore(str(tmp_path / "tiles"))
     profile = ProbabilityProfile(shape, RasterCRS.from_epsg(32633), transform, {})
     with probability_writer(tmp_path / "p.tif", profile) as raster:
-        for tile in plan_tiles(shape, TilingConfig(core_size=64, halo=32)):
+        for tile in plan_tiles(shape, TilingConfig(core_size=64, chip_size=64, halo=32)):
             part = values[tile.core.toslices()]
             if tile.key == "r00001_c00001":
                 part = np.full_like(part, NODATA)
@@ -131,7 +131,7 @@ def test_vectorizing_reads_the_same_from_the_store_and_from_the_raster(tmp_path)
                 store.write(tile, part)
             raster.write(part, 1, window=tile.core)
     holes = frozenset({"r00001_c00001"})
-    tiles = StoreSource(store, shape, transform, CRS.from_epsg(32633), 64, holes)
+    tiles = StoreSource(store, Tiles(shape, 64), transform, CRS.from_epsg(32633), holes)
     raster = RasterSource.open(tmp_path / "p.tif")
     for window in [(0, 0, *shape), (63, 60, 5, 70), (149, 169, 1, 1), (64, 64, 64, 64)]:
         np.testing.assert_array_equal(tiles.read(*window), raster.read(*window))
@@ -142,7 +142,9 @@ def test_a_tile_that_vanishes_is_an_error_not_a_hole(tmp_path):
     from pyproj import CRS
 
     store = TileStore(str(tmp_path))
-    source = StoreSource(store, (64, 64), Affine.identity(), CRS.from_epsg(32633), 64, frozenset())
+    source = StoreSource(
+        store, Tiles((64, 64), 64), Affine.identity(), CRS.from_epsg(32633), frozenset()
+    )
     with pytest.raises(
         RunError, match=r"r00000_c00000 disappeared from .*run the same command again"
     ):

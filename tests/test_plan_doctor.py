@@ -30,7 +30,7 @@ def test_plan_says_what_a_run_would_do_and_writes_nothing(roadex, make_scene, mo
     before = set(tmp_path.rglob("*"))
     code, out, err = roadex(
         "plan", scene, "-o", tmp_path / "out", "-m", model, "--tile-size", "128", "--json",
-        "--no-calibration", "--workers", "3",
+        "--set", "tiling.chip_size=64", "--no-calibration", "--workers", "3",
     )  # fmt: skip
     assert code == 0, err
     plan = json.loads(out)

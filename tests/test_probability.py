@@ -14,7 +14,7 @@ from roadex.probability.encoding import decode, encode
 from roadex.probability.raster import ProbabilityProfile, probability_writer
 from roadex.probability.tile_store import TileStore
 
-TILE = plan_tiles((40, 50), TilingConfig(core_size=64))[0]
+TILE = plan_tiles((40, 50), TilingConfig(core_size=64, chip_size=64))[0]
 PROFILE = ProbabilityProfile(
     (700, 600), CRS.from_epsg(32633), Affine(1, 0, 5e5, 0, -1, 54e5), {"ROADEX_VERSION": "test"}
 )

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from affine import Affine
 from PIL import Image
 
 from roadex.config import RunConfig
@@ -20,7 +21,7 @@ from roadex.errors import OutputError
 from roadex.imagery.scene import open_scene
 from roadex.models.modelfile import load_model, save_model
 from roadex.pipeline import predict as predict_module
-from roadex.pipeline.plan import plan_run, request_key
+from roadex.pipeline.plan import plan_run, request_key, tiles_key
 from roadex.pipeline.predict import predict_scene
 from roadex.pipeline.predict_images import predict_deepglobe
 from roadex.pipeline.resume import WORK_FOLDER, claim
@@ -61,7 +62,7 @@ def settings(model) -> Callable[..., RunConfig]:
     def make(store=None, tiling=None, vector=None, **predict) -> RunConfig:
         return RunConfig.from_dict(
             {
-                "tiling": {"core_size": 64, "halo": 32} | (tiling or {}),
+                "tiling": {"core_size": 64, "chip_size": 64, "halo": 32} | (tiling or {}),
                 "predict": {"model": str(model), "tta": "none"} | predict,
                 "vector": vector or {},
                 "cluster": {"workers": 0, "gpus": "none", "retries": 0, "store": store},
@@ -103,7 +104,8 @@ CHANGES = {
     "augmentation": {"tta": "flip"},
     "model": {"model": {}},
     "pixel size": {"model": {"gsd_m": 1.3}},
-    "tile size": {"tiling": {"core_size": 96}},
+    "tile size": {"tiling": {"core_size": 128}},
+    "chip size": {"tiling": {"core_size": 96, "chip_size": 96}},
     "context": {"tiling": {"halo": 64}},
     "nodata": {"nodata": "50"},
     "bands": {"bands": [3, 2, 1]},
@@ -125,6 +127,19 @@ def test_a_changed_setting_gives_the_bytes_of_a_fresh_run(
     predict_scene([scene], tmp_path / "fresh.tif", config=changed)
     assert (tmp_path / "p.tif").read_bytes() == (tmp_path / "fresh.tif").read_bytes()
     assert not (tmp_path / WORK_FOLDER).exists()  # tiles of the first settings are gone too
+
+
+def test_all_that_decides_the_values_of_tiles_is_in_their_key(scene, settings) -> None:
+    config = settings()
+    plan = plan_run([scene], config)
+    radiometry = replace(plan.scene.radiometry, gamma=0.5)
+    changes = [
+        (replace(plan.scene, radiometry=radiometry), plan.grid),
+        (plan.scene, replace(plan.grid, transform=plan.grid.transform @ Affine.scale(2))),
+        (plan.scene, replace(plan.grid, shape=(1, 2))),
+    ]
+    keys = {tiles_key(*change, plan.model_sha256, config) for change in changes}
+    assert len(keys | {plan.key}) == 4
 
 
 def test_a_changed_stretch_gives_the_bytes_of_a_fresh_run(

@@ -13,13 +13,22 @@ from roadex.config.kinds import Count, Limits, Pixels, Unit, Unset
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TilingConfig(Settings):
-    """How a scene is cut into tiles."""
+    """How a scene is cut into tiles, and those into chips for the network."""
 
     core_size: Pixels = 1024
-    """Side of the tiles, a multiple of 32. Counted on the work grid, without the halo."""
+    """Side of the tiles on the work grid; rounded up to whole chips. It changes no result."""
+
+    chip_size: Pixels = 1024
+    """Side of a chip, what the network computes at a time, without context; a multiple of 32.
+    Smaller chips take less memory, and change the probability a little."""
 
     halo: Annotated[int, Limits(at_least=0), Unit("px")] = 64
-    """Context read around each tile and then discarded, a multiple of 32."""
+    """Context read around each chip and then discarded, a multiple of 32."""
+
+    @property
+    def tile_size(self) -> int:
+        """Side of the tiles: ``core_size``, rounded up to whole chips."""
+        return -(-self.core_size // self.chip_size) * self.chip_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

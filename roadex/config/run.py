@@ -25,7 +25,7 @@ class RunConfig(Settings):
 
     def contradictions(self) -> Iterator[str]:
         """Yield what is wrong between settings: tiles on which a network is not shift-exact."""
-        for name in ("core_size", "halo"):
+        for name in ("chip_size", "halo"):
             value = getattr(self.tiling, name)
             if value % TILE_ALIGNMENT:
                 yield f"{{tiling.{name}}} must be a multiple of {TILE_ALIGNMENT}, got {value}"

@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from rasterio.windows import Window
 
 from roadex.config import TILE_ALIGNMENT, TilingConfig
 from roadex.errors import ModelError
-from roadex.imagery.tiling import Tile, plan_tiles
+from roadex.imagery.tiling import Tile, Tiles, moved, plan_chips
 from roadex.imagery.work_grid import GridReader
 from roadex.inference.device import best_device, device_of, release_cache
 from roadex.inference.folding import ready_for_inference
@@ -33,25 +32,23 @@ _SMALLEST_PART = 128
 """Side below which images are not cut any smaller when memory is short, in pixels."""
 
 
-@dataclass(frozen=True, slots=True)
-class TilePrediction:
-    """The result of one tile."""
+class WindowPrediction(NamedTuple):
+    """The result of a window of a work grid."""
 
     probability: NDArray[np.float32]
-    """Road probability of the core in [0, 1]; 0 where the network was not asked."""
+    """Road probability in [0, 1]; 0 where the network was not asked."""
 
     valid: NDArray[np.bool_]
-    """Of the core: False where there is no imagery."""
+    """False where there is no imagery."""
 
     n_parts: int
-    """Into how many parts its window was cut because memory was short; 0 if the tile has no
-    imagery."""
+    """Into how many parts a chip was cut because memory was short; 0 without imagery."""
 
 
 class Predictor:
     """A model on a device, ready to predict. One per process; threads may share it.
 
-    Where the memory of a GPU is short, images are cut into ever smaller parts, each with a halo,
+    Where the memory of a GPU is short, chips are cut into ever smaller parts, each with a halo,
     and are cut like that from then on.
 
     Parameters
@@ -106,31 +103,12 @@ class Predictor:
         """
         return self._probability_and_parts(image)[0]
 
-    def predict_tile(
-        self, tile: Tile, image: NDArray[np.float32], valid: NDArray[np.bool_]
-    ) -> TilePrediction:
-        """Return the probability of a tile's core.
-
-        A tile without any imagery in its core is not given to the network.
-
-        Parameters
-        ----------
-        tile
-            The tile.
-        image, valid
-            Its window, core and halo, as :meth:`roadex.imagery.work_grid.GridReader.read` returns
-            it.
-        """
-        core = _core_within(tile)
-        if not valid[core].any():
-            return TilePrediction(np.zeros(valid[core].shape, np.float32), valid[core], 0)
-        probability, n_parts = self._probability_and_parts(image)
-        return TilePrediction(probability[core], valid[core], n_parts)
-
     def predict_window(
-        self, reader: GridReader, window: Window, tiling: TilingConfig | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Return probability and validity of a window of a work grid, tile by tile.
+        self, reader: GridReader, window: Window, chips: Tiles | None = None
+    ) -> WindowPrediction:
+        """Return the probability of a window of a work grid, chip by chip.
+
+        A chip without any imagery in its core is not given to the network.
 
         Parameters
         ----------
@@ -138,36 +116,32 @@ class Predictor:
             The open scene on its grid.
         window
             Rows and columns of the grid; what lies outside the scene is not valid.
-        tiling
-            Size of the tiles; the default of a run if None.
-
-        Returns
-        -------
-        probability, valid
-            Shape ``(h, w)``: float32 in [0, 1], 0 where nothing is valid near, and bool.
+        chips
+            Those of the whole grid, see :func:`roadex.imagery.tiling.plan_chips`, where the window
+            is made of whole ones. None counts chips from the corner of the window.
         """
+        top, left = int(window.row_off), int(window.col_off)
         shape = int(window.height), int(window.width)
-        probability = np.zeros(shape, dtype=np.float32)
-        valid = np.zeros(shape, dtype=np.bool_)
-        for tile in plan_tiles(shape, tiling or TilingConfig()):
-            read = tile.read
-            image, seen = reader.read(
-                Window(
-                    read.col_off + window.col_off, read.row_off + window.row_off, read.width,
-                    read.height,
-                )
-            )  # fmt: skip
-            found = self.predict_tile(tile, image, seen)
-            core = tile.core.toslices()
-            probability[core], valid[core] = found.probability, found.valid
-        return probability, valid
+        result = WindowPrediction(np.zeros(shape, np.float32), np.zeros(shape, np.bool_), 0)
+        here = plan_chips(shape, TilingConfig()) if chips is None else chips.under(window)
+        shift = (top, left) if chips is None else (0, 0)
+        n_most = 0
+        for chip in here:
+            image, seen = reader.read(moved(chip.read, *shift))
+            core = moved(chip.core, shift[0] - top, shift[1] - left).toslices()
+            result.valid[core] = seen[chip.inner]
+            if result.valid[core].any():
+                found, n_parts = self._probability_and_parts(image)
+                result.probability[core] = found[chip.inner]
+                n_most = max(n_most, n_parts)
+        return result._replace(n_parts=n_most)
 
     def _probability_and_parts(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
         height, width = image.shape[1:]
         with self._turn:
             while True:
                 side = self._part_side or max(height, width)
-                parts = plan_tiles((height, width), TilingConfig(core_size=side))
+                parts = Tiles((height, width), side, TilingConfig().halo, is_clipped=True)
                 try:
                     return self._in_parts(image, parts), len(parts)
                 except torch.OutOfMemoryError as error:
@@ -182,12 +156,10 @@ class Predictor:
     def _in_parts(self, image: NDArray[np.float32], parts: Sequence[Tile]) -> NDArray[np.float32]:
         result = np.empty(image.shape[1:], dtype=np.float32)
         for part in parts:
-            rows, cols = (slice(max(0, start), stop) for start, stop in part.read.toranges())
+            rows, cols = part.read.toslices()
             chip = self._scaling.apply(torch.from_numpy(image[:, rows, cols]).to(self._device))
             found = predict_with_tta(self._network, chip, self._tta).cpu().numpy()
-            top, left = int(part.core.row_off) - rows.start, int(part.core.col_off) - cols.start
-            core = found[top : top + int(part.core.height), left : left + int(part.core.width)]
-            result[part.core.toslices()] = core
+            result[part.core.toslices()] = found[part.inner]
         return result
 
 
@@ -195,10 +167,3 @@ def compute_in_one_thread() -> None:
     """Let torch use one core in the calling thread: tiles are what is done side by side."""
     if torch.get_num_threads() != 1:
         torch.set_num_threads(1)
-
-
-def _core_within(tile: Tile) -> tuple[slice, slice]:
-    core: Window = tile.core
-    top = int(core.row_off - tile.read.row_off)
-    left = int(core.col_off - tile.read.col_off)
-    return slice(top, top + int(core.height)), slice(left, left + int(core.width))

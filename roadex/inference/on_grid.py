@@ -57,7 +57,7 @@ def predict_on_grid(
     is_same = target.transform == grid.transform and target.crs == grid.crs
     seen = window if is_same else _covering(window, target, grid)
     with open_grid(scene, grid) as reader:
-        probability, _ = predictor.predict_window(reader, seen)
+        probability = predictor.predict_window(reader, seen).probability
     return probability if is_same else _resampled(probability, seen, grid, window, target)
 
 

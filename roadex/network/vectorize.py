@@ -15,6 +15,7 @@ from pyproj import CRS
 
 from roadex.config import VectorConfig
 from roadex.imagery.geodesy import PixelSize, pixel_size
+from roadex.imagery.tiling import Tile, Tiles
 from roadex.network.chains import MAX_HALF_WIDTH, Chains
 from roadex.network.cleaning.steps import clean_graph, plan_steps, road_threshold
 from roadex.network.graph import build_graph, in_fixed_order, merge_fragments
@@ -80,27 +81,17 @@ def trace_scene(
     map_tiles: MapTiles = map,
 ) -> Chains:
     """Return the centre lines of the whole scene, thinned and traced tile by tile."""
-    trace = partial(
-        _trace_at, source=source, tile_size=tile_size, settings=skeleton_settings(pixel, config)
-    )
-    height, width = source.shape
-    origins = [(r, c) for r in range(0, height, tile_size) for c in range(0, width, tile_size)]
-    return merge_fragments([part for part in map_tiles(trace, origins) if len(part)], width)
+    settings = skeleton_settings(pixel, config)
+    trace = partial(_trace, source=source, settings=settings)
+    tiles = Tiles(source.shape, tile_size, settings.halo, is_clipped=True)
+    parts = map_tiles(trace, tiles)
+    return merge_fragments([part for part in parts if len(part)], source.shape[1])
 
 
-def _trace_at(
-    origin: tuple[int, int],
-    *,
-    source: ProbabilitySource,
-    tile_size: int,
-    settings: SkeletonSettings,
-) -> Chains:
+def _trace(tile: Tile, *, source: ProbabilitySource, settings: SkeletonSettings) -> Chains:
     """Read a tile with its halo and trace it."""
-    height, width = source.shape
-    core = (*origin, min(origin[0] + tile_size, height), min(origin[1] + tile_size, width))
-    row, col = max(0, core[0] - settings.halo), max(0, core[1] - settings.halo)
-    last_row = min(height, core[2] + settings.halo)
-    last_col = min(width, core[3] + settings.halo)
-    window = source.read(row, col, last_row - row, last_col - col)
-    inner = (core[0] - row, core[1] - col, core[2] - row, core[3] - col)
-    return trace_tile(window, TileFrame(row, col, inner, width), settings)
+    row, col = int(tile.read.row_off), int(tile.read.col_off)
+    window = source.read(row, col, int(tile.read.height), int(tile.read.width))
+    (top, bottom), (left, right) = ((part.start, part.stop) for part in tile.inner)
+    inner = (top, left, bottom, right)
+    return trace_tile(window, TileFrame(row, col, inner, source.shape[1]), settings)

@@ -154,7 +154,7 @@ class Estimate:
             "model": {"name": plan.model.name, "gsd_m": plan.model.gsd_m},
             "tta": self.config.predict.tta,
             "tiles": len(plan.tiles),
-            "tile_size": self.config.tiling.core_size,
+            "tile_size": self.config.tiling.tile_size,
             "workers": {
                 "inference": self.workers.n_inference,
                 "vector": self.workers.n_vector,

@@ -15,7 +15,7 @@ from roadex.imagery.containers import listed
 from roadex.imagery.locations import gdal_location
 from roadex.imagery.scene import Scene, open_scene
 from roadex.imagery.source_files import file_states, files_behind
-from roadex.imagery.tiling import Tiles, plan_tiles
+from roadex.imagery.tiling import Tiles, plan_chips, plan_tiles
 from roadex.imagery.work_grid import WorkGrid, plan_grid
 from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
 from roadex.pipeline.crew import Load
@@ -37,6 +37,9 @@ class RunPlan:
     model_file: Path
     model_sha256: str
     tiles: Tiles
+    chips: Tiles
+    """What the network sees at a time; a tile is made of whole chips."""
+
     key: str
     """Identity of the probability: the same key means the same tiles with the same values."""
 
@@ -51,7 +54,7 @@ class RunPlan:
     @property
     def read_megapixels(self) -> float:
         """Pixels given to the network in one view, halos included, in millions."""
-        return self.tiles.read_pixels / 1e6
+        return self.chips.read_pixels / 1e6
 
     def load(self, config: RunConfig) -> Load:
         """Return what predicting takes, if the model is about as large as ``roadex-light``."""
@@ -85,7 +88,8 @@ def plan_run(scenes: Scenes, config: RunConfig) -> RunPlan:
         model_file=path,
         model_sha256=sha256,
         tiles=tiles,
-        key=_key(scene, grid, sha256, config),
+        chips=plan_chips(grid.shape, config.tiling),
+        key=tiles_key(scene, grid, sha256, config),
         request=request_key(scenes, config),
     )
 
@@ -165,7 +169,8 @@ def request_key(scenes: Scenes, config: RunConfig) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _key(scene: Scene, grid: WorkGrid, sha256: str, config: RunConfig) -> str:
+def tiles_key(scene: Scene, grid: WorkGrid, sha256: str, config: RunConfig) -> str:
+    """Return the identity of tiles: a hash over everything that decides their values."""
     parts = {
         "scene": scene.identity,
         "radiometry": asdict(scene.radiometry),

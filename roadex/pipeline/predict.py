@@ -288,6 +288,7 @@ def _job_of(crew: Crew, plan: RunPlan, store: TileStore, config: RunConfig) -> I
         key=f"{plan.key}-{uuid.uuid4().hex[:8]}",
         scene=plan.scene,
         grid=plan.grid,
+        chips=plan.chips,
         model=SharedModel.of(plan.model_file, plan.model_sha256),
         tta=config.predict.tta,
         store=store,

@@ -177,9 +177,8 @@ def _stored_probability(work: Work, failures: Failures) -> StoreSource:
     grid = work.plan.grid
     return StoreSource(
         store=work.claim.store,
-        shape=grid.shape,
+        tiles=work.plan.tiles,
         transform=grid.transform,
         crs=CRS.from_wkt(grid.crs.to_wkt()),
-        core_size=work.config.tiling.core_size,
         holes=frozenset(failures.reasons),
     )

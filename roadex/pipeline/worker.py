@@ -13,7 +13,7 @@ import rasterio
 from roadex.errors import RoadexError
 from roadex.imagery.locations import READING
 from roadex.imagery.scene import Scene
-from roadex.imagery.tiling import Tile
+from roadex.imagery.tiling import Tile, Tiles
 from roadex.imagery.work_grid import GridReader, WorkGrid, open_grid
 from roadex.inference.allocator import tune_allocator
 from roadex.pipeline.model_transfer import SharedModel
@@ -34,6 +34,7 @@ class PredictJob:
     key: str
     scene: Scene
     grid: WorkGrid
+    chips: Tiles
     model: SharedModel
     tta: str
     store: TileStore
@@ -82,10 +83,9 @@ def predict_tile(tile: Tile, *, key: str) -> TileResult:
 def _predict_tile(tile: Tile, job: PredictJob) -> TileResult:
     predictor = predictor_of(job.model, job.tta, job.device)
     with rasterio.Env(**READING):
-        image, valid = _reader(job).read(tile.read)
-    prediction = predictor.predict_tile(tile, image, valid)
-    job.store.write(tile, encode(prediction.probability, prediction.valid))
-    return TileResult(int(prediction.valid.sum()), prediction.n_parts)
+        probability, valid, n_parts = predictor.predict_window(_reader(job), tile.core, job.chips)
+    job.store.write(tile, encode(probability, valid))
+    return TileResult(int(valid.sum()), n_parts)
 
 
 _JOBS: dict[str, PredictJob] = {}

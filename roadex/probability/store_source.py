@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,7 +13,7 @@ from rasterio.windows import Window
 
 from roadex.config import NODATA
 from roadex.errors import RunError
-from roadex.imagery.tiling import Tile
+from roadex.imagery.tiling import Tile, Tiles
 from roadex.probability.tile_store import TileStore
 
 _CACHED_TILES = 16
@@ -26,12 +25,16 @@ class StoreSource:
     """The probability of a run, tile by tile from its store; a source of vectorizing, picklable."""
 
     store: TileStore
-    shape: tuple[int, int]
+    tiles: Tiles
     transform: Affine
     crs: CRS
-    core_size: int
     holes: frozenset[str]
     """Keys of the tiles that could not be done: they are nodata."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.tiles.shape
 
     def read(self, row: int, col: int, height: int, width: int) -> NDArray[np.uint8]:
         """Return a window inside the grid: 0..254 is probability times 254, 255 is nodata.
@@ -42,7 +45,7 @@ class StoreSource:
             If a tile was there and is not any more.
         """
         result = np.full((height, width), NODATA, dtype=np.uint8)
-        for tile in self._tiles(row, col, row + height, col + width):
+        for tile in self.tiles.under(Window(col, row, width, height)):
             if tile.key in self.holes:
                 continue
             stored = _read(self.store, tile)
@@ -53,15 +56,6 @@ class StoreSource:
                 rows.start - top : rows.stop - top, cols.start - left : cols.stop - left
             ]
         return result
-
-    def _tiles(self, top: int, left: int, bottom: int, right: int) -> Iterable[Tile]:
-        """Return the tiles under a window, as those of ``plan_tiles``."""
-        size = self.core_size
-        for i in range(top // size, -(-bottom // size)):
-            for j in range(left // size, -(-right // size)):
-                rows = min(size, self.shape[0] - i * size)
-                core = Window(j * size, i * size, min(size, self.shape[1] - j * size), rows)
-                yield Tile(i, j, core, core)
 
 
 @lru_cache(maxsize=_CACHED_TILES)

@@ -29,6 +29,7 @@ from rasterio.windows import Window
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
 from roadex.imagery.geodesy import parse_crs, pixel_size
+from roadex.imagery.tiling import Tile, Tiles
 from roadex.probability.values import Encoding, has_mask_band, is_valid, open_raster
 from roadex.scoring.metrics.windows import PixelWindow, to_level
 
@@ -162,31 +163,18 @@ class RasterPair:
     truth: WindowReader
     notes: tuple[str, ...] = field(default=())
 
-    def read(self, row: int, col: int, *, config: ScoreConfig, halo: int) -> PixelWindow:
-        """Read the tile that starts at ``row, col``, with ``halo`` pixels of context."""
-        height, width = self.grid.shape
-        core_height = min(config.tile_size, height - row)
-        core_width = min(config.tile_size, width - col)
-        top, left = max(0, row - halo), max(0, col - halo)
-        bottom = min(height, row + core_height + halo)
-        right = min(width, col + core_width + halo)
-        window = Window(left, top, right - left, bottom - top)
-        predicted, predicted_valid, level = self.prediction.read(window)
-        true, true_valid, _ = self.truth.read(window)
+    def read(self, tile: Tile) -> PixelWindow:
+        """Read a tile with its context."""
+        predicted, predicted_valid, level = self.prediction.read(tile.read)
+        true, true_valid, _ = self.truth.read(tile.read)
         valid = predicted_valid & true_valid
-        core = (
-            slice(row - top, row - top + core_height),
-            slice(col - left, col - left + core_width),
-        )
         if level is not None:
             level = np.where(valid, level, np.uint8(0))
-        return PixelWindow(predicted & valid, true & valid, valid, core, level)
+        return PixelWindow(predicted & valid, true & valid, valid, tile.inner, level)
 
-    def tiles(self, config: ScoreConfig) -> list[tuple[int, int]]:
-        """Return row and column of every tile, row by row."""
-        height, width = self.grid.shape
-        size = config.tile_size
-        return [(row, col) for row in range(0, height, size) for col in range(0, width, size)]
+    def tiles(self, config: ScoreConfig, halo: int = 0) -> Tiles:
+        """Return the tiles of the image, row by row, with ``halo`` pixels of context."""
+        return Tiles(self.grid.shape, config.tile_size, halo, is_clipped=True)
 
 
 def grid_of(path: str) -> Grid:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
+from roadex.imagery.tiling import Tile
 from roadex.network.line_reader import RoadLines, read_lines
 from roadex.probability.values import MEANING, Encoding, decide_encoding
 from roadex.progress import Display, Silent, Stopwatch
@@ -30,7 +31,6 @@ from roadex.scoring.metrics import PIXEL_METRICS, load_metric
 from roadex.scoring.metrics.confusion import Confusion
 from roadex.scoring.metrics.iou import mean_iou
 from roadex.scoring.metrics.thresholds import N_LEVELS
-from roadex.scoring.metrics.windows import PixelWindow
 from roadex.scoring.report import ScoreReport, TileScore
 
 STAGE = "score"
@@ -130,8 +130,8 @@ def _score_image(
     halo = max((module.halo(config) for module in modules.values()), default=0)
     image_counts: dict[str, Any] = {}
     image = Confusion()
-    for row, col in pair.tiles(config):
-        window = pair.read(row, col, config=config, halo=halo)
+    for tile in pair.tiles(config, halo):
+        window = pair.read(tile)
         confusion = Confusion.of_window(window)
         if confusion.n_pixels == 0:
             continue
@@ -139,7 +139,7 @@ def _score_image(
         image += confusion
         _add(image_counts, counts)
         if by_tile:
-            totals.tiles.append(_tile(name, row, col, window, confusion, counts))
+            totals.tiles.append(_tile(name, tile, confusion, counts))
     totals.notes.update(dict.fromkeys(pair.notes))
     totals.n_pixels += pair.grid.shape[0] * pair.grid.shape[1]
     totals.images.append(image)
@@ -161,13 +161,15 @@ def _add(total: dict[str, Any], more: dict[str, Any]) -> None:
         total[name] = total[name] + counts if name in total else counts
 
 
-def _tile(
-    name: str, row: int, col: int, window: PixelWindow, confusion: Confusion, counts: dict[str, Any]
-) -> TileScore:
-    height, width = window.truth[window.core].shape
-    scores = _scores(counts, confusion)
+def _tile(name: str, tile: Tile, confusion: Confusion, counts: dict[str, Any]) -> TileScore:
     return TileScore(
-        name=name, row=row, col=col, height=height, width=width, confusion=confusion, scores=scores
+        name=name,
+        row=int(tile.core.row_off),
+        col=int(tile.core.col_off),
+        height=int(tile.core.height),
+        width=int(tile.core.width),
+        confusion=confusion,
+        scores=_scores(counts, confusion),
     )
 
 

@@ -101,13 +101,14 @@ def _paint_tile(pair: RasterPair, tile: TileScore, config: ScoreConfig) -> Pixel
     """Paint a tile, or a whole image piece by piece, at the size of a panel."""
     panel = Image.new("RGB", (PANEL_PX, PANEL_PX), PAPER)
     scale = PANEL_PX / max(tile.height, tile.width)
-    for row, col in pair.tiles(config):
+    for part in pair.tiles(config):
+        row, col = int(part.core.row_off), int(part.core.col_off)
         is_inside = (
             tile.row <= row < tile.row + tile.height and tile.col <= col < tile.col + tile.width
         )
         if not is_inside:
             continue
-        piece = paint(pair.read(row, col, config=config, halo=0))
+        piece = paint(pair.read(part))
         height, width = piece.shape[:2]
         left, top = round((col - tile.col) * scale), round((row - tile.row) * scale)
         right = round((col - tile.col + width) * scale)

@@ -64,7 +64,7 @@ class SmallRun:
 def _config(model: Path, cluster: dict[str, object]) -> RunConfig:
     return RunConfig.from_dict(
         {
-            "tiling": {"core_size": CORE, "halo": HALO},
+            "tiling": {"core_size": CORE, "chip_size": CORE, "halo": HALO},
             "predict": {"model": str(model), "tta": TTA},
             "vector": THRESHOLDS,
             "cluster": cluster,

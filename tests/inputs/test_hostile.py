@@ -74,7 +74,7 @@ def test_a_billion_tiles_are_planned_without_making_them(tmp_path):
         '<VRTDataset rasterXSize="1000000" rasterYSize="1000000"><SRS>EPSG:32633</SRS>'
         f"<GeoTransform>500000,1,0,5400000,0,-1</GeoTransform>{bands}</VRTDataset>"
     )
-    config = RunConfig.from_dict({"tiling": {"core_size": 32, "halo": 32}})
+    config = RunConfig.from_dict({"tiling": {"core_size": 32, "chip_size": 32, "halo": 32}})
     start = time.perf_counter()
     plan = plan_run([path], config)
     assert len(plan.tiles) > 1_000_000_000
@@ -83,7 +83,7 @@ def test_a_billion_tiles_are_planned_without_making_them(tmp_path):
 
 
 def test_tiles_count_what_they_read():
-    tiles = plan_tiles((1000, 700), TilingConfig(core_size=64, halo=32))
+    tiles = plan_tiles((1000, 700), TilingConfig(core_size=64, chip_size=64, halo=32))
     assert tiles.read_pixels == sum(int(t.read.width * t.read.height) for t in tiles)
     assert tiles[-1] == list(tiles)[-1]
     with pytest.raises(IndexError):
@@ -175,14 +175,14 @@ def test_a_network_larger_than_its_file_is_refused_before_memory_is_claimed(tmp_
 def test_the_guard_counts_all_weights(tmp_path):
     with no_larger_than({"w": torch.ones(1)}, tmp_path):
         for _ in range(16):
-            torch.empty(1024, 1024)
+            torch.empty(2048, 2048)
         with pytest.raises(ModelError, match="asks for a weight"):
-            torch.empty(1024, 1024)
+            torch.empty(2048, 2048)
     with (
         no_larger_than({"w": torch.ones(1)}, tmp_path),
         pytest.raises(ModelError, match="asks for a weight"),
     ):
-        torch.zeros((3, 2**20))
+        torch.zeros((3, 2**22))
 
 
 def test_a_stretch_is_kept_in_the_model_file():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from glob import escape
 from pathlib import Path
@@ -14,10 +14,10 @@ import geopandas
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from rasterio.windows import Window
 from scipy import ndimage
 
 from roadex.config import AlignConfig
+from roadex.imagery.tiling import Tiles
 from roadex.models.modelfile import Model
 from roadex.training.align.comparison import SceneShift, ShiftSums, compare_labels
 from roadex.training.datasets.line_scene import LineScene
@@ -45,7 +45,7 @@ def lines_path(folder: Path, scene: LineScene) -> Path:
 
 def count_windows(scene: LineScene) -> int:
     """Return in how many windows a scene is looked at."""
-    return sum(1 for _ in _windows(scene.shape()))
+    return len(_windows(scene.shape()))
 
 
 def align_lines(
@@ -61,11 +61,11 @@ def align_lines(
     field = np.zeros((2, *(-(-n // _STEP_PX) for n in scene.shape())), dtype=np.float32)
     # The band beside a line, which carries no label, is where its road may be.
     without_band = replace(scene, ignore_m=0.0)
-    for window, core in _windows(scene.shape()):
-        found = compare_labels(without_band, model, config, window=window)
-        sums.add(found, core)
-        row, col = int(window.row_off) + core[0].start, int(window.col_off) + core[1].start
-        kept = found.shifts[:, *core][:, ::_STEP_PX, ::_STEP_PX]
+    for tile in _windows(scene.shape()):
+        found = compare_labels(without_band, model, config, window=tile.read)
+        sums.add(found, tile.inner)
+        row, col = int(tile.core.row_off), int(tile.core.col_off)
+        kept = found.shifts[:, *tile.inner][:, ::_STEP_PX, ::_STEP_PX]
         rows, cols = row // _STEP_PX, col // _STEP_PX
         field[:, rows : rows + kept.shape[1], cols : cols + kept.shape[2]] = kept
         on_window()
@@ -106,21 +106,8 @@ def _entry(scene: LineScene, folder: Path) -> str:
     )
 
 
-def _windows(shape: tuple[int, int]) -> Iterator[tuple[Window, tuple[slice, slice]]]:
-    """Yield windows with their margins, and where in each the core is."""
-    for top in range(0, shape[0], _CORE_PX):
-        for left in range(0, shape[1], _CORE_PX):
-            starts = [max(0, at - _MARGIN_PX) for at in (top, left)]
-            core_ends = [min(n, at + _CORE_PX) for n, at in zip(shape, (top, left), strict=True)]
-            ends = [min(n, end + _MARGIN_PX) for n, end in zip(shape, core_ends, strict=True)]
-            window = Window(starts[1], starts[0], ends[1] - starts[1], ends[0] - starts[0])
-            yield (
-                window,
-                (
-                    slice(top - starts[0], core_ends[0] - starts[0]),
-                    slice(left - starts[1], core_ends[1] - starts[1]),
-                ),
-            )
+def _windows(shape: tuple[int, int]) -> Tiles:
+    return Tiles(shape, _CORE_PX, _MARGIN_PX, is_clipped=True)
 
 
 def _move(scene: LineScene, field: NDArray[np.float32]) -> NDArray[np.object_]:
