@@ -71,9 +71,13 @@ def test_each_scene_gets_the_results_it_gets_alone_and_a_bad_one_stops_nobody(
     raise_if_any_failed(outcomes, out)
     assert rows(out)["a"]["road_km"]
 
-    # Results of other settings are neither taken for these nor replaced unasked.
-    other = RunConfig.from_dict(settings.to_dict() | {"vector": {"min_spur_m": 5.0}})
+    # Results of other settings are neither taken for these nor replaced unasked; only where the
+    # network alone is to be another one, it is made anew.
+    predict = settings.to_dict()["predict"]
+    other = RunConfig.from_dict(settings.to_dict() | {"predict": predict | {"tta": "flip"}})
     assert "--overwrite" in extract_many(listed[:1], out, config=other)[0].error
+    other = RunConfig.from_dict(settings.to_dict() | {"vector": {"min_spur_m": 5.0}})
+    assert extract_many(listed[:1], out, config=other)[0].state == "done"
 
 
 def test_a_bug_in_one_scene_is_told_and_stops_nobody(make_scene, settings, tmp_path, monkeypatch):

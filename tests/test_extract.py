@@ -115,9 +115,51 @@ def test_existing_results_are_not_replaced_unasked(scene, settings, tmp_path):
     run(scene, tmp_path, config=settings())
     before = (tmp_path / "roads.gpkg").stat().st_mtime_ns
     with pytest.raises(OutputError, match="--overwrite"):
-        run(scene, tmp_path, config=settings())
+        run(scene, tmp_path, config=settings(tta="flip"))
     assert (tmp_path / "roads.gpkg").stat().st_mtime_ns == before
-    run(scene, tmp_path, config=settings(), overwrite=True)
+    run(scene, tmp_path, config=settings(tta="flip"), overwrite=True)
+
+
+def test_the_same_run_again_was_done_before(scene, settings, tmp_path, monkeypatch):
+    first = run(scene, tmp_path, config=settings())
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    with monkeypatch.context() as patched:
+        patched.setattr(predict_scene_module, "run_tasks", None)
+        again = run(scene, tmp_path, config=settings())
+    assert (first.is_done_before, again.is_done_before) == (False, True)
+    assert again.summary["road_km"] == first.summary["road_km"]
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+    assert not run(scene, tmp_path, config=settings(), overwrite=True).is_done_before
+
+
+def with_threshold(config, high):
+    return replace(config, vector=replace(config.vector, high=high))
+
+
+def test_another_threshold_makes_the_network_anew_without_the_model(
+    scene, settings, tmp_path, monkeypatch
+):
+    config = with_threshold(settings(), 0.8)
+    run(scene, tmp_path / "out", config=settings())
+    first = (tmp_path / "out" / "roads.gpkg").read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(predict_scene_module, "run_tasks", None)
+        run(scene, tmp_path / "out", config=config)
+    fresh = run(scene, tmp_path / "fresh", config=config)
+    assert first != fresh.paths.network.read_bytes()
+    for name in ("probability.tif", "roads.gpkg", "preview.png"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
+
+
+def test_an_edited_network_is_not_made_anew_unasked(scene, settings, tmp_path):
+    result = run(scene, tmp_path, config=settings())
+    edited = result.edges.iloc[1:]
+    edited.to_file(result.paths.network, layer="road_edges")
+    content = result.paths.network.read_bytes()
+    with pytest.raises(OutputError, match="--overwrite"):
+        run(scene, tmp_path, config=with_threshold(settings(), 0.8))
+    assert result.paths.network.read_bytes() == content
+    run(scene, tmp_path, config=with_threshold(settings(), 0.8), overwrite=True)
 
 
 def test_input_error_leaves_nothing_behind(settings, tmp_path):

@@ -191,6 +191,8 @@ def show_result(result: RunResult, console: Console) -> None:
     """Print warnings, the table of totals, and where the files are."""
     summary: dict[str, Any] = result.summary
     show_warnings(summary["warnings"], console)
+    if result.is_done_before:
+        console.print("done before: nothing was computed", highlight=False)
     table = Table(show_header=False, box=None, pad_edge=False)
     rows = {
         "roads": f"{summary['road_km']:,.1f} km",

@@ -91,6 +91,10 @@ SET = click.option(
     metavar="NAME=VALUE",
     help="Override one setting; repeatable. See `roadex settings`.",
 )
+THRESHOLDS: tuple[Decorator, ...] = (
+    setting("--threshold", path="vector.high"),
+    setting("--low-threshold", path="vector.low"),
+)
 TILE_SIZE = setting("--tile-size", path="tiling.core_size")
 MODEL = setting("-m", "--model", path="predict.model", metavar="NAME|FILE")
 PREDICT: tuple[Decorator, ...] = (

@@ -26,6 +26,7 @@ from roadex.config.verbs import RUN
 @opt.with_options(
     opt.PREDICT,
     opt.TILE_SIZE,
+    opt.THRESHOLDS,
     opt.CLUSTER,
     opt.GPUS,
     opt.STORE,
@@ -47,7 +48,8 @@ def run(
 
     SCENE is any raster GDAL opens, also s3:// and https://; several form one mosaic. The output
     folder gets roads.gpkg (styled for QGIS), probability.tif, preview.png and report.json. Run the
-    same command again to resume an interrupted run.
+    same command again to resume an interrupted run. With another threshold the network is made anew
+    from the probability that is there.
 
     With --each or --list, each scene gets its own folder in the output folder; summary.csv and
     summary.geojson list the outcome of each. A scene that fails does not stop the others: the exit
@@ -57,6 +59,7 @@ def run(
     Examples:
       roadex run scene.tif -o out
       roadex run tiles/*.tif -o out --tta none
+      roadex run scene.tif -o out --threshold 0.5
       roadex run --each scenes/*.tif -o out
       roadex run --list scenes.csv -o out --scheduler tcp://cluster:8786 --store s3://bucket/tiles
     """

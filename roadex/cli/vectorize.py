@@ -31,7 +31,7 @@ from roadex.config.verbs import VECTORIZE
     metavar="PIXELS",
     help="Side of the tiles; does not change the network.  [default: 2048]",
 )
-@opt.with_options(opt.CLUSTER, opt.CONFIG, opt.SET, opt.OVERWRITE, opt.PROGRESS)
+@opt.with_options(opt.THRESHOLDS, opt.CLUSTER, opt.CONFIG, opt.SET, opt.OVERWRITE, opt.PROGRESS)
 def vectorize(
     raster: str,
     output: Path,

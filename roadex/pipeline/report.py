@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,22 @@ from roadex.pipeline.resume import Claim, claim
 _REPORTED_PACKAGES = ("roadex", "torch", "rasterio", "shapely", "geopandas", "numpy", "distributed")
 
 
+class Kept(Enum):
+    """How much of earlier results is what is asked for now."""
+
+    NOTHING = "nothing"
+    PROBABILITY = "probability"
+    """The network is not: other thresholds or cleaning."""
+
+    ALL = "all"
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class RunFolder(ResultPaths):
     """The output folder of a run: what is there already, and what may be written."""
@@ -39,16 +57,33 @@ class RunFolder(ResultPaths):
             return {}
         return content
 
+    def kept(self, plan: RunPlan) -> Kept:
+        """Return what of the results in the folder is what the plan asks for."""
+        report = self.read_report()
+        result = report.get("result")
+        if not result or result["failed_tiles"] or report.get("run_key") != plan.key:
+            return Kept.NOTHING
+        if not self.probability.exists():
+            return Kept.NOTHING
+        is_same = report.get("request") == plan.request
+        return Kept.ALL if is_same and self.network.exists() else Kept.PROBABILITY
+
     def claim(
         self, plan: RunPlan, config: ClusterConfig, *, overwrite: bool
     ) -> AbstractContextManager[Claim]:
         """Take the folder for this process, see :func:`roadex.pipeline.resume.claim`.
 
-        Results with holes may always be replaced.
+        Results with holes may always be replaced, and a network that is as a run with the same
+        probability wrote it.
         """
-        has_holes = bool(self.read_report().get("result", {}).get("failed_tiles"))
-        allowed = overwrite or has_holes
+        report = self.read_report()
+        has_holes = bool(report.get("result", {}).get("failed_tiles"))
+        is_replaced = self.kept(plan) is Kept.PROBABILITY and self._network_is_untouched(report)
+        allowed = overwrite or has_holes or is_replaced
         return claim(self.probability, plan, config, others=self.all, overwrite=allowed)
+
+    def _network_is_untouched(self, report: dict[str, Any]) -> bool:
+        return not self.network.exists() or sha256_of(self.network) == report.get("network_sha256")
 
 
 def summarise(
@@ -109,6 +144,7 @@ def write_report(
 ) -> None:
     """Write ``report.json``."""
     content = provenance(plan, config) | {
+        "network_sha256": sha256_of(ResultPaths(path.parent).network),
         "scene_identity": plan.scene.identity,
         "scene_paths": list(plan.scene.paths),
         "run_key": plan.key,

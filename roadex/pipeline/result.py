@@ -71,6 +71,9 @@ class RunResult:
     """``road_km, edges, nodes, components, megapixels, megapixels_per_second, seconds`` (per
     stage), ``peak_memory_bytes``, ``failed_tiles``, ``warnings``."""
 
+    is_done_before: bool = False
+    """Whether the folder held these results already, so that nothing was done."""
+
     _temporary: TemporaryFolder | None = field(default=None, repr=False)
     """Keeps the folder of a run without an output folder alive."""
 

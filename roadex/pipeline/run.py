@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import rasterio
 from pyproj import CRS
 
@@ -27,15 +28,17 @@ from roadex.models import require_torch
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
 from roadex.outputs.preview import write_preview
-from roadex.pipeline.crew import Crew, open_crew
+from roadex.pipeline.crew import TRACE_MPX_S, CallingProcess, Crew, Load, open_crew
 from roadex.pipeline.memory import MemoryMeter
 from roadex.pipeline.plan import RunPlan, Scenes, plan_run
 from roadex.pipeline.predict import Failures, predict_tiles, stitch
-from roadex.pipeline.report import RunFolder, provenance, summarise, write_report
+from roadex.pipeline.report import Kept, RunFolder, provenance, summarise, write_report
 from roadex.pipeline.result import ResultPaths, RunResult, TemporaryFolder
 from roadex.pipeline.resume import Claim
 from roadex.pipeline.tasks import mapper
+from roadex.probability.source import RasterSource
 from roadex.probability.store_source import StoreSource
+from roadex.probability.tile_store import TileStore
 from roadex.progress import Display, Stopwatch, default_display
 
 
@@ -63,7 +66,9 @@ def run(
     config
         All settings; None is the defaults.
     overwrite
-        Replace the results of an earlier, complete run in ``output``.
+        Replace the results of an earlier, complete run in ``output``. Without it the same results
+        are given back as they are; where only settings of the network differ, it is made anew from
+        the probability that is there, unless it was edited.
     progress
         Shows the progress; None is a display in a notebook, else nothing.
 
@@ -95,7 +100,7 @@ def run(
     folder = temporary.path if temporary else Path(output or "")
     with rasterio.Env(**READING):
         prepared = prepare(scenes, folder, config, overwrite=overwrite, progress=progress)
-        with prepared as work, open_crew(config.cluster, work.plan.load(config)) as crew:
+        with prepared as work, _crew_for(work) as crew:
             result = carry_out(work, crew)
     return replace(result, _temporary=temporary)
 
@@ -107,7 +112,12 @@ class Work:
     plan: RunPlan
     config: RunConfig
     result: RunFolder
-    claim: Claim
+    kept: Kept
+    """What of the results in the folder is not done again."""
+
+    claim: Claim | None
+    """None where nothing is to be done."""
+
     watch: Stopwatch
     began: float
 
@@ -131,20 +141,30 @@ def prepare(
         plan = plan_run(scenes, config)
         thresholds = plan.model.threshold_low, plan.model.threshold_high
         config = replace(config, vector=config.vector.with_thresholds(*thresholds))
-    place = result.claim(plan, config.cluster, overwrite=overwrite)
-    with place as mine:
-        yield Work(plan=plan, config=config, result=result, claim=mine, watch=watch, began=began)
+    kept = result.kept(plan)
+    if kept is Kept.ALL and overwrite:
+        kept = Kept.NOTHING
+    work = Work(
+        plan=plan, config=config, result=result, kept=kept, claim=None, watch=watch, began=began
+    )
+    if kept is Kept.ALL:
+        yield work
+        return
+    with result.claim(plan, config.cluster, overwrite=overwrite) as mine:
+        yield replace(work, claim=mine)
 
 
 def carry_out(work: Work, crew: Crew) -> RunResult:
     """Do a run with those who are there to work; result and errors as :func:`run`."""
     plan, config, result, watch = work.plan, work.config, work.result, work.watch
+    if work.claim is None:
+        summary = result.read_report()["result"]
+        return RunResult(paths=ResultPaths(result.folder), summary=summary, is_done_before=True)
     with MemoryMeter() as memory, rasterio.Env(**READING):
-        failures = predict_tiles(crew, plan, work.claim.store, config, watch)
-        stitch(plan, work.claim.store, failures, result.probability, watch)
+        failures, probability = _probability(work, work.claim.store, crew)
         with watch.stage("vectorize"):
             network = vectorize(
-                _stored_probability(work, failures),
+                probability,
                 config=config.vector,
                 map_tiles=mapper(crew, config.cluster),
                 output_crs=CRS.from_wkt(plan.scene.crs.to_wkt()),
@@ -172,12 +192,30 @@ def carry_out(work: Work, crew: Crew) -> RunResult:
     return RunResult(paths=ResultPaths(result.folder), summary=summary)
 
 
-def _stored_probability(work: Work, failures: Failures) -> StoreSource:
-    """Return the probability as it lies in the tile store; failed tiles are nodata."""
-    grid = work.plan.grid
-    return StoreSource(
-        store=work.claim.store,
-        tiles=work.plan.tiles,
+def _crew_for(work: Work) -> AbstractContextManager[Crew]:
+    """Open a crew that suits what is to be done."""
+    if work.claim is None:
+        return nullcontext(CallingProcess(1))
+    load = work.plan.load(work.config)
+    if work.kept is not Kept.NOTHING:
+        seconds = np.prod(work.plan.grid.shape) / 1e6 / TRACE_MPX_S
+        load = Load(n_tasks=load.n_tasks, core_seconds=float(seconds))
+    return open_crew(work.config.cluster, load)
+
+
+def _probability(
+    work: Work, store: TileStore, crew: Crew
+) -> tuple[Failures, StoreSource | RasterSource]:
+    """Return the probability, computed if it is not there yet; failed tiles are nodata."""
+    plan, path = work.plan, work.result.probability
+    if work.kept is Kept.PROBABILITY:
+        return Failures(), RasterSource.open(path, reading="roadex")
+    failures = predict_tiles(crew, plan, store, work.config, work.watch)
+    stitch(plan, store, failures, path, work.watch)
+    grid = plan.grid
+    return failures, StoreSource(
+        store=store,
+        tiles=plan.tiles,
         transform=grid.transform,
         crs=CRS.from_wkt(grid.crs.to_wkt()),
         holes=frozenset(failures.reasons),
