@@ -20,7 +20,7 @@ from roadex.pipeline.predict import predict_scene
 from roadex.pipeline.run import run
 from roadex.pipeline.tasks import run_tasks
 from roadex.probability.source import RasterSource
-from roadex.probability.store_source import StoreSource
+from roadex.probability.store_source import LeftOut, StoreSource
 from roadex.probability.tile_store import TileStore
 
 RESULTS = ("roads.gpkg", "probability.tif", "preview.png")
@@ -131,7 +131,7 @@ def test_vectorizing_reads_the_same_from_the_store_and_from_the_raster(tmp_path)
                 store.write(tile, part)
             raster.write(part, 1, window=tile.core)
     holes = frozenset({"r00001_c00001"})
-    tiles = StoreSource(store, Tiles(shape, 64), transform, CRS.from_epsg(32633), holes)
+    tiles = StoreSource(store, Tiles(shape, 64), transform, CRS.from_epsg(32633), LeftOut(holes))
     raster = RasterSource.open(tmp_path / "p.tif")
     for window in [(0, 0, *shape), (63, 60, 5, 70), (149, 169, 1, 1), (64, 64, 64, 64)]:
         np.testing.assert_array_equal(tiles.read(*window), raster.read(*window))
@@ -143,7 +143,7 @@ def test_a_tile_that_vanishes_is_an_error_not_a_hole(tmp_path):
 
     store = TileStore(str(tmp_path))
     source = StoreSource(
-        store, Tiles((64, 64), 64), Affine.identity(), CRS.from_epsg(32633), frozenset()
+        store, Tiles((64, 64), 64), Affine.identity(), CRS.from_epsg(32633), LeftOut()
     )
     with pytest.raises(
         RunError, match=r"r00000_c00000 disappeared from .*run the same command again"

@@ -89,7 +89,8 @@ def test_results_show_no_secret_and_no_folder(make_scene, model, tmp_path) -> No
     assert SECRET not in result.paths.report.read_text()
     assert json.loads(result.paths.report.read_text())["cluster"]["store"] == "memory://host/tiles"
     content = result.paths.network.read_bytes()
-    assert str(tmp_path).encode() not in content
+    for folder in (tmp_path, model.parent):
+        assert str(folder).encode() not in content
     assert SECRET.encode() not in content
     with closing(sqlite3.connect(result.paths.network)) as database:
         ((provenance,),) = database.execute("SELECT metadata FROM gpkg_metadata").fetchall()

@@ -102,6 +102,7 @@ PREDICT: tuple[Decorator, ...] = (
     setting("--tta", path="predict.tta"),
     setting("--bands", path="predict.bands", metavar="1,2,3"),
     setting("--native-gsd", path="predict.native_gsd"),
+    setting("--bounds", "--aoi", path="predict.aoi", metavar="FILE|W,S,E,N"),
     setting("--nodata", path="predict.nodata", metavar="VALUE|none"),
     setting("--trusted-inputs-only", path="predict.trusted_inputs_only"),
 )

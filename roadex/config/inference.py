@@ -47,6 +47,10 @@ class PredictConfig(Settings):
     native_gsd: bool = False
     """Predict on the scene's own pixels: do not resample to the model's pixel size."""
 
+    aoi: Annotated[str | None, Unset("the whole scene")] = None
+    """Area of interest: a vector file with polygons, or ``WEST,SOUTH,EAST,NORTH`` in degrees. Only
+    chips that touch it are computed."""
+
     nodata: str = "auto"
     """Values of pixels without imagery, such as 0 or -9999, with commas between several; ``none``
     if there is none; ``auto`` is what files declare and what is found."""

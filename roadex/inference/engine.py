@@ -19,6 +19,7 @@ from rasterio.windows import Window
 
 from roadex.config import TILE_ALIGNMENT, TilingConfig
 from roadex.errors import ModelError
+from roadex.imagery.area import Area
 from roadex.imagery.tiling import Tile, Tiles, moved, plan_chips
 from roadex.imagery.work_grid import GridReader
 from roadex.inference.device import best_device, device_of, release_cache
@@ -104,7 +105,11 @@ class Predictor:
         return self._probability_and_parts(image)[0]
 
     def predict_window(
-        self, reader: GridReader, window: Window, chips: Tiles | None = None
+        self,
+        reader: GridReader,
+        window: Window,
+        chips: Tiles | None = None,
+        area: Area | None = None,
     ) -> WindowPrediction:
         """Return the probability of a window of a work grid, chip by chip.
 
@@ -119,6 +124,8 @@ class Predictor:
         chips
             Those of the whole grid, see :func:`roadex.imagery.tiling.plan_chips`, where the window
             is made of whole ones. None counts chips from the corner of the window.
+        area
+            Part of the grid that is asked for; outside nothing is computed or valid.
         """
         top, left = int(window.row_off), int(window.col_off)
         shape = int(window.height), int(window.width)
@@ -127,9 +134,13 @@ class Predictor:
         shift = (top, left) if chips is None else (0, 0)
         n_most = 0
         for chip in here:
+            if area is not None and not area.touches(chip.core):
+                continue
             image, seen = reader.read(moved(chip.read, *shift))
             core = moved(chip.core, shift[0] - top, shift[1] - left).toslices()
             result.valid[core] = seen[chip.inner]
+            if area is not None:
+                result.valid[core] &= area.inside(chip.core)
             if result.valid[core].any():
                 found, n_parts = self._probability_and_parts(image)
                 result.probability[core] = found[chip.inner]

@@ -28,6 +28,9 @@ STORED_BYTES = 0.5
 """Bytes per pixel of the tile store and of the finished raster (measured on 100 Mpx: 0.53 with
 overviews; probability of cities is at the upper end)."""
 
+_RESULT_BYTES = 5
+"""Per pixel of a tile: float32 probability and validity."""
+
 PLAIN_BYTES = 1.0
 """Bytes per pixel of the raster before it is compressed; it is there while that is done."""
 
@@ -98,11 +101,14 @@ class Estimate:
         """Memory of a worker that predicts; what a GPU holds is not in it."""
         if self.calibration is None:
             return WORKER_BYTES
-        largest = self.plan.tiles[0].read  # the others own as much or less
-        pixels = int(largest.width * largest.height)
+        # The first ones are the largest.
+        chip, tile = self.plan.chips[0].read, self.plan.tiles[0].core
         on_device = 0.0 if self.workers.has_gpu else self.calibration.bytes_per_pixel
         image_bytes = 4 * (len(self.plan.scene.bands) + 2)
-        return int(self.calibration.base_bytes + pixels * (on_device + image_bytes))
+        chip_bytes = int(chip.width * chip.height) * (on_device + image_bytes)
+        return int(
+            self.calibration.base_bytes + chip_bytes + int(tile.width * tile.height) * _RESULT_BYTES
+        )
 
     @property
     def output_bytes(self) -> int:
@@ -153,7 +159,7 @@ class Estimate:
             },
             "model": {"name": plan.model.name, "gsd_m": plan.model.gsd_m},
             "tta": self.config.predict.tta,
-            "tiles": len(plan.tiles),
+            "tiles": len(plan.wanted),
             "tile_size": self.config.tiling.tile_size,
             "workers": {
                 "inference": self.workers.n_inference,

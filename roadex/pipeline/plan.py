@@ -11,13 +11,15 @@ from typing import Any, TypeAlias
 
 from roadex.config import TTA_VIEWS, RunConfig
 from roadex.errors import ConfigError, SceneError
+from roadex.imagery.area import Area
 from roadex.imagery.containers import listed
 from roadex.imagery.locations import gdal_location
 from roadex.imagery.scene import Scene, open_scene
 from roadex.imagery.source_files import file_states, files_behind
-from roadex.imagery.tiling import Tiles, plan_chips, plan_tiles
+from roadex.imagery.tiling import Tile, Tiles, plan_chips, plan_tiles
 from roadex.imagery.work_grid import WorkGrid, plan_grid
 from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
+from roadex.pipeline.area_file import read_area
 from roadex.pipeline.crew import Load
 
 SECONDS_PER_MPX = 0.5
@@ -40,6 +42,12 @@ class RunPlan:
     chips: Tiles
     """What the network sees at a time; a tile is made of whole chips."""
 
+    area: Area | None
+    """What is asked for of the grid; None is all."""
+
+    wanted: Sequence[Tile]
+    """The tiles that are done: those that touch the area."""
+
     key: str
     """Identity of the probability: the same key means the same tiles with the same values."""
 
@@ -54,12 +62,16 @@ class RunPlan:
     @property
     def read_megapixels(self) -> float:
         """Pixels given to the network in one view, halos included, in millions."""
-        return self.chips.read_pixels / 1e6
+        if self.area is None:
+            return self.chips.read_pixels / 1e6
+        chips = (chip for tile in self.wanted for chip in self.chips.under(tile.core))
+        touched = (chip.read for chip in chips if self.area.touches(chip.core))
+        return sum(int(read.width * read.height) for read in touched) / 1e6
 
     def load(self, config: RunConfig) -> Load:
         """Return what predicting takes, if the model is about as large as ``roadex-light``."""
         seconds = self.read_megapixels * TTA_VIEWS[config.predict.tta] * SECONDS_PER_MPX
-        return Load(n_tasks=len(self.tiles), core_seconds=seconds)
+        return Load(n_tasks=len(self.wanted), core_seconds=seconds)
 
 
 def plan_run(scenes: Scenes, config: RunConfig) -> RunPlan:
@@ -81,6 +93,7 @@ def plan_run(scenes: Scenes, config: RunConfig) -> RunPlan:
     )
     sha256 = read_sha256(path)
     tiles = plan_tiles(grid.shape, config.tiling)
+    area = None if config.predict.aoi is None else read_area(config.predict.aoi, grid)
     return RunPlan(
         scene=scene,
         grid=grid,
@@ -89,7 +102,9 @@ def plan_run(scenes: Scenes, config: RunConfig) -> RunPlan:
         model_sha256=sha256,
         tiles=tiles,
         chips=plan_chips(grid.shape, config.tiling),
-        key=tiles_key(scene, grid, sha256, config),
+        area=area,
+        wanted=tiles if area is None else _touched(tiles, area),
+        key=tiles_key(scene, grid, sha256, config, area),
         request=request_key(scenes, config),
     )
 
@@ -164,12 +179,20 @@ def request_key(scenes: Scenes, config: RunConfig) -> str:
         if isinstance(scenes, Scene)
         else [file_states(files_behind(gdal_location(str(path)))) for path in _paths(scenes)],
         "model": read_sha256(model_path(config.predict.model)),
+        "aoi": file_states([config.predict.aoi] if config.predict.aoi else []),
         "settings": {group: settings[group] for group in ("tiling", "predict", "vector", "output")},
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def tiles_key(scene: Scene, grid: WorkGrid, sha256: str, config: RunConfig) -> str:
+def _touched(tiles: Tiles, area: Area) -> list[Tile]:
+    around = area.window(tiles.shape)
+    return [] if around is None else [t for t in tiles.under(around) if area.touches(t.core)]
+
+
+def tiles_key(
+    scene: Scene, grid: WorkGrid, sha256: str, config: RunConfig, area: Area | None = None
+) -> str:
     """Return the identity of tiles: a hash over everything that decides their values."""
     parts = {
         "scene": scene.identity,
@@ -179,5 +202,6 @@ def tiles_key(scene: Scene, grid: WorkGrid, sha256: str, config: RunConfig) -> s
         "model": sha256,
         "tta": config.predict.tta,
         "tiling": config.tiling.to_dict(),
+        "area": "" if area is None else area.wkb.hex(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -32,6 +32,7 @@ from roadex.pipeline.resume import claim
 from roadex.pipeline.tasks import run_tasks
 from roadex.pipeline.worker import PredictJob, add_job, predict_tile, remove_job
 from roadex.probability.raster import ProbabilityProfile, probability_writer
+from roadex.probability.store_source import LeftOut
 from roadex.probability.tile_store import TileStore
 from roadex.progress import Display, Stopwatch, default_display
 
@@ -197,7 +198,7 @@ def predict_scene(
         with open_crew(config.cluster, plan.load(config)) as crew:
             failures = predict_tiles(crew, plan, mine.store, config, watch)
         stitch(plan, mine.store, failures, path, watch)
-        failures.raise_if_any(len(plan.tiles))
+        failures.raise_if_any(len(plan.wanted))
         mine.finish()
     return plan
 
@@ -216,23 +217,23 @@ def predict_tiles(
     """
     failures = Failures()
     with (
-        watch.stage("predict", len(plan.tiles)),
+        watch.stage("predict", len(plan.wanted)),
         _job_of(crew, plan, store, config) as key,
     ):
         todo = _missing(plan, store)
-        n_done = len(plan.tiles) - len(todo)
+        n_done = len(plan.wanted) - len(todo)
         watch.advance("predict", n_done)
         task = partial(predict_tile, key=key)
         for outcome in run_tasks(crew, task, todo, config=config.cluster, is_inference=True):
             if isinstance(outcome.error, OutputError):
-                raise _store_trouble(outcome.error, n_done, len(plan.tiles)) from outcome.error
+                raise _store_trouble(outcome.error, n_done, len(plan.wanted)) from outcome.error
             watch.advance("predict")
             if outcome.result is None:
                 failures.add(outcome.item, outcome.error)
             else:
                 n_done += 1
                 failures.n_cut += outcome.result.n_parts > 1
-    if failures.first is not None and len(failures.reasons) == len(plan.tiles):
+    if failures.first is not None and len(failures.reasons) == len(plan.wanted):
         if isinstance(failures.first, RoadexError):
             raise failures.first
         msg = f"no tile could be predicted: {failures.first!r}"
@@ -263,8 +264,10 @@ def stitch(
         },
     )
 
+    left_out = without_tiles(plan, failures)
+
     def stored(tile: Tile) -> NDArray[np.uint8]:
-        if tile.key in failures.reasons:
+        if left_out(tile):
             return np.full((int(tile.core.height), int(tile.core.width)), NODATA, dtype=np.uint8)
         found = store.read(tile)
         if found is None:
@@ -278,6 +281,12 @@ def stitch(
             watch.advance("stitch")
 
 
+def without_tiles(plan: RunPlan, failures: Failures) -> LeftOut:
+    """Return what says which tiles are nodata: those that failed or were not asked for."""
+    wanted = None if plan.area is None else frozenset(tile.key for tile in plan.wanted)
+    return LeftOut(frozenset(failures.reasons), wanted)
+
+
 @contextmanager
 def _job_of(crew: Crew, plan: RunPlan, store: TileStore, config: RunConfig) -> Iterator[str]:
     """Tell those who work what the job is, also those who join later; and that it is over.
@@ -289,6 +298,7 @@ def _job_of(crew: Crew, plan: RunPlan, store: TileStore, config: RunConfig) -> I
         scene=plan.scene,
         grid=plan.grid,
         chips=plan.chips,
+        area=plan.area,
         model=SharedModel.of(plan.model_file, plan.model_sha256),
         tta=config.predict.tta,
         store=store,
@@ -310,13 +320,13 @@ def _job_of(crew: Crew, plan: RunPlan, store: TileStore, config: RunConfig) -> I
 def _missing(plan: RunPlan, store: TileStore) -> list[Tile]:
     """Return the tiles that are not in the store, or damaged there."""
     listed = store.keys()
-    candidates = [tile for tile in plan.tiles if tile.key in listed]
+    candidates = [tile for tile in plan.wanted if tile.key in listed]
     sound = {
         tile.key
         for tile, is_sound in zip(candidates, _ahead(store.has, candidates), strict=True)
         if is_sound
     }
-    return [tile for tile in plan.tiles if tile.key not in sound]
+    return [tile for tile in plan.wanted if tile.key not in sound]
 
 
 def _ahead(function: Callable[[Tile], Result], tiles: Sequence[Tile]) -> Iterator[Result]:

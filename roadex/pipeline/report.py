@@ -135,8 +135,18 @@ def provenance(plan: RunPlan, config: RunConfig) -> dict[str, Any]:
             "is_native": plan.grid.is_native,
         },
         "model": {"name": plan.model.name, "sha256": plan.model_sha256},
-        "config": {name: config.to_dict()[name] for name in ("tiling", "predict", "vector")},
+        "config": _settings(config),
     }
+
+
+def _settings(config: RunConfig) -> dict[str, Any]:
+    """Return what decides the network, without folders of this machine."""
+    values = config.to_dict()
+    kept = {name: values[name] for name in ("tiling", "predict", "vector")}
+    for name in ("model", "aoi"):
+        if kept["predict"][name] is not None:
+            kept["predict"][name] = Path(kept["predict"][name]).name
+    return kept
 
 
 def write_report(
@@ -152,7 +162,7 @@ def write_report(
         "footprint": outline_in_degrees(
             CRS.from_wkt(plan.scene.crs.to_wkt()), plan.scene.transform, plan.scene.shape
         ),
-        "tiles": len(plan.tiles),
+        "tiles": len(plan.wanted),
         "versions": {name: version(name) for name in _REPORTED_PACKAGES}
         | {"python": platform.python_version()},
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},

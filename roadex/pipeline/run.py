@@ -31,7 +31,7 @@ from roadex.outputs.preview import write_preview
 from roadex.pipeline.crew import TRACE_MPX_S, CallingProcess, Crew, Load, open_crew
 from roadex.pipeline.memory import MemoryMeter
 from roadex.pipeline.plan import RunPlan, Scenes, plan_run
-from roadex.pipeline.predict import Failures, predict_tiles, stitch
+from roadex.pipeline.predict import Failures, predict_tiles, stitch, without_tiles
 from roadex.pipeline.report import Kept, RunFolder, provenance, summarise, write_report
 from roadex.pipeline.result import ResultPaths, RunResult, TemporaryFolder
 from roadex.pipeline.resume import Claim
@@ -187,7 +187,7 @@ def carry_out(work: Work, crew: Crew) -> RunResult:
         failures=failures,
     )
     write_report(result.report, plan, config, summary=summary, began=work.began)
-    failures.raise_if_any(len(plan.tiles))
+    failures.raise_if_any(len(plan.wanted))
     work.claim.finish()
     return RunResult(paths=ResultPaths(result.folder), summary=summary)
 
@@ -218,5 +218,5 @@ def _probability(
         tiles=plan.tiles,
         transform=grid.transform,
         crs=CRS.from_wkt(grid.crs.to_wkt()),
-        holes=frozenset(failures.reasons),
+        left_out=without_tiles(plan, failures),
     )

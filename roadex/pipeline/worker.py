@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import rasterio
 
 from roadex.errors import RoadexError
+from roadex.imagery.area import Area
 from roadex.imagery.locations import READING
 from roadex.imagery.scene import Scene
 from roadex.imagery.tiling import Tile, Tiles
@@ -35,6 +36,7 @@ class PredictJob:
     scene: Scene
     grid: WorkGrid
     chips: Tiles
+    area: Area | None
     model: SharedModel
     tta: str
     store: TileStore
@@ -83,7 +85,9 @@ def predict_tile(tile: Tile, *, key: str) -> TileResult:
 def _predict_tile(tile: Tile, job: PredictJob) -> TileResult:
     predictor = predictor_of(job.model, job.tta, job.device)
     with rasterio.Env(**READING):
-        probability, valid, n_parts = predictor.predict_window(_reader(job), tile.core, job.chips)
+        probability, valid, n_parts = predictor.predict_window(
+            _reader(job), tile.core, job.chips, job.area
+        )
     job.store.write(tile, encode(probability, valid))
     return TileResult(int(valid.sum()), n_parts)
 

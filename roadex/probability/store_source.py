@@ -21,6 +21,21 @@ _CACHED_TILES = 16
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Says which tiles are not in the store on purpose; picklable."""
+
+    failed: frozenset[str] = frozenset()
+    """Keys of the tiles that could not be done."""
+
+    wanted: frozenset[str] | None = None
+    """Keys of the tiles that were asked for; None is all."""
+
+    def __call__(self, tile: Tile) -> bool:
+        """Return whether a tile is nodata."""
+        return tile.key in self.failed or (self.wanted is not None and tile.key not in self.wanted)
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSource:
     """The probability of a run, tile by tile from its store; a source of vectorizing, picklable."""
 
@@ -28,8 +43,8 @@ class StoreSource:
     tiles: Tiles
     transform: Affine
     crs: CRS
-    holes: frozenset[str]
-    """Keys of the tiles that could not be done: they are nodata."""
+    left_out: LeftOut
+    """Says which tiles are nodata."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -46,7 +61,7 @@ class StoreSource:
         """
         result = np.full((height, width), NODATA, dtype=np.uint8)
         for tile in self.tiles.under(Window(col, row, width, height)):
-            if tile.key in self.holes:
+            if self.left_out(tile):
                 continue
             stored = _read(self.store, tile)
             top, left = int(tile.core.row_off), int(tile.core.col_off)

@@ -10,6 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 from PIL import Image
 from rasterio.windows import Window
@@ -58,6 +59,10 @@ def _make_scenes(folder: Path) -> None:
     shutil.copy(other["scene"], folder / "other.tif")
     shutil.copy(other["roads"], folder / "other.gpkg")
     shutil.copy(paths["roads"], folder / "osm.gpkg")
+    with rasterio.open(paths["scene"]) as raster:
+        west, south, _, north = raster.bounds
+        half = gpd.GeoSeries([shapely.box(west, south, west + SIZE / 2, north)], crs=raster.crs)
+    half.to_file(folder / "area.geojson")
     (folder / "scenes.csv").write_text("path\nscenes/one.tif\nscenes/two.tif\n")
     _cut(paths["scene"], folder / "tiles")
     _make_rasters(paths["mask"], folder)

@@ -1,0 +1,83 @@
+"""The area a user asks for, by bounds or a file of polygons, brought to a work grid."""
+
+from __future__ import annotations
+
+import geopandas
+import pyogrio
+import shapely
+from pyogrio.errors import DataSourceError
+from pyproj import CRS
+
+from roadex.errors import ConfigError, SceneError
+from roadex.imagery.area import Area
+from roadex.imagery.locations import public_name
+from roadex.imagery.work_grid import WorkGrid
+
+_PARTS = 256
+"""Into how many parts the longest side of an area is cut before it is brought to another CRS:
+straight lines bend on the way."""
+
+
+def read_area(text: str, grid: WorkGrid) -> Area:
+    """Return the area of interest on a grid.
+
+    Parameters
+    ----------
+    text
+        ``WEST,SOUTH,EAST,NORTH`` in degrees, or a vector file with polygons and a CRS.
+    grid
+        The work grid of the scene.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+    SceneError
+        If it does not meet the scene.
+    """
+    bounds = _of_bounds(text)
+    frame = _of_file(text) if bounds is None else bounds
+    longest = max(frame.total_bounds[2:] - frame.total_bounds[:2])
+    there = frame.segmentize(longest / _PARTS).to_crs(CRS.from_wkt(grid.crs.to_wkt()))
+    polygons = shapely.union_all(shapely.make_valid(there.to_numpy()))
+    matrix = ~grid.transform
+    in_pixels = shapely.transform(polygons, lambda x, y: matrix @ (x, y), interleaved=False)
+    area = Area.of(in_pixels)
+    if area.window(grid.shape) is None:
+        msg = f"the area of interest {public_name(text)} does not meet the scene"
+        raise SceneError(msg)
+    return area
+
+
+def _of_bounds(text: str) -> geopandas.GeoSeries | None:
+    """Return the rectangle of ``WEST,SOUTH,EAST,NORTH``; None where the text is something else."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        return None
+    if len(numbers) != 4 or not (numbers[0] < numbers[2] and numbers[1] < numbers[3]):
+        msg = f"{text} are no bounds: give WEST,SOUTH,EAST,NORTH in degrees, as 16.5,49.1,16.6,49.2"
+        raise ConfigError(msg)
+    return geopandas.GeoSeries([shapely.box(*numbers)], crs=4326)
+
+
+def _of_file(path: str) -> geopandas.GeoSeries:
+    name = public_name(path)
+    try:
+        names = [layer for layer, kind in pyogrio.list_layers(path) if kind is not None]
+        frames = [pyogrio.read_dataframe(path, layer=layer, columns=[]) for layer in names]
+    except DataSourceError as error:
+        msg = f"cannot read the area of interest {name}: {error}"
+        raise ConfigError(msg) from error
+    polygons = [f.geometry[f.geom_type.isin(["Polygon", "MultiPolygon"])] for f in frames]
+    polygons = [found for found in polygons if len(found)]
+    if not polygons:
+        msg = f"the area of interest {name} holds no polygon"
+        raise ConfigError(msg)
+    if len(polygons) > 1:
+        msg = f"the area of interest {name} has several layers of polygons; write one to a file"
+        raise ConfigError(msg)
+    if polygons[0].crs is None:
+        msg = f"the area of interest {name} has no CRS"
+        raise ConfigError(msg)
+    return polygons[0]
