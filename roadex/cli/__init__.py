@@ -26,6 +26,7 @@ VERBS = {
     "generate": "Write synthetic scenes with known roads, to train on.",
     "align": "Move labels to the roads of the imagery, to train on.",
     "merge": "Join the networks of neighbouring scenes.",
+    "rebuild": "Restore the topology of a network edited by hand.",
     "compare": "Compare a network with a reference: what each lacks.",
     "convert": "Write a network in the format of JOSM, osmnx, MapRoulette and others.",
     "settings": "List the settings of a command, with defaults and units.",

@@ -41,6 +41,7 @@ PLAN = VerbSettings("plan", RunConfig, RUN.uses)
 PREDICT = VerbSettings("predict", RunConfig, _INFERENCE)
 VECTORIZE = VerbSettings("vectorize", RunConfig, (*_WORKERS, "vector", "output"))
 MERGE = VerbSettings("merge", RunConfig, ("merge", "output"))
+REBUILD = VerbSettings("rebuild", RunConfig, ("output",))
 DEMO = VerbSettings("demo", RunConfig, (*_INFERENCE, "vector", "output"))
 DOCTOR = VerbSettings("doctor", RunConfig, (*_WORKERS, "cluster.gpus", "cluster.store"))
 COMPARE = VerbSettings("compare", CompareConfig)
@@ -57,6 +58,7 @@ VERB_SETTINGS: MappingProxyType[str, VerbSettings[Any]] = MappingProxyType(
             PREDICT,
             VECTORIZE,
             MERGE,
+            REBUILD,
             COMPARE,
             CONVERT,
             DEMO,

@@ -23,6 +23,7 @@ from pyproj import CRS
 from roadex.config import MergeConfig
 from roadex.errors import NetworkError
 from roadex.imagery.geodesy import keeps_lengths, metric_crs_at, require_earth
+from roadex.network.cutting import Cuts, cut_lines, end_places
 from roadex.network.rebuild import place_ids, rebuild_network
 from roadex.network.road_network import RoadNetwork
 from roadex.network.sound_lines import single_lines
@@ -133,6 +134,25 @@ def merge_networks(
     return replace(network, summary=network.summary | {"notes": notes})
 
 
+def metric_roads(
+    network: Mergeable,
+) -> tuple[NDArray[np.object_], pd.DataFrame, NDArray[np.float64], CRS, CRS, tuple[str, ...]]:
+    """Return the sound lines of a network in metres.
+
+    Returns
+    -------
+    lines, attributes, borders, crs, work_crs, notes
+        Lines, a row of attributes for each, places of ends at borders of scenes, the CRS the
+        network came in and that of the lines, and what was left out.
+    """
+    frames = _tables(network)
+    name = _name(network, 0)
+    work_crs = _work_crs([frames], [name])
+    found, notes = _roads(*frames, work_crs, name)
+    crs = CRS.from_user_input(frames[0].crs)
+    return found.lines, found.attributes, found.borders, crs, work_crs, notes
+
+
 def _merge_all(roads: Sequence[_Roads], config: MergeConfig) -> _Roads:
     """Merge neighbours in the list, then the results, and so on: log n looks at each line.
 
@@ -222,7 +242,7 @@ def _new_pieces(
     left, right = shapely.STRtree(first).query(second, predicate="dwithin", distance=distance_m)
     pieces, owner = [], []
     bounds = np.searchsorted(left, np.arange(len(second) + 1))
-    places, count = np.unique(_end_places(second), axis=0, return_counts=True)
+    places, count = np.unique(end_places(second), axis=0, return_counts=True)
     junctions = {(x, y) for x, y in places[count > 1].tolist()}
     for k, line in enumerate(second):
         near = first[right[bounds[k] : bounds[k + 1]]]
@@ -252,7 +272,7 @@ def _tie(
     if len(pieces) == 0 or len(first) == 0:
         return pieces, np.empty((0, 2))
     old_ends = place_ids(second)
-    tree, nodes = shapely.STRtree(first), shapely.points(_end_places(first))
+    tree, nodes = shapely.STRtree(first), shapely.points(end_places(first))
     node_tree = shapely.STRtree(nodes)
     tied, ties = [], []
     for piece in pieces:
@@ -290,33 +310,14 @@ def _nearest_place(
 def _split(
     lines: NDArray[np.object_], places: NDArray[np.float64]
 ) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-    """Cut lines at places on them; return the parts and the line each comes from."""
+    """Cut each line at the places nearest to it; return the parts and the line each comes from."""
     if len(places) == 0:
         return lines, np.arange(len(lines))
     tree = shapely.STRtree(lines)
-    cuts: dict[int, set[tuple[float, float]]] = {}
-    ends = place_ids(lines)
-    for place in {tuple(place) for place in places.tolist()} - ends:
+    cuts: Cuts = {}
+    for place in {tuple(place) for place in places.tolist()} - place_ids(lines):
         cuts.setdefault(int(tree.nearest(shapely.Point(place))), set()).add(place)
-    parts, owner = [], []
-    for k, line in enumerate(lines):
-        pieces = _cut(line, sorted(cuts[k])) if k in cuts else [line]
-        parts += pieces
-        owner += [k] * len(pieces)
-    return np.array(parts, dtype=object), np.array(owner, dtype=np.int64)
-
-
-def _cut(line: shapely.LineString, places: list[tuple[float, float]]) -> list[shapely.LineString]:
-    """Cut a line; the parts start and end at exactly the given places."""
-    coordinates = shapely.get_coordinates(line)
-    along = np.r_[0, np.cumsum(np.hypot(*np.diff(coordinates, axis=0).T))]
-    stops = sorted((line.project(shapely.Point(place)), place) for place in places)
-    parts, begin, first = [], 0.0, coordinates[0]
-    for stop, place in [*stops, (along[-1], tuple(coordinates[-1]))]:
-        inner = coordinates[(along > begin) & (along < stop)]
-        parts.append(shapely.LineString(np.vstack([first, inner, place])))
-        begin, first = stop, np.array(place)
-    return parts
+    return cut_lines(lines, cuts)
 
 
 def _join_ends(
@@ -355,16 +356,10 @@ def _loose_ends(
     lines: NDArray[np.object_], others: NDArray[np.object_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Return place, heading and number (2 * line + side) of the ends at which nothing else ends."""
-    places = _end_places(np.concatenate([lines, others]))
+    places = end_places(np.concatenate([lines, others]))
     _, index, count = np.unique(places, axis=0, return_inverse=True, return_counts=True)
     loose = np.flatnonzero(count[index.ravel()][: 2 * len(lines)] == 1)
     back = shapely.line_interpolate_point(lines[loose // 2], np.where(loose % 2, -15.0, 15.0))
     heading = places[loose] - shapely.get_coordinates(back).reshape(-1, 2)
     norm = np.hypot(*heading.T)[:, None]
     return places[loose], heading / np.where(norm > 0, norm, 1), loose
-
-
-def _end_places(lines: NDArray[np.object_]) -> NDArray[np.float64]:
-    """Return the coordinates of both ends of each line, shape ``(2 * n, 2)``."""
-    ends = [shapely.get_coordinates(shapely.get_point(lines, k)) for k in (0, -1)]
-    return np.stack(ends, axis=1).reshape(-1, 2)

@@ -98,7 +98,10 @@ def _make_networks(folder: Path) -> None:
     """Write networks as roadex does: of two halves of a mask, and of each scene of a batch."""
     gpd.read_file(folder / "roads.gpkg").to_file(folder / "truth.geojson")
     shutil.copy(folder / "roads.gpkg", folder / "truth.gpkg")
-    for names, cols in ((("b", "west"), slice(0, 144)), (("a", "east"), slice(112, SIZE))):
+    for names, cols in (
+        (("b", "west"), slice(0, 144)),
+        (("a", "east", "edited"), slice(112, SIZE)),
+    ):
         for name in names:
             _write_network(folder / "truth.tif", folder / f"{name}.gpkg", cols)
     for place in (folder, folder / "scenes" / "one", folder / "scenes" / "two"):
