@@ -389,3 +389,29 @@ def test_two_rasters_are_compared_as_lines_when_asked(write_raster):
     assert report.value("apls") == pytest.approx(1)
     with pytest.raises(ScoreError, match="a folder of tiles has none"):
         score(path.parent, path.parent, metrics=["apls"])
+
+
+@pytest.mark.parametrize("threshold", [None, 0.9])
+def test_lines_of_a_probability_are_those_vectorize_writes(tmp_path, threshold):
+    from roadex.config import THRESHOLDS_TAG, RunConfig, VectorConfig
+    from roadex.pipeline.vectorize import vectorize
+    from roadex.probability.raster import ProbabilityProfile, probability_writer
+    from roadex.probability.values import ENCODINGS
+    from roadex.scoring.centre_lines import centre_lines
+
+    path, place = tmp_path / "p.tif", Affine(1, 0, 5e5, 0, -1, 5e6)
+    probability = np.zeros((200, 300), np.uint8)
+    probability[40:48] = 60  # below 0.3 of 254, above the low threshold of the model
+    probability[40:48, 100:200] = 240
+    probability[120:128] = 100  # above the high threshold of the model alone
+    profile = ProbabilityProfile(
+        probability.shape, "EPSG:32633", place, {THRESHOLDS_TAG: "0.2 0.35"}
+    )
+    with probability_writer(path, profile) as raster:
+        raster.write(probability, 1)
+    lines, _ = centre_lines(
+        str(path), ENCODINGS["probability-254"], ScoreConfig(threshold=threshold)
+    )
+    written = vectorize(path, config=RunConfig(vector=VectorConfig(high=threshold)))
+    assert len(written.edges) == (2 if threshold is None else 1)
+    assert [line.wkt for line in lines.geometries] == [line.wkt for line in written.edges.geometry]

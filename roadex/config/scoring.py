@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from roadex.config.base import Settings
-from roadex.config.kinds import Count, Inside, Limits, NotNegative, Pixels, Positive, Seed, Whole
+from roadex.config.kinds import (
+    Count,
+    Inside,
+    Limits,
+    NotNegative,
+    Pixels,
+    Positive,
+    Seed,
+    Unset,
+    Whole,
+)
 
 Heading = Annotated[float, Limits(above=0, at_most=180)]
 
@@ -16,8 +26,14 @@ Heading = Annotated[float, Limits(above=0, at_most=180)]
 class ScoreConfig(Settings):
     """How a prediction is compared with the truth. Lengths ending in ``_m`` are on the ground."""
 
-    threshold: Inside = 0.5
-    """Probability from which a pixel is road."""
+    threshold: Annotated[Inside | None, Unset("0.5; for lines of a raster as vectorize")] = None
+    """Probability from which a pixel is road. Lines of a raster are traced with the thresholds of
+    the model that made it, as ``roadex vectorize`` does, unless it is given."""
+
+    @property
+    def cut(self) -> float:
+        """Probability from which a pixel is road."""
+        return 0.5 if self.threshold is None else self.threshold
 
     prediction_values: str = "auto"
     """What values of the prediction mean: auto, 0-1 or 0-255 (masks), probability,

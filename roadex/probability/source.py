@@ -19,6 +19,7 @@ from rasterio.windows import Window
 
 from roadex.config import NODATA, PROBABILITY_MAX, THRESHOLDS_TAG
 from roadex.errors import SceneError
+from roadex.imagery.containers import without_georeference_warning
 from roadex.imagery.geodesy import parse_crs
 from roadex.imagery.members import require_place
 
@@ -169,6 +170,12 @@ class RasterSource:
 def _handle(path: str, stamp: str, thread: int) -> Any:  # noqa: ARG001 - they tell handles apart
     """Open a raster once per process and thread: a GDAL handle belongs to one thread."""
     return rasterio.open(path)
+
+
+def model_thresholds(path: str | Path) -> tuple[float, float] | None:
+    """Return the low and high threshold of the model that made a raster, where it says so."""
+    with without_georeference_warning(), rasterio.open(path) as raster:
+        return _thresholds(raster.tags())
 
 
 def _thresholds(tags: Mapping[str, str]) -> tuple[float, float] | None:

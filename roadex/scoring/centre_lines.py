@@ -15,6 +15,7 @@ from roadex.config import NODATA, PROBABILITY_MAX, ScoreConfig, VectorConfig
 from roadex.errors import ScoreError
 from roadex.network.line_reader import RoadLines
 from roadex.network.vectorize import vectorize
+from roadex.probability.source import model_thresholds
 from roadex.probability.values import Encoding
 from roadex.scoring.aligned_rasters import Grid, RasterReader, grid_of, open_reader
 
@@ -39,9 +40,8 @@ class _ReaderSource:
 def centre_lines(path: str, encoding: Encoding, config: ScoreConfig) -> tuple[RoadLines, str]:
     """Return the lines of a raster side, and a sentence on how they came about.
 
-    A probability is cut at ``config.threshold`` (and the lower threshold of
-    :class:`~roadex.config.VectorConfig` where that is lower); gaps are bridged and spurs pruned
-    with the defaults of ``roadex vectorize``.
+    The network is the one ``roadex vectorize`` writes: a probability is cut at the thresholds of
+    the model that made it, or at ``config.threshold`` where that is given.
 
     Raises
     ------
@@ -55,7 +55,10 @@ def centre_lines(path: str, encoding: Encoding, config: ScoreConfig) -> tuple[Ro
         )
         raise ScoreError(msg)
     settings = VectorConfig(high=config.threshold)
-    with open_reader(path, encoding, grid, config.threshold) as (reader, _):
+    own = model_thresholds(path)
+    if own is not None:
+        settings = settings.with_thresholds(*own)
+    with open_reader(path, encoding, grid, config.cut) as (reader, _):
         source = _ReaderSource(reader, grid.shape, grid.transform, grid.crs)
         network = vectorize(source, config=settings)
     lines = RoadLines(path, network.edges.geometry.to_numpy(), grid.crs)

@@ -254,7 +254,7 @@ def side_encoding(
     wanted = config.truth_values if is_truth else config.prediction_values
     encoding, reason = decide_encoding(paths, wanted=wanted, is_truth=is_truth)
     role = "truth" if is_truth else "prediction"
-    cut = f", cut at {config.threshold:g}" if encoding.is_probability else ""
+    cut = f", cut at {config.cut:g}" if encoding.is_probability else ""
     return encoding, f"{role} {side.path} is a {MEANING[encoding.name]}{cut} ({reason})"
 
 
@@ -270,9 +270,9 @@ def _open_rasters(
     grid = grid_of(truth)
     with ExitStack() as stack:
         predicted, note = stack.enter_context(
-            open_reader(prediction, predicted_encoding, grid, config.threshold)
+            open_reader(prediction, predicted_encoding, grid, config.cut)
         )
-        true, _ = stack.enter_context(open_reader(truth, true_encoding, grid, config.threshold))
+        true, _ = stack.enter_context(open_reader(truth, true_encoding, grid, config.cut))
         notes = (note,) if note else ()
         yield RasterPair(name=name, grid=grid, prediction=predicted, truth=true, notes=notes)
 
@@ -314,6 +314,6 @@ def _open_with_lines(
         msg = f"{which} has no CRS, so it cannot be compared with lines"
         raise ScoreError(msg)
     drawn = LineReader.of(lines.to(grid.crs), grid, config.line_width_m)
-    with open_reader(path, encoding, grid, config.threshold) as (reader, _):
+    with open_reader(path, encoding, grid, config.cut) as (reader, _):
         predicted, true = (drawn, reader) if is_truth else (reader, drawn)
         yield RasterPair(name=name, grid=grid, prediction=predicted, truth=true)

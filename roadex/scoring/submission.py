@@ -73,7 +73,7 @@ def write_submission(
     with watch.stage("masks", len(paths)):
         for name, path in side.tiles.items():
             grid = grid_of(path)
-            with open_reader(path, encoding, grid, config.threshold) as (reader, _):
+            with open_reader(path, encoding, grid, config.cut) as (reader, _):
                 road, _, _ = reader.read(Window(0, 0, grid.shape[1], grid.shape[0]))
             masks.append(write_mask(road, name, output))
             watch.advance("masks")
