@@ -187,6 +187,11 @@ def print_note(text: str, console: Console) -> None:
     console.print(line, highlight=False, soft_wrap=True)
 
 
+def _issues_text(counts: dict[str, int]) -> str:
+    named = ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) or "nothing"
+    return f"{named} (layer road_issues)"
+
+
 def show_result(result: RunResult, console: Console) -> None:
     """Print warnings, the table of totals, and where the files are."""
     summary: dict[str, Any] = result.summary
@@ -198,6 +203,7 @@ def show_result(result: RunResult, console: Console) -> None:
         "roads": f"{summary['road_km']:,.1f} km",
         "network": f"{summary['edges']:,} edges, {summary['nodes']:,} nodes, "
         f"{summary['components']:,} components",
+        "to look at": _issues_text(summary.get("issues", {})),
         "speed": f"{summary['megapixels_per_second']:.2f} Mpx/s, {summary['megapixels']:.1f} Mpx",
         "memory": f"{summary['peak_memory_bytes'] / 1e9:.2f} GB at most, all processes together",
         "time": ", ".join(f"{stage} {value:.1f} s" for stage, value in summary["seconds"].items()),

@@ -24,6 +24,7 @@ import geopandas as gpd
 import pyogrio
 
 from roadex.config import OutputConfig
+from roadex.network.issues import find_issues
 from roadex.network.line_reader import EDGE_LAYER
 from roadex.network.tables import NODE_LAYER
 
@@ -31,9 +32,13 @@ if TYPE_CHECKING:
     from roadex.outputs import Network
 
 
+ISSUE_LAYER: Final = "road_issues"
+"""Places a mapper should look at first, see :mod:`roadex.network.issues`."""
+
 _LAYERS: Final = {
     EDGE_LAYER: ("Road centre lines", "Edges of the road network between two nodes"),
     NODE_LAYER: ("Road nodes", "Junctions and ends of the road network"),
+    ISSUE_LAYER: ("Road issues", "Places to look at first: gaps, doubles, zigzags, long bridges"),
 }
 
 _STYLES: Final = (
@@ -108,10 +113,13 @@ _EXTENSION: Final = "http://www.geopackage.org/spec120/#extension_"
 def write(
     network: Network, path: Path, provenance: Mapping[str, Any], config: OutputConfig
 ) -> None:
-    """Write both layers and what GeoPackage and QGIS want beside them."""
+    """Write the layers and what GeoPackage and QGIS want beside them."""
     layers = [
         Layer(EDGE_LAYER, network.edges, "LineString", *_LAYERS[EDGE_LAYER]),
         Layer(NODE_LAYER, network.nodes, "Point", *_LAYERS[NODE_LAYER]),
+        Layer(
+            ISSUE_LAYER, find_issues(network.edges, network.nodes), "Point", *_LAYERS[ISSUE_LAYER]
+        ),
     ]
     folder = files("roadex.outputs") / "styles"
     styles = [

@@ -20,6 +20,7 @@ from pyproj import CRS
 from roadex.config import ClusterConfig, RunConfig
 from roadex.errors import public
 from roadex.imagery.geodesy import outline_in_degrees
+from roadex.network.issues import find_issues
 from roadex.network.road_network import RoadNetwork
 from roadex.pipeline.plan import RunPlan
 from roadex.pipeline.predict import Failures
@@ -102,6 +103,8 @@ def summarise(
         "edges": len(edges),
         "nodes": len(network.nodes),
         "components": int(edges["component_id"].nunique()),
+        "routable_share": _routable_share(network),
+        "issues": find_issues(edges, network.nodes)["kind"].value_counts().sort_index().to_dict(),
         "megapixels": round(megapixels, 3),
         "megapixels_per_second": round(megapixels / max(1e-9, sum(seconds.values())), 3),
         "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
@@ -109,6 +112,12 @@ def summarise(
         "failed_tiles": failures.reasons,
         "warnings": [*plan.warnings, *failures.warnings],
     }
+
+
+def _routable_share(network: RoadNetwork) -> float:
+    """Return the share of the length that is in the largest component; 0 without roads."""
+    lengths = network.edges.groupby("component_id")["length_m"].sum()
+    return round(float(lengths.max() / lengths.sum()), 4) if len(lengths) else 0.0
 
 
 def provenance(plan: RunPlan, config: RunConfig) -> dict[str, Any]:
