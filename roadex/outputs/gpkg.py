@@ -24,6 +24,7 @@ import geopandas as gpd
 import pyogrio
 
 from roadex.config import OutputConfig
+from roadex.network.issues import COLUMNS as ISSUE_COLUMNS
 from roadex.network.issues import find_issues
 from roadex.network.line_reader import EDGE_LAYER
 from roadex.network.tables import NODE_LAYER
@@ -47,6 +48,7 @@ _STYLES: Final = (
     (EDGE_LAYER, "width", "road_edges_width.qml", 0, "Colour by road width"),
     (EDGE_LAYER, "bridged gaps", "road_edges_bridged.qml", 0, "Roads with bridged gaps"),
     (NODE_LAYER, "kind", "road_nodes_kind.qml", 1, "Symbol by kind of node"),
+    (ISSUE_LAYER, "kind", "road_issues_kind.qml", 1, "Symbol by kind of issue"),
 )
 
 COLUMNS: Final = (
@@ -71,6 +73,11 @@ COLUMNS: Final = (
     (NODE_LAYER, "node_id", "Node id", "Number of the node; the same scene gives the same"),
     (NODE_LAYER, "degree", "Edges that meet", "Number of edge ends at the node"),
     (NODE_LAYER, "kind", "Kind of node", "junction, end, border (leaves the scene) or loop"),
+    (ISSUE_LAYER, "kind", "Kind of issue", "gap, crossing, parallel, zigzag or bridged"),
+    (ISSUE_LAYER, "text", "What it may be", "Meaning of the kind"),
+    (ISSUE_LAYER, "edge_id", "Edge id", "edge_id of the edge concerned"),
+    (ISSUE_LAYER, "other_id", "Other edge", "edge_id of the other edge concerned, or -1"),
+    (ISSUE_LAYER, "size_m", "Size (m)", "Width of a gap, or length of what is wrong"),
 )
 
 _STYLE_TABLE: Final = """
@@ -252,7 +259,11 @@ def _add_provenance(
 
 def _add_columns(database: sqlite3.Connection, network: Network) -> None:
     """Describe the columns; newer GDAL shows these, QGIS takes its aliases from the style."""
-    present = {EDGE_LAYER: network.edges.columns, NODE_LAYER: network.nodes.columns}
+    present = {
+        EDGE_LAYER: network.edges.columns,
+        NODE_LAYER: network.nodes.columns,
+        ISSUE_LAYER: ISSUE_COLUMNS,
+    }
     database.executemany(
         "INSERT INTO gpkg_data_columns (table_name, column_name, name, title, description)"
         " VALUES (?, ?, ?, ?, ?)",

@@ -46,12 +46,12 @@ def test_styles_are_where_qgis_looks_for_them(network, tmp_path):
         "SELECT f_table_name, sum(useAsDefault) FROM layer_styles WHERE f_table_catalog = ''"
         " AND f_table_schema = '' AND f_geometry_column = 'geom' GROUP BY f_table_name",
     )
-    assert rows == [("road_edges", 1), ("road_nodes", 1)]
+    assert rows == [("road_edges", 1), ("road_issues", 1), ("road_nodes", 1)]
 
 
 def test_styles_name_every_column(network, tmp_path):
     path = write_network(network, tmp_path / "roads.gpkg", provenance=PROVENANCE)
-    for layer in ("road_edges", "road_nodes"):
+    for layer in ("road_edges", "road_nodes", "road_issues"):
         styles = query(path, f"SELECT styleQML FROM layer_styles WHERE f_table_name = '{layer}'")
         for column in ["fid", *pyogrio.read_info(path, layer=layer)["fields"]]:
             assert all(f'field="{column}"' in style for (style,) in styles)
@@ -63,7 +63,7 @@ def test_file_is_a_sound_geopackage_1_3(network, tmp_path):
     assert query(path, "PRAGMA integrity_check") == [("ok",)]
     assert query(path, "PRAGMA foreign_key_check") == []
     assert (
-        len(query(path, "SELECT * FROM gpkg_extensions WHERE extension_name LIKE '%rtree%'")) == 2
+        len(query(path, "SELECT * FROM gpkg_extensions WHERE extension_name LIKE '%rtree%'")) == 3
     )
     assert [p.name for p in tmp_path.iterdir()] == ["roads.gpkg"]
 
