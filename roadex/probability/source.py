@@ -14,7 +14,6 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
-from rasterio.enums import Resampling
 from rasterio.windows import Window
 
 from roadex.config import NODATA, PROBABILITY_MAX, THRESHOLDS_TAG
@@ -22,11 +21,16 @@ from roadex.errors import SceneError
 from roadex.imagery.containers import without_georeference_warning
 from roadex.imagery.geodesy import parse_crs
 from roadex.imagery.members import require_place
+from roadex.probability.values import is_roadex_probability, recognise, seen_values
 
 READINGS = ("roadex", "fraction", "percent", "byte", "mask", "class")
 """How values can be read, see :meth:`RasterSource.open`."""
 
-_SAMPLE_SIDE = 1024
+_READING_OF = {
+    "0-1": "mask", "0-255": "mask", "probability": "fraction", "percent": "percent",
+    "probability-254": "roadex", "probability-255": "byte",
+}  # fmt: skip
+"""How to read what :mod:`roadex.probability.values` recognises."""
 
 
 class ProbabilitySource(Protocol):
@@ -80,6 +84,9 @@ class RasterSource:
     class_value: int | None = None
     nodata: float | None = None
     band: int = 1
+    certain: float = 0.0
+    """Of a mask the value that is certainly road: half of it and more is road. 0 is all but 0."""
+
     explanation: str = field(default="", compare=False)
     """Why this reading was chosen."""
 
@@ -134,9 +141,9 @@ class RasterSource:
         if not 1 <= band <= raster.count:
             msg = f"{path} has no band {band}, only 1 to {raster.count}"
             raise SceneError(msg)
-        reason = "as asked for"
+        reason, certain = "as asked for", 0.0
         if reading == "auto":
-            reading, reason = _recognise(raster, path, class_value, band)
+            reading, reason, certain = _recognise(raster, path, class_value, band)
         if reading not in READINGS or (reading == "class") != (class_value is not None):
             msg = f"{path}: unknown way to read values {reading!r} (class value {class_value})"
             raise SceneError(msg)
@@ -149,6 +156,7 @@ class RasterSource:
             class_value=class_value,
             nodata=raster.nodatavals[band - 1],
             band=band,
+            certain=certain,
             explanation=reason,
             thresholds=_thresholds(raster.tags()) if reading == "roadex" else None,
             stamp=_stamp(path),
@@ -163,7 +171,26 @@ class RasterSource:
         except rasterio.errors.RasterioError as error:
             msg = f"{self.path}, row {row} column {col}: {error}"
             raise SceneError(msg) from error
-        return _to_probability(values, self.reading, self.class_value, self.nodata)
+        return self._to_probability(values)
+
+    def _to_probability(self, values: NDArray[Any]) -> NDArray[np.uint8]:
+        if self.reading == "roadex":
+            return np.asarray(values, dtype=np.uint8)
+        if self.reading in ("mask", "class"):
+            road = (values >= self.certain / 2) & (values != 0)
+            if self.reading == "class":
+                road = values == self.class_value
+            result = np.where(road, np.uint8(PROBABILITY_MAX), np.uint8(0))
+        else:
+            full = {"fraction": 1.0, "percent": 100.0, "byte": 255.0}[self.reading]
+            share = np.nan_to_num(values.astype(np.float32) / np.float32(full)).clip(0, 1)
+            result = np.rint(share * PROBABILITY_MAX).astype(np.uint8)
+        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, np.bool_)
+        # Masks of other tools often declare 0, "not road", to be nodata; that changes nothing.
+        if self.nodata is not None and not np.isnan(self.nodata) and self.nodata != 0:
+            missing |= values == self.nodata
+        result[missing] = NODATA
+        return result
 
 
 @lru_cache(maxsize=32)
@@ -190,55 +217,16 @@ def _stamp(path: str) -> str:
     return f"{file.stat().st_mtime_ns} {file.stat().st_size}" if file.exists() else ""
 
 
-def _recognise(raster: Any, path: str, class_value: int | None, band: int) -> tuple[str, str]:
-    """Return how the values of a band are to be read, and why."""
+def _recognise(
+    raster: Any, path: str, class_value: int | None, band: int
+) -> tuple[str, str, float]:
+    """Return how the values of a band are to be read, why, and what is certainly road."""
     if class_value is not None:
-        return "class", f"pixels of class {class_value}"
-    dtype, scale = raster.dtypes[band - 1], raster.scales[band - 1]
-    if dtype == "uint8" and abs(scale * PROBABILITY_MAX - 1) < 1e-3:
-        return "roadex", "the band's scale is 1/254"
-    side = _SAMPLE_SIDE / max(raster.height, raster.width, _SAMPLE_SIDE)
-    shape = (max(1, int(raster.height * side)), max(1, int(raster.width * side)))
-    sample = raster.read(band, out_shape=shape, resampling=Resampling.nearest, masked=True)
-    values = np.unique(sample.compressed())
-    values = values[np.isfinite(values)]
-    if len(values) == 0 or values.max() <= 0:
-        return "mask", "all values seen are 0"
-    low, high = float(values.min()), float(values.max())
-    if low < 0:
-        msg = f"{path}: values from {low:g} are no road probability. Name the class that is road"
+        return "class", f"pixels of class {class_value}", 0.0
+    if is_roadex_probability(raster, band):
+        return "roadex", "the band's scale is 1/254", 0.0
+    encoding, reason = recognise(seen_values([path], band), is_truth=False)
+    if encoding is None:
+        msg = f"{path}: {reason}. For a class raster name the class that is road"
         raise SceneError(msg)
-    if len(values) <= 2 and (low == 0 or len(values) == 1):
-        return "mask", f"the values seen are {', '.join(f'{v:g}' for v in values)}"
-    if high <= 1:
-        return "fraction", f"values from {low:g} to {high:g}"
-    if np.dtype(dtype).kind == "f" and high <= 100:
-        return "percent", f"floating point values from {low:g} to {high:g}"
-    if len(values) < 32 and high < 64:
-        listed = ", ".join(f"{v:g}" for v in values[:8])
-        msg = f"{path} looks like a class raster (values {listed}). Name the class that is road"
-        raise SceneError(msg)
-    if high <= 255:
-        return "byte", f"values from {low:g} to {high:g}"
-    msg = f"{path}: values up to {high:g} are no road probability"
-    raise SceneError(msg)
-
-
-def _to_probability(
-    values: NDArray[Any], reading: str, class_value: int | None, nodata: float | None
-) -> NDArray[np.uint8]:
-    if reading == "roadex":
-        return np.asarray(values, dtype=np.uint8)
-    if reading in ("mask", "class"):
-        road = values == class_value if reading == "class" else values != 0
-        result = np.where(road, np.uint8(PROBABILITY_MAX), np.uint8(0))
-    else:
-        full = {"fraction": 1.0, "percent": 100.0, "byte": 255.0}[reading]
-        share = np.nan_to_num(values.astype(np.float32) / np.float32(full)).clip(0, 1)
-        result = np.rint(share * PROBABILITY_MAX).astype(np.uint8)
-    missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, np.bool_)
-    # Masks of other tools often declare 0, "not road", to be nodata; that changes nothing.
-    if nodata is not None and not np.isnan(nodata) and nodata != 0:
-        missing |= values == nodata
-    result[missing] = NODATA
-    return result
+    return _READING_OF[encoding.name], reason, encoding.certain

@@ -1,7 +1,7 @@
 """What the stored values of a raster mean: a mask, or road probability, and on which scale.
 
-The decision is taken once for all files of a side, from all their values, and said in the report.
-A file that contradicts it later is an error.
+The one place that decides it, for ``vectorize`` and for ``score``. The decision is taken once for
+all files of a side, and said in the report. A file that contradicts it later is an error.
 """
 
 from __future__ import annotations
@@ -32,6 +32,14 @@ PROBABILITY_ENDING = "_probability"
 SAMPLED_FILES = 64
 """Of a folder, this many files are looked at before the decision (more while they are empty)."""
 
+_STRIP_PIXELS, _MOST_STRIPS = 4_000_000, 16
+"""Pixels of a strip that is looked at, and how many of them, evenly spread, in a raster."""
+
+_CLASSES, _HIGHEST_CLASS = 32, 64
+"""Fewer different whole numbers than this, all below that, are taken for classes."""
+
+_SCALE_TOLERANCE = 1e-3
+
 MASK_MARGIN = 16
 """JPEG and resampling blur a 0/255 mask by less than this many steps in flat areas."""
 
@@ -41,7 +49,8 @@ class Encoding:
     """How stored values become road or probability."""
 
     name: str
-    """``0-1``, ``0-255``, ``probability``, ``probability-254`` or ``probability-255``."""
+    """``0-1``, ``0-255``, ``probability``, ``percent``, ``probability-254`` or
+    ``probability-255``."""
 
     is_probability: bool
     certain: float
@@ -55,7 +64,7 @@ class Encoding:
     def road(self, stored: Stored, threshold: float) -> NDArray[np.bool_]:
         """Return True where road: a mask from half its range, a probability from ``threshold``."""
         if not self.is_probability:
-            return np.asarray(stored >= (1 if self.certain == 1 else 128), dtype=np.bool_)
+            return np.asarray(stored >= self.certain / 2, dtype=np.bool_)
         # In float64, so that level 127 of 254 is road at threshold 0.5 exactly.
         return np.asarray(stored >= threshold * self.certain - 1e-7, dtype=np.bool_)
 
@@ -64,6 +73,7 @@ ENCODINGS = {
     "0-1": Encoding(name="0-1", is_probability=False, certain=1),
     "0-255": Encoding(name="0-255", is_probability=False, certain=255),
     "probability": Encoding(name="probability", is_probability=True, certain=1),
+    "percent": Encoding(name="percent", is_probability=True, certain=100),
     "probability-254": Encoding(
         name="probability-254", is_probability=True, certain=PROBABILITY_MAX
     ),
@@ -74,6 +84,7 @@ MEANING = {
     "0-1": "mask, road where the value is 1",
     "0-255": "mask, road from 128",
     "probability": "probability 0 to 1",
+    "percent": "probability 0 to 100",
     "probability-254": "probability in steps of 1/254",
     "probability-255": "probability in steps of 1/255",
 }
@@ -109,26 +120,26 @@ def decide_encoding(
             raise ScoreError(msg)
         return ENCODINGS[wanted], "as asked for"
     with open_raster(paths[0]) as first:
-        if _is_roadex_probability(first):
-            return ENCODINGS["probability-254"], "band scale 1/254 and nodata 255"
-    values = _values(paths)
+        if is_roadex_probability(first):
+            return ENCODINGS["probability-254"], "the band's scale is 1/254"
+    values = seen_values(paths)
     if values.is_integer and values.highest <= PROBABILITY_MAX and _is_named_probability(paths):
         return ENCODINGS["probability-254"], f"files are named {{id}}{PROBABILITY_ENDING}"
-    name, reason = _recognise(values, is_truth=is_truth)
-    if not name:
+    encoding, reason = recognise(values, is_truth=is_truth)
+    if encoding is None:
         option = "--truth-values" if is_truth else "--prediction-values"
         msg = f"{paths[0]}: {reason}. Say what the values mean with {option}."
         raise ScoreError(msg)
-    return ENCODINGS[name], reason
+    return encoding, reason
 
 
-def is_valid(dataset: rasterio.DatasetReader, stored: Stored) -> NDArray[np.bool_]:
-    """Return True where a stored value of band 1 is data, by the nodata value alone.
+def is_valid(dataset: rasterio.DatasetReader, stored: Stored, band: int = 1) -> NDArray[np.bool_]:
+    """Return True where a stored value of a band is data, by the nodata value alone.
 
     A nodata value of 0 is not believed: masks are often written so, and then 0 is background.
     NaN is never data.
     """
-    nodata = dataset.nodata
+    nodata = dataset.nodatavals[band - 1]
     if nodata is None or nodata == 0:
         valid = np.ones(stored.shape, dtype=bool)
     else:
@@ -143,12 +154,11 @@ def has_mask_band(dataset: rasterio.DatasetReader) -> bool:
     return MaskFlags.per_dataset in dataset.mask_flag_enums[0]
 
 
-def _is_roadex_probability(dataset: rasterio.DatasetReader) -> bool:
-    scale = dataset.scales[0]
+def is_roadex_probability(dataset: rasterio.DatasetReader, band: int = 1) -> bool:
+    """Return whether a band is probability as roadex writes it: uint8 with the scale 1/254."""
+    scale = dataset.scales[band - 1]
     return bool(
-        dataset.dtypes[0] == "uint8"
-        and dataset.nodata == PROBABILITY_MAX + 1
-        and abs(scale * PROBABILITY_MAX - 1) < 1e-6
+        dataset.dtypes[band - 1] == "uint8" and abs(scale * PROBABILITY_MAX - 1) < _SCALE_TOLERANCE
     )
 
 
@@ -157,7 +167,7 @@ def _is_named_probability(paths: Sequence[str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Values:
+class SeenValues:
     """The values seen: at most a few hundred distinct ones, or just the range."""
 
     distinct: frozenset[float]
@@ -170,30 +180,51 @@ class _Values:
     """Whether some files go up to 1 and others beyond."""
 
 
-def _recognise(values: _Values, *, is_truth: bool) -> tuple[str, str]:
-    """Return encoding and reason; an empty encoding name where nothing fits."""
+def recognise(values: SeenValues, *, is_truth: bool) -> tuple[Encoding | None, str]:
+    """Say what values mean.
+
+    1. Negative values mean nothing, nor do many of which some are above 255.
+    2. Whole numbers of which one is not 0 are a mask. So are values close to 0 and 255.
+    3. Up to 1 it is a probability; fractions up to 100 are per cent.
+    4. A few small whole numbers are classes: one has to be named.
+    5. Other grey values are a probability in steps of 1/255, of a truth a mask cut at half.
+
+    Returns
+    -------
+    encoding, reason
+        None where nothing fits; the reason is one clause.
+    """
     seen, highest = values.distinct, values.highest
     shown = f"values {values.lowest:g} to {highest:g}"
     if values.lowest < 0:
-        return "", f"{shown} are neither a mask nor a probability (logits need a sigmoid first)"
+        return None, f"{shown} are neither a mask nor a probability (logits need a sigmoid first)"
     if seen and seen <= {0.0, 1.0}:
-        return "0-1", "values are 0 and 1"
+        return ENCODINGS["0-1"], "values are 0 and 1"
     if highest <= 1:
-        return "probability", f"{shown} with fractions"
+        return ENCODINGS["probability"], f"{shown} with fractions"
+    if values.is_integer and len(seen) == 2 and highest not in (254, 255):
+        return Encoding(name="0-255", is_probability=False, certain=highest), (
+            f"values are 0 and {highest:g}"
+        )
     if highest > 255:
-        return "", f"{shown} are neither a mask nor a probability"
+        return None, f"{shown} are neither a mask nor a probability"
     if seen and all(v < MASK_MARGIN or v > 255 - MASK_MARGIN for v in seen) and highest > 128:
         if values.is_mixed:
-            return "", "some files hold 0 and 1, others 0 and 255: its files do not agree"
-        return "0-255", "values are near 0 and 255"
-    if not values.is_integer or len(seen) <= 2 or highest < 128:
-        return "", f"{shown} ({len(seen) or 'many'} distinct) could mean anything"
+            return None, "some files hold 0 and 1, others 0 and 255: its files do not agree"
+        return ENCODINGS["0-255"], "values are near 0 and 255"
+    if not values.is_integer:
+        if highest <= 100:
+            return ENCODINGS["percent"], f"{shown} with fractions"
+        return None, f"{shown} with fractions are ambiguous"
+    if 0 < len(seen) < _CLASSES and highest < _HIGHEST_CLASS:
+        return None, f"{shown} ({len(seen)} distinct) look like classes"
     if is_truth:
-        return "0-255", f"grey {shown}, cut at 128"
-    return "probability-255", f"grey {shown}"
+        return ENCODINGS["0-255"], f"grey {shown}, cut at 128"
+    return ENCODINGS["probability-255"], f"grey {shown}"
 
 
-def _values(paths: Sequence[str]) -> _Values:
+def seen_values(paths: Sequence[str], band: int = 1) -> SeenValues:
+    """Look at the values of a band of rasters: all of them, of large rasters evenly spread ones."""
     step = max(1, len(paths) // SAMPLED_FILES)
     sampled = list(paths[::step])
     rest = [path for path in paths if path not in set(sampled)]
@@ -204,15 +235,15 @@ def _values(paths: Sequence[str]) -> _Values:
         if n_seen >= len(sampled) and highest > 0:
             break
         with open_raster(path) as dataset:
-            is_integer &= np.issubdtype(np.dtype(dataset.dtypes[0]), np.integer)
+            is_integer &= np.issubdtype(np.dtype(dataset.dtypes[band - 1]), np.integer)
             in_file: set[float] = {0.0}
-            for found in _distinct_values(dataset):
+            for found in _distinct_values(dataset, band):
                 in_file.update(found.tolist())
                 lowest = min(lowest, float(found.min()))
             highest_by_file.add(max(in_file))
             highest = max(highest, *in_file)
             distinct |= in_file if len(distinct) <= 256 else set()
-    return _Values(
+    return SeenValues(
         distinct=frozenset(distinct if len(distinct) <= 256 else ()),
         lowest=min(lowest, highest),
         highest=highest,
@@ -221,17 +252,18 @@ def _values(paths: Sequence[str]) -> _Values:
     )
 
 
-def _distinct_values(dataset: rasterio.DatasetReader) -> Iterator[Stored]:
-    """Yield the distinct values (or 257 of them and the extremes) of strips of band 1."""
-    rows = max(1, 4_000_000 // dataset.width)
-    for row in range(0, dataset.height, rows):
+def _distinct_values(dataset: rasterio.DatasetReader, band: int) -> Iterator[Stored]:
+    """Yield the distinct values (or 257 of them and the extremes) of strips of a band."""
+    rows = max(1, _STRIP_PIXELS // dataset.width)
+    strips = range(0, dataset.height, rows)
+    for row in strips[:: -(-len(strips) // _MOST_STRIPS)]:
         window = Window(0, row, dataset.width, min(rows, dataset.height - row))
-        stored = dataset.read(1, window=window)
+        stored = dataset.read(band, window=window)
         if stored.dtype == np.uint8:
             levels = np.flatnonzero(np.bincount(stored.ravel(), minlength=256)).astype(np.uint8)
-            found: Stored = levels[is_valid(dataset, levels)]
+            found: Stored = levels[is_valid(dataset, levels, band)]
         else:
-            found = _some_values(stored[is_valid(dataset, stored)])
+            found = _some_values(stored[is_valid(dataset, stored, band)])
         if found.size:
             yield found
 
