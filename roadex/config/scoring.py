@@ -36,8 +36,8 @@ class ScoreConfig(Settings):
         return 0.5 if self.threshold is None else self.threshold
 
     prediction_values: str = "auto"
-    """What values of the prediction mean: auto, 0-1 or 0-255 (masks), probability,
-    probability-254 or probability-255 (1, 254 or 255 is certainly road)."""
+    """What values of the prediction mean: auto, 0-1 or 0-255 (masks), probability, percent,
+    probability-254 or probability-255 (1, 100, 254 or 255 is certainly road)."""
 
     truth_values: str = "auto"
     """What values of the truth mean, as for the prediction."""

@@ -59,7 +59,7 @@ def test_own_rasters_are_taken_as_they_are(write_raster):
 def test_class_raster_needs_the_class_that_is_road(write_raster):
     values = (np.arange(60).reshape(6, 10) % 7).astype(np.uint8)
     path = write_raster(values)
-    with pytest.raises(SceneError, match="look like classes.*name the class"):
+    with pytest.raises(SceneError, match=r"look like classes.*name the class"):
         RasterSource.open(path)
     source = RasterSource.open(path, class_value=3)
     assert (source.read(0, 0, 6, 10) == 254 * (values == 3)).all()
