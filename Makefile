@@ -4,6 +4,7 @@
 #
 # Every target first makes or updates .venv by itself. Nothing but the package index is reached.
 #   make test PYTHON=python3.12          which Python to use (3.11, 3.12 or 3.13)
+#   make test PROCESSES=8                how many processes run tests side by side (2)
 #   make env TORCH_INDEX=URL             take torch and torchvision from the package index at URL.
 #                                        PyTorch's own index of CPU builds, which its installation
 #                                        page names, needs 0.3 GB instead of 5 GB
@@ -12,6 +13,7 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
 TORCH_INDEX ?=
+PROCESSES ?= 2
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.up-to-date
@@ -49,7 +51,7 @@ demo: $(STAMP)
 	$(BIN)/roadex demo -o $(DEMO) --overwrite
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES)
 
 lint: style types contracts
 

@@ -332,7 +332,7 @@ def test_masks_of_another_model_are_no_masks_of_this_one(make_images, settings, 
     predict_deepglobe(make_images(2), masks, config=settings())
     first = pixels(masks)
     other = settings(model=other_model(model, tmp_path / "other.safetensors"))
-    with pytest.raises(OutputError, match=r"holds masks made otherwise \(.*sha256.*--overwrite"):
+    with pytest.raises(OutputError, match=r"holds masks made otherwise \(model: .*--overwrite"):
         predict_deepglobe(tmp_path / "images", masks, config=other)
     assert pixels(masks) == first
     predict_deepglobe(tmp_path / "images", masks, config=other, overwrite=True)

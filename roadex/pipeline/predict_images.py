@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,9 +53,9 @@ class ImageJob:
     bands: tuple[str, ...]
     """Names of the bands the network takes."""
 
-    device: str | None
-
     with_probability: bool
+    device: str | None = None
+    """Where the network computes, as torch names it; None is a GPU where the process sees one."""
 
 
 def predict_deepglobe(
@@ -95,57 +95,18 @@ def predict_deepglobe(
         If images failed; the masks of all others are there.
     """
     config = config or RunConfig()
-    watch = Stopwatch(progress or default_display(), release_free_memory)
     if not config.cluster.is_remote:
         require_torch()
-    path = model_path(config.predict.model)
-    metadata = read_metadata(path)
     ids = image_ids(folder)
     if not ids:
         msg = f"no image <id>_sat.jpg in {folder}"
         raise DatasetError(msg)
     make_folder(output)
-    gsd_m = GSD_M if config.predict.native_gsd else metadata.gsd_m
-    sha256 = read_sha256(path)
-    origin = {
-        "images": str(folder.absolute()),
-        "model": metadata.name,
-        "sha256": sha256,
-        "tta": config.predict.tta,
-        "gsd_m": gsd_m,
-        "threshold": metadata.threshold_high,
-    }
+    job = _job(folder, output, config, with_probability=with_probability)
+    _begin(job, ids, overwrite=overwrite)
     kinds = (mask_path, probability_path) if with_probability else (mask_path,)
-    _begin(output, origin, ids, overwrite=overwrite)
     todo = [name for name in ids if not all(kind(output, name).exists() for kind in kinds)]
-    seconds = (
-        (IMAGE_PX * GSD_M / gsd_m) ** 2 / 1e6 * TTA_VIEWS[config.predict.tta] * SECONDS_PER_MPX
-    )
-    load = Load(n_tasks=len(todo), core_seconds=len(todo) * seconds)
-    failed = {}
-    with watch.stage("predict", len(ids)), open_crew(config.cluster, load) as crew:
-        job = ImageJob(
-            folder=folder.absolute(),
-            output=output.absolute(),
-            model=SharedModel.of(path, sha256),
-            tta=config.predict.tta,
-            threshold=metadata.threshold_high,
-            gsd_m=gsd_m,
-            bands=tuple(metadata.bands),
-            device=crew.device if isinstance(crew, CallingProcess) else None,
-            with_probability=with_probability,
-        )
-        if not isinstance(crew, CallingProcess):
-            from roadex.pipeline.plugins import send_model  # Dask takes half a second to import
-
-            send_model(crew, job.model, config.cluster)
-        watch.advance("predict", len(ids) - len(todo))
-        for outcome in run_tasks(
-            crew, partial(predict_image, job=job), todo, config=config.cluster, is_inference=True
-        ):
-            watch.advance("predict")
-            if outcome.error is not None:
-                failed[outcome.item] = outcome.error
+    failed = _predict_all(job, todo, len(ids), config, progress or default_display())
     if failed:
         name, error = next(iter(failed.items()))
         msg = (
@@ -154,6 +115,47 @@ def predict_deepglobe(
         )
         raise IncompleteError(msg)
     return [mask_path(output, name) for name in ids]
+
+
+def _job(folder: Path, output: Path, config: RunConfig, *, with_probability: bool) -> ImageJob:
+    path = model_path(config.predict.model)
+    model = read_metadata(path)
+    return ImageJob(
+        folder=folder.absolute(),
+        output=output.absolute(),
+        model=SharedModel.of(path, read_sha256(path)),
+        tta=config.predict.tta,
+        threshold=model.threshold_high,
+        gsd_m=GSD_M if config.predict.native_gsd else model.gsd_m,
+        bands=tuple(model.bands),
+        with_probability=with_probability,
+    )
+
+
+def _predict_all(
+    job: ImageJob, todo: Sequence[str], n_images: int, config: RunConfig, display: Display
+) -> dict[str, BaseException]:
+    """Predict images; return the errors of those that failed."""
+    watch = Stopwatch(display, release_free_memory)
+    mpx = (IMAGE_PX * GSD_M / job.gsd_m) ** 2 / 1e6
+    seconds = mpx * TTA_VIEWS[job.tta] * SECONDS_PER_MPX
+    load = Load(n_tasks=len(todo), core_seconds=len(todo) * seconds)
+    failed = {}
+    with watch.stage("predict", n_images), open_crew(config.cluster, load) as crew:
+        if isinstance(crew, CallingProcess):
+            job = replace(job, device=crew.device)
+        else:
+            from roadex.pipeline.plugins import send_model  # Dask takes half a second to import
+
+            send_model(crew, job.model, config.cluster)
+        watch.advance("predict", n_images - len(todo))
+        for outcome in run_tasks(
+            crew, partial(predict_image, job=job), todo, config=config.cluster, is_inference=True
+        ):
+            watch.advance("predict")
+            if outcome.error is not None:
+                failed[outcome.item] = outcome.error
+    return failed
 
 
 def mask_path(folder: Path, name: str) -> Path:
@@ -166,20 +168,25 @@ def probability_path(folder: Path, name: str) -> Path:
     return folder / f"{name}_probability.png"
 
 
-def _begin(
-    output: Path, origin: Mapping[str, object], ids: Sequence[str], *, overwrite: bool
-) -> None:
+def _begin(job: ImageJob, ids: Sequence[str], *, overwrite: bool) -> None:
     """Keep masks of the same origin, refuse others; with ``overwrite`` begin anew."""
-    paths = [kind(output, name) for kind in (mask_path, probability_path) for name in ids]
+    origin = {
+        "images": str(job.folder),
+        "model": job.model.sha256,
+        "tta": job.tta,
+        "gsd_m": job.gsd_m,
+        "threshold": job.threshold,
+    }
+    paths = [kind(job.output, name) for kind in (mask_path, probability_path) for name in ids]
     there = [path for path in paths if path.exists()]
-    changes = changes_of_origin(output / ORIGIN_NAME, origin)
+    changes = changes_of_origin(job.output / ORIGIN_NAME, origin)
     if there and not overwrite and changes != ():
         why = f"made otherwise ({', '.join(changes)})" if changes else "of unknown origin"
-        msg = f"{output} holds masks {why}. Choose another folder, or add --overwrite"
+        msg = f"{job.output} holds masks {why}. Choose another folder, or add --overwrite"
         raise OutputError(msg)
     for path in there if overwrite else ():
         path.unlink()
-    write_origin(output / ORIGIN_NAME, origin)
+    write_origin(job.output / ORIGIN_NAME, origin)
 
 
 def predict_image(name: str, *, job: ImageJob) -> None:
