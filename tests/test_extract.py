@@ -42,7 +42,7 @@ def scene(make_scene):
 def test_results_are_complete_and_nothing_else_is_left(scene, settings, tmp_path):
     result = run(scene, tmp_path / "out", config=settings())
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["preview.png", "probability.tif", "report.json", "roads.gpkg"]
+    assert names == ["preview.png", "probability.tif", "report.html", "report.json", "roads.gpkg"]
     report = json.loads(result.paths.report.read_text())
     assert report["tiles"] == 12
     assert report["result"]["failed_tiles"] == {}

@@ -212,7 +212,7 @@ def show_result(result: RunResult, console: Console) -> None:
         table.add_row(name, value)
     console.print(table, highlight=False)
     paths = result.paths
-    for path in (paths.network, paths.probability, paths.preview, paths.report):
+    for path in paths.all:
         console.print(f"  {path}", highlight=False, soft_wrap=True)
 
 

@@ -47,7 +47,7 @@ def run(
     """Extract the road network of a scene, or of many.
 
     SCENE is any raster GDAL opens, also s3:// and https://; several form one mosaic. The output
-    folder gets roads.gpkg (styled for QGIS), probability.tif, preview.png and report.json. Run the
+    folder gets roads.gpkg (styled for QGIS), probability.tif, preview.png and a report. Run the
     same command again to resume an interrupted run. With another threshold the network is made anew
     from the probability that is there.
 

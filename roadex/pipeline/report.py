@@ -19,9 +19,11 @@ from pyproj import CRS
 
 from roadex.config import ClusterConfig, RunConfig
 from roadex.errors import public
+from roadex.files import whole_file
 from roadex.imagery.geodesy import outline_in_degrees
 from roadex.network.issues import find_issues
 from roadex.network.road_network import RoadNetwork
+from roadex.outputs.report_page import write_report_page
 from roadex.pipeline.plan import RunPlan
 from roadex.pipeline.predict import Failures
 from roadex.pipeline.result import ResultPaths
@@ -159,11 +161,17 @@ def _settings(config: RunConfig) -> dict[str, Any]:
 
 
 def write_report(
-    path: Path, plan: RunPlan, config: RunConfig, *, summary: dict[str, Any], began: float
+    paths: ResultPaths,
+    plan: RunPlan,
+    config: RunConfig,
+    network: RoadNetwork,
+    *,
+    summary: dict[str, Any],
+    began: float,
 ) -> None:
-    """Write ``report.json``."""
+    """Write ``report.json``, and ``report.html`` for people."""
     content = provenance(plan, config) | {
-        "network_sha256": sha256_of(ResultPaths(path.parent).network),
+        "network_sha256": sha256_of(paths.network),
         "scene_identity": plan.scene.identity,
         "scene_paths": list(plan.scene.paths),
         "run_key": plan.key,
@@ -179,6 +187,7 @@ def write_report(
         "cluster": config.cluster.to_dict(),
         "result": summary,
     }
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(public(content), indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    report = json.loads(json.dumps(public(content)))
+    write_report_page(paths.page, report, network.edges, paths.preview)
+    with whole_file(paths.report) as place:
+        place.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -55,9 +55,14 @@ class ResultPaths:
         return self.folder / "report.json"
 
     @property
+    def page(self) -> Path:
+        """The report as a page, HTML."""
+        return self.folder / "report.html"
+
+    @property
     def all(self) -> tuple[Path, ...]:
         """All of them."""
-        return self.network, self.probability, self.preview, self.report
+        return self.network, self.probability, self.preview, self.report, self.page
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

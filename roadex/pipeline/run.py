@@ -186,7 +186,7 @@ def carry_out(work: Work, crew: Crew) -> RunResult:
         peak_memory_bytes=memory.peak_bytes,
         failures=failures,
     )
-    write_report(result.report, plan, config, summary=summary, began=work.began)
+    write_report(result, plan, config, network, summary=summary, began=work.began)
     failures.raise_if_any(len(plan.wanted))
     work.claim.finish()
     return RunResult(paths=ResultPaths(result.folder), summary=summary)

@@ -1,0 +1,167 @@
+"""``report.html``: a run on one page that opens from disk, without a network or scripts."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from roadex.files import whole_file
+from roadex.network.issues import KINDS
+
+_PICTURE_PX = 1800
+"""Longest side of the preview on the page."""
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --bar: #2b6cb0; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6edf3; --paper: #0d1117; --line: #30363d; --bar: #79b8ff; }
+}
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+  max-width: 70rem; margin: 0 auto; padding: 1rem; }
+img { max-width: 100%; height: auto; border: 1px solid var(--line); }
+table { border-collapse: collapse; margin: 0.5rem 0; }
+th, td { text-align: left; padding: 0.2rem 1rem 0.2rem 0; border-bottom: 1px solid var(--line);
+  vertical-align: top; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.warning { border-left: 0.3rem solid #b35900; padding-left: 0.7rem; }
+.plots { display: flex; flex-wrap: wrap; gap: 2rem; }
+figure { margin: 0; }
+svg { width: 21rem; max-width: 100%; height: auto; }
+svg rect { fill: var(--bar); }
+svg text { fill: var(--ink); font-size: 11px; }
+pre { overflow-x: auto; }
+"""
+
+
+def write_report_page(
+    path: Path, report: Mapping[str, Any], edges: gpd.GeoDataFrame, preview: Path
+) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    path
+        ``report.html``.
+    report
+        Content of ``report.json``.
+    edges
+        Edges of the network: its lengths by probability and width are drawn.
+    preview
+        The picture; it is put into the page, smaller.
+
+    Raises
+    ------
+    OSError
+        If the picture cannot be read or the page not written.
+    """
+    name = ", ".join(report["scene"]["files"][:3])
+    result = report["result"]
+    parts = [
+        f"<h1>{escape(name)}</h1>",
+        f"<p>{_headline(result)}</p>",
+        *(f'<p class="warning">{escape(text)}</p>' for text in result["warnings"]),
+        f'<p><img src="{_picture(preview)}" alt="Imagery, road probability and road network"></p>',
+        "<h2>Where to look first</h2>",
+        _issues(result),
+        "<h2>Roads by length</h2>",
+        '<div class="plots">',
+        _histogram(edges, "prob_mean", np.linspace(0, 1, 11), "mean probability of road"),
+        _histogram(
+            edges, "width_m", np.arange(0.0, 32.0, 2.0), "width in metres, above 30 left out"
+        ),
+        "</div>",
+        "<h2>The run</h2>",
+        _table(_rows(report)),
+        f"<details><summary>report.json</summary><pre>{escape(json.dumps(report, indent=1))}</pre>"
+        "</details>",
+    ]
+    page = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Roads of {escape(name)}</title><style>{_STYLE}</style></head>"
+        f"<body>\n{chr(10).join(parts)}\n</body></html>\n"
+    )
+    with whole_file(path) as place:
+        place.write_text(page, encoding="utf-8")
+
+
+def _headline(result: Mapping[str, Any]) -> str:
+    failed = len(result["failed_tiles"])
+    missing = f" <strong>{failed:,} tiles failed and are missing.</strong>" if failed else ""
+    return (
+        f"<strong>{result['road_km']:,.1f} km of road</strong> in {result['edges']:,} edges, "
+        f"{result['routable_share']:.0%} of it in one connected network.{missing}"
+    )
+
+
+def _picture(path: Path) -> str:
+    with Image.open(path) as image:
+        picture = image.convert("RGB")
+    picture.thumbnail((_PICTURE_PX, _PICTURE_PX))
+    content = io.BytesIO()
+    picture.save(content, format="JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def _issues(result: Mapping[str, Any]) -> str:
+    counts: Mapping[str, int] = result["issues"]
+    if not counts:
+        return "<p>Nothing was found that is likely to be wrong.</p>"
+    rows = [(KINDS[kind], f"{counts[kind]:,}") for kind in KINDS if kind in counts]
+    return _table(rows) + "<p>Points in the layer <code>road_issues</code> of roads.gpkg.</p>"
+
+
+def _histogram(
+    edges: gpd.GeoDataFrame, column: str, bins: NDArray[np.float64], caption: str
+) -> str:
+    """Draw kilometres of road by a column."""
+    known = edges[column].notna()
+    km, _ = np.histogram(
+        edges.loc[known, column], bins=bins, weights=edges.loc[known, "length_m"] / 1000
+    )
+    highest = max(float(km.max()), 1e-9)
+    width = 320 / len(km)
+    bars = "".join(
+        f'<rect x="{8 + i * width:.1f}" y="{140 - 120 * value / highest:.1f}" '
+        f'width="{width - 2:.1f}" height="{120 * value / highest:.1f}">'
+        f"<title>{bins[i]:g} to {bins[i + 1]:g}: {value:.2f} km</title></rect>"
+        for i, value in enumerate(km.tolist())
+    )
+    marks = "".join(
+        f'<text x="{8 + i * width:.1f}" y="155" text-anchor="middle">{bins[i]:g}</text>'
+        for i in range(0, len(bins), 2)
+    )
+    return (
+        f'<figure><svg viewBox="0 0 340 160" role="img" aria-label="Kilometres by {caption}">'
+        f'<text x="8" y="14">{highest:.1f} km</text>{bars}{marks}</svg>'
+        f"<figcaption>Kilometres by {caption}</figcaption></figure>"
+    )
+
+
+def _rows(report: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    result, scene, grid = report["result"], report["scene"], report["work_grid"]
+    seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in result["seconds"].items())
+    return [
+        ("imagery", f"{scene['shape'][1]:,} x {scene['shape'][0]:,} px of {scene['gsd_m']:.2f} m, "
+         f"{scene['dtype']}, {scene['crs']}"),
+        ("predicted at", f"{grid['gsd_m']:.2f} m per pixel, {result['megapixels']:,.1f} Mpx"),
+        ("model", f"{report['model']['name']} ({report['model']['sha256'][:12]})"),
+        ("time", f"{seconds}; started {report['started']}"),
+        ("memory", f"{result['peak_memory_bytes'] / 1e9:.2f} GB at most"),
+        ("roadex", str(report["roadex"])),
+    ]  # fmt: skip
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> str:
+    body = "".join(f"<tr><th>{escape(a)}</th><td>{escape(b)}</td></tr>" for a, b in rows)
+    return f"<table>{body}</table>"
