@@ -46,7 +46,9 @@ class SmallRun:
     def arguments(self) -> list[str]:
         """Return the same settings as arguments of ``roadex run``, but for ``-o``."""
         chosen = ["--model", self.model, "--tta", TTA, "--tile-size", CORE]
-        values = {"tiling.halo": HALO} | {f"vector.{n}": v for n, v in THRESHOLDS.items()}
+        values = {"tiling.chip_size": CORE, "tiling.halo": HALO} | {
+            f"vector.{n}": v for n, v in THRESHOLDS.items()
+        }
         settings = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
         return [str(a) for a in (self.scene, *chosen, *settings)]
 
