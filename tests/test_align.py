@@ -127,6 +127,20 @@ def test_what_was_stopped_goes_on_and_other_settings_do_not_mix(shifted, tmp_pat
     assert len((out / "moves.csv").read_text().splitlines()) == 3
 
 
+def test_a_scene_whose_note_was_cut_off_is_done_again(shifted, tmp_path, model):
+    source, _ = shifted
+    out = tmp_path / "aligned"
+    run(source, out, "--model", model)
+    moves = out / "moves.csv"
+    whole = moves.read_text()
+    moves.write_text(whole[:-9])  # killed while it was written, or before
+    assert "1 scene," in run(source, out, "--model", model)
+    assert moves.read_text() == whole
+    (out / "mask" / f"{whole.splitlines()[1].split(',')[0]}.tif").unlink()
+    assert "1 scene," in run(source, out, "--model", model)
+    assert sorted(moves.read_text().splitlines()) == sorted(whole.splitlines())
+
+
 def test_road_lines_become_lines_on_the_roads(tmp_path):
     scene = generate_scene(shape=(512, 512), gsd_m=1.0, seed=3, style="suburban")
     files = write_scene(scene, tmp_path / "scene")

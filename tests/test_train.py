@@ -1,6 +1,8 @@
 """Training: it learns, goes on after a kill as if nothing had happened, stops when it must."""
 
 import dataclasses
+import os
+import shutil
 from itertools import pairwise
 
 import numpy as np
@@ -163,6 +165,39 @@ def test_job_writes_a_model_that_loads_with_its_figures_and_a_log(roads, tmp_pat
     assert len((tmp_path / "run" / "evaluations.csv").read_text().splitlines()) == 3
     with pytest.raises(OutputError, match="--overwrite"):
         run_training_job(job)
+
+
+@pytest.mark.parametrize("change", ["other data", "another share", "a replaced label"])
+def test_a_checkpoint_of_other_data_is_refused(change, roads, tmp_path):
+    config = dataclasses.replace(CONFIG, steps=2, checkpoint_every=1)
+    common = {"run_folder": tmp_path / "run", "config": config}
+    job = TrainingJob(data=[str(roads)], output=tmp_path / "m.safetensors", **common)
+    run_training_job(job)
+    data = str(roads)
+    if change == "other data":
+        data = str(shutil.copytree(roads, tmp_path / "other"))
+    elif change == "another share":
+        data = f"{roads}@0.5"
+    else:
+        label = sorted((roads / "mask").iterdir())[0]
+        os.utime(label, ns=(0, label.stat().st_mtime_ns + 1))
+    again = TrainingJob(data=[data], output=tmp_path / "n.safetensors", **common)
+    with pytest.raises(TrainingError, match=r"trained on something else.*--run-folder"):
+        run_training_job(again)
+    assert not (tmp_path / "n.safetensors").exists()
+
+
+def test_settings_changed_on_the_way_are_in_the_model(roads, tmp_path):
+    config = dataclasses.replace(CONFIG, steps=2, checkpoint_every=1)
+    job = TrainingJob(
+        data=[str(roads)], output=tmp_path / "m.safetensors", run_folder=tmp_path / "run",
+        config=config,
+    )  # fmt: skip
+    run_training_job(job)
+    longer = dataclasses.replace(config, steps=3)
+    run_training_job(dataclasses.replace(job, config=longer, overwrite=True))
+    model = load_model(tmp_path / "m.safetensors")
+    assert model.metadata.training["changed_on_the_way"] == ["steps: 2 -> 3"]
 
 
 def test_threshold_of_several_datasets_is_the_best_on_average():

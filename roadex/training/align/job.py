@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -87,16 +87,13 @@ class LabelAlignment:
             raise DatasetError(msg)
         if overwrite or changes_of_origin(folder / _MADE_OF_NAME, made_of) != ():
             _begin_anew(folder, targets, made_of, overwrite)
-        noted = _noted(folder)
+        done = {s.name for s, path in zip(scenes, targets, strict=True) if path.exists()}
+        done &= _keep_notes(folder, done)
         with_lines = [scene for scene in scenes if isinstance(scene, LineScene)]
         if with_lines:
             (folder / LINES_NAME).write_text(lines_dataset(with_lines, folder), encoding="utf-8")
         return cls(
-            tuple(
-                s
-                for s, path in zip(scenes, targets, strict=True)
-                if not (path.exists() and s.name in noted)
-            ),
+            tuple(scene for scene in scenes if scene.name not in done),
             folder,
             f"lines:{folder / LINES_NAME}" if with_lines else f"pairs:{folder}",
             model,
@@ -162,12 +159,14 @@ def _begin_anew(
     write_origin(folder / _MADE_OF_NAME, made_of)
 
 
-def _noted(folder: Path) -> set[str]:
-    """Return the names of scenes whose note is there; a half-written last line is taken away."""
+def _keep_notes(folder: Path, names: Collection[str]) -> set[str]:
+    """Keep the whole notes of some scenes and return whose they are; others are written anew."""
     path = folder / MOVES_NAME
-    whole, _, _ = path.read_text().rpartition("\n")
-    path.write_text(f"{whole}\n")
-    return {row[0] for row in csv.reader(whole.splitlines()[1:])}
+    header, *lines = path.read_text().splitlines(keepends=True)
+    rows = {row[0]: line for line in lines if line.endswith("\n") for row in csv.reader([line])}
+    kept = {name: line for name, line in rows.items() if name in names}
+    path.write_text("".join([header, *kept.values()]))
+    return set(kept)
 
 
 def _note(moved: SceneShift, folder: Path) -> None:
