@@ -50,8 +50,9 @@ $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 demo: $(STAMP)
 	$(BIN)/roadex demo -o $(DEMO) --overwrite
 
+# One thread each: processes that run side by side are not to compete for cores.
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PROCESSES)
 
 lint: style types contracts
 
