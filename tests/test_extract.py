@@ -151,6 +151,69 @@ def test_another_threshold_makes_the_network_anew_without_the_model(
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
 
 
+class EndAfter:
+    """A display that interrupts a run when a stage is over."""
+
+    def __init__(self, stage):
+        self.stage = stage
+
+    def start(self, stage, total): ...
+
+    def advance(self, stage, steps=1): ...
+
+    def finish(self, stage):
+        if stage == self.stage:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stage", ["stitch", "vectorize", "write"])
+def test_results_of_a_run_that_failed_are_not_taken_for_those_of_the_report(
+    stage, scene, settings, tmp_path, monkeypatch
+):
+    first, other = settings(), settings(tta="flip")
+    run(scene, tmp_path / "out", config=first)
+    with pytest.raises(KeyboardInterrupt):
+        run(scene, tmp_path / "out", config=other, overwrite=True, progress=EndAfter(stage))
+    with pytest.raises(OutputError, match="--overwrite"):  # half of the results are the other's
+        run(scene, tmp_path / "out", config=first)
+    run(scene, tmp_path / "out", config=other)
+    fresh = run(scene, tmp_path / "fresh", config=other)
+    for name in ("probability.tif", "roads.gpkg"):
+        assert (tmp_path / "out" / name).read_bytes() == (fresh.paths.folder / name).read_bytes()
+
+
+def test_a_probability_of_another_command_is_not_taken_for_that_of_the_run(
+    scene, settings, tmp_path
+):
+    run(scene, tmp_path, config=settings())
+    predict_scene(
+        [scene], tmp_path / "probability.tif", config=settings(tta="flip"), overwrite=True
+    )
+    with pytest.raises(OutputError, match="--overwrite"):
+        run(scene, tmp_path, config=with_threshold(settings(), 0.8))
+
+
+@pytest.mark.parametrize("high", [0.7, 0.8])
+def test_a_network_made_anew_that_was_cut_off_is_not_the_old_one(scene, settings, tmp_path, high):
+    first = with_threshold(settings(), 0.7)
+    run(scene, tmp_path / "out", config=first)
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            scene,
+            tmp_path / "out",
+            config=with_threshold(settings(), 0.8),
+            progress=EndAfter("write"),
+        )
+    config = with_threshold(settings(), high)
+    if high == 0.7:  # the report's, but the network there is the other one
+        with pytest.raises(OutputError, match="--overwrite"):
+            run(scene, tmp_path / "out", config=config)
+    run(scene, tmp_path / "out", config=config, overwrite=high == 0.7)
+    fresh = run(scene, tmp_path / "fresh", config=config)
+    content = (tmp_path / "out" / "roads.gpkg").read_bytes()
+    assert content == fresh.paths.network.read_bytes()
+
+
 def test_an_edited_network_is_not_made_anew_unasked(scene, settings, tmp_path):
     result = run(scene, tmp_path, config=settings())
     edited = result.edges.iloc[1:]

@@ -27,7 +27,7 @@ from roadex.outputs.report_page import write_report_page
 from roadex.pipeline.plan import RunPlan
 from roadex.pipeline.predict import Failures
 from roadex.pipeline.result import ResultPaths
-from roadex.pipeline.resume import Claim, claim
+from roadex.pipeline.resume import Claim, claim, is_unfinished
 
 _REPORTED_PACKAGES = ("roadex", "torch", "rasterio", "shapely", "geopandas", "numpy", "distributed")
 
@@ -48,6 +48,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _is(path: Path, report: dict[str, Any], what: str) -> bool:
+    """Return whether a file is the one the report was written for."""
+    return path.exists() and sha256_of(path) == report.get("sha256", {}).get(what)
+
+
 @dataclass(frozen=True, slots=True)
 class RunFolder(ResultPaths):
     """The output folder of a run: what is there already, and what may be written."""
@@ -66,7 +71,8 @@ class RunFolder(ResultPaths):
         result = report.get("result")
         if not result or result["failed_tiles"] or report.get("run_key") != plan.key:
             return Kept.NOTHING
-        if not self.probability.exists():
+        # Another run may have replaced results without coming to its report.
+        if is_unfinished(self.probability) or not _is(self.probability, report, "probability"):
             return Kept.NOTHING
         is_same = report.get("request") == plan.request
         return Kept.ALL if is_same and self.network.exists() else Kept.PROBABILITY
@@ -81,12 +87,10 @@ class RunFolder(ResultPaths):
         """
         report = self.read_report()
         has_holes = bool(report.get("result", {}).get("failed_tiles"))
-        is_replaced = self.kept(plan) is Kept.PROBABILITY and self._network_is_untouched(report)
+        is_untouched = not self.network.exists() or _is(self.network, report, "network")
+        is_replaced = self.kept(plan) is Kept.PROBABILITY and is_untouched
         allowed = overwrite or has_holes or is_replaced
         return claim(self.probability, plan, config, others=self.all, overwrite=allowed)
-
-    def _network_is_untouched(self, report: dict[str, Any]) -> bool:
-        return not self.network.exists() or sha256_of(self.network) == report.get("network_sha256")
 
 
 def summarise(
@@ -171,7 +175,10 @@ def write_report(
 ) -> None:
     """Write ``report.json``, and ``report.html`` for people."""
     content = provenance(plan, config) | {
-        "network_sha256": sha256_of(paths.network),
+        "sha256": {
+            "network": sha256_of(paths.network),
+            "probability": sha256_of(paths.probability),
+        },
         "scene_identity": plan.scene.identity,
         "scene_paths": list(plan.scene.paths),
         "run_key": plan.key,

@@ -113,8 +113,7 @@ def claim(
         If another process is at work on this result, something is there that must not be replaced,
         or the folder cannot be written to.
     """
-    folder = result.parent / WORK_FOLDER
-    path = folder / f"{result.name}.json"
+    folder, path = result.parent / WORK_FOLDER, _record_path(result)
     paths = [result, *others]
     if not folder.exists():  # an unfinished run would have left it
         _check(paths, plan, overwrite=overwrite)
@@ -141,9 +140,15 @@ def claim(
         try:
             yield mine
         except BaseException:
-            if config.store is None and not store.keys():  # no work was done that could be kept
+            is_untouched = not any(p.exists() for p in paths)
+            if is_untouched and config.store is None and not store.keys():  # nothing was done
                 mine.finish()
             raise
+
+
+def is_unfinished(result: Path) -> bool:
+    """Return whether a run has begun to make a result and not come to its end."""
+    return _record_path(result).exists()
 
 
 def make_folder(folder: Path) -> None:
@@ -162,6 +167,10 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         msg = f"cannot write to {folder}: {error.strerror}. Choose another place with -o"
         raise OutputError(msg) from error
+
+
+def _record_path(result: Path) -> Path:
+    return result.parent / WORK_FOLDER / f"{result.name}.json"
 
 
 def _check(paths: Sequence[Path], plan: RunPlan, *, overwrite: bool) -> None:
@@ -188,9 +197,12 @@ def _locked(folder: Path, result: Path) -> Iterator[None]:
     try:
         folder.mkdir(exist_ok=True)
         lock.acquire()
+        while not path.exists():  # who held it has taken the file away since it was opened
+            lock.release()
+            lock.acquire()
     except filelock.Timeout:
         msg = (
-            f"{result} is being made by {_who(folder / f'{result.name}.json')}. Wait for it, stop "
+            f"{result} is being made by {_who(_record_path(result))}. Wait for it, stop "
             "it, or choose another place with -o"
         )
         raise OutputError(msg) from None

@@ -27,7 +27,7 @@ from roadex.scoring.aligned_rasters import (
 )
 from roadex.scoring.bootstrap import percentile_interval, resample
 from roadex.scoring.inputs import Side, pair_tiles
-from roadex.scoring.metrics import PIXEL_METRICS, load_metric
+from roadex.scoring.metrics import load_metric
 from roadex.scoring.metrics.confusion import Confusion
 from roadex.scoring.metrics.iou import mean_iou
 from roadex.scoring.metrics.thresholds import N_LEVELS
@@ -111,11 +111,6 @@ def score_pixels(
                 _score_image(name, pair, modules, config, totals, by_tile=len(pairs.names) == 1)
             watch.advance(STAGE)
     return _report(totals, pairs, config)
-
-
-def default_metrics() -> list[str]:
-    """Return all pixel metrics."""
-    return list(PIXEL_METRICS)
 
 
 def _score_image(
