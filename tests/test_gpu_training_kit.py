@@ -108,6 +108,12 @@ def test_training_goes_on_after_a_kill(archive: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_time_limit_alone_ends_a_training(archive: Path, tmp_path: Path) -> None:
+    train(archive, tmp_path, "--time-limit", 0.02)
+    assert 1 <= log_of(tmp_path)[-1]["step"] < 4000
+
+
+@pytest.mark.slow
 def test_an_excluded_place_is_judged_and_not_learned(archive: Path, tmp_path: Path) -> None:
     train(archive, tmp_path, "--steps", 1, "--exclude", "there")
     assert "iou_val/left-out" in log_of(tmp_path)[-1]

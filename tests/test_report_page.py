@@ -60,7 +60,7 @@ def test_the_page_says_what_the_report_says(result) -> None:
     for kind in result.summary["issues"]:
         assert f"{result.summary['issues'][kind]:,}" in page.text
     # The bars of each plot add up to the length of all roads.
-    for caption in ("mean probability of road",):
+    for caption in ("confidence",):
         figure = content[: content.index(f"Kilometres by {caption}</figcaption>")].rpartition(
             "<figure>"
         )[2]

@@ -13,6 +13,25 @@ def best_device() -> str:
     return CUDA if torch.cuda.is_available() else CPU
 
 
+def own_device(number: int) -> torch.device:
+    """Return GPU ``number`` of this machine, made the one this process uses; else the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device(CPU)
+    device = torch.device(CUDA, number)
+    torch.cuda.set_device(device)
+    return device
+
+
+def n_gpus() -> int:
+    """Return how many GPUs torch sees."""
+    return torch.cuda.device_count()
+
+
+def is_gpu(device: torch.device) -> bool:
+    """Return whether a device is a GPU."""
+    return device.type == CUDA
+
+
 def device_of(network: nn.Module) -> torch.device:
     """Return where the weights of a network are; the CPU for one without any."""
     parameter = next(network.parameters(), None)
@@ -26,7 +45,7 @@ def device_name(device: str) -> str:
 
 def release_cache(device: torch.device) -> None:
     """Give memory that torch keeps for later back to a GPU."""
-    if device.type == CUDA:
+    if is_gpu(device):
         torch.cuda.empty_cache()
 
 

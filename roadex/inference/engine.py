@@ -61,7 +61,7 @@ class Predictor:
     tta
         Test-time augmentation: ``none``, ``flip`` or ``d4``.
     device
-        ``cpu``, ``cuda``, ...; None is where the network is.
+        As torch names it; None is where the network is.
     """
 
     def __init__(

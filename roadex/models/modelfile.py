@@ -1,6 +1,6 @@
 """Model files: weights and a description of themselves in one ``.safetensors`` file.
 
-The header of the file holds two entries: ``roadex``, the metadata as JSON, and ``sha256``, taken
+The header of the file holds ``format``, ``roadex``, the metadata as JSON, and ``sha256``, taken
 over the metadata and all tensors. A change of either is noticed when the file is loaded. Nothing
 in a model file is ever executed, and nothing is downloaded.
 """
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from roadex.models.base import SegmentationNetwork
 
 _MOST_BANDS = 256
+
+_FORMAT = 1
+"""Version of the form of model files, their entry ``format``; 1 where it is missing. It is raised
+where what is in a file changes its meaning; an unknown entry of the description is refused anyway.
+"""
 
 PACKAGED_MODELS = Path(__file__).parent / "weights"
 """Folder of the models that come with roadex."""
@@ -214,7 +219,7 @@ def save_model(
     kept = {k: _stored(k, t, dtype or torch.float16) for k, t in network.state_dict().items()}
     _check_fit(create_network_for(metadata), kept, path)
     text = metadata.to_json()
-    header = {"roadex": text, "sha256": _sha256(text, kept)}
+    header = {"roadex": text, "sha256": _sha256(text, kept), "format": str(_FORMAT)}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_bytes(save(kept, metadata=header))
@@ -290,6 +295,11 @@ def _read_header(path: Path) -> dict[str, str]:
         msg = (
             f"{path} is not a roadex model (its header has no 'roadex' entry). Turn published "
             "checkpoints into one with `roadex models import`"
+        )
+        raise ModelError(msg)
+    if header.get("format", "1") != str(_FORMAT):
+        msg = (
+            f"{path} has format {header['format'][:20]}; this roadex reads {_FORMAT}. Update roadex"
         )
         raise ModelError(msg)
     return header

@@ -26,6 +26,7 @@ from pyproj import CRS
 
 from roadex.config import CompareConfig
 from roadex.imagery.geodesy import keeps_lengths
+from roadex.network.confidence import how_sure
 from roadex.network.reference import Reference
 from roadex.network.samples import (
     Counterparts,
@@ -246,8 +247,7 @@ def _layer(pieces: pd.DataFrame, crs: CRS) -> gpd.GeoDataFrame:
     ]  # fmt: skip
     frame = gpd.GeoDataFrame(pieces[keep].copy(), geometry=list(pieces.get("geometry", [])))
     frame["length_m"] = shapely.length(frame.geometry.to_numpy()).round(2)
-    sure = next((frame[name] for name in ("confidence", "prob_mean") if name in frame), 1.0)
-    weight = frame["length_m"] * sure
+    weight = frame["length_m"] * how_sure(frame)
     frame["review_order"] = weight.rank(method="first", ascending=False).astype(np.int64)
     frame = frame.sort_values("review_order", ignore_index=True)
     source = pieces.crs if isinstance(pieces, gpd.GeoDataFrame) else None

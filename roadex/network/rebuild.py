@@ -104,9 +104,10 @@ def _join_attributes(
     owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
     part, n = sequence >> 1, len(bounds) - 1
     table: dict[str, NDArray[Any]] = {}
-    for name in MEASURED:
-        if name == "prob_min":
-            continue
+    means = [name for name in MEASURED if name != "prob_min"]
+    if "confidence" in attributes:
+        means.append("confidence")
+    for name in means:
         value = _numbers(attributes, name)[part]
         weight = np.where(np.isnan(value), 0, length[part])
         total = np.bincount(owner, weight, n)

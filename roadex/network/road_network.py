@@ -20,6 +20,7 @@ from roadex.config import PROBABILITY_MAX, VectorConfig
 from roadex.errors import NetworkError
 from roadex.imagery.geodesy import PixelSize, geodesic_lengths_m, place
 from roadex.network.cleaning.borders import border_nodes
+from roadex.network.confidence import edge_confidence
 from roadex.network.graph import RoadGraph, group
 from roadex.network.measures import EdgeMeasures, measure_edges
 from roadex.network.smoothing import draw_lines
@@ -42,7 +43,8 @@ class RoadNetwork:
 
     edges: gpd.GeoDataFrame
     """One line per row: ``edge_id, u, v, key, length_m, width_m, prob_mean, prob_min, bridged,
-    area, sinuosity, component_id``. Lines start and end exactly at the points of their nodes."""
+    area, confidence, sinuosity, component_id``. Lines start and end exactly at the points of their
+    nodes."""
 
     nodes: gpd.GeoDataFrame
     """One point per row: ``node_id, degree, kind`` (end, junction, border, loop)."""
@@ -159,7 +161,8 @@ def assemble_network(
     u, v
         Shape ``(n_edges,)``: nodes of each edge.
     measured
-        ``width_m, prob_mean, prob_min, bridged, area`` of each edge.
+        ``width_m, prob_mean, prob_min, bridged, area`` of each edge; ``confidence`` where it is
+        not to be told from them, and :data:`TEXTS`.
     is_border
         Shape ``(n_nodes,)``: nodes at which the scene ends, not the road.
     crs
@@ -178,6 +181,7 @@ def assemble_network(
         "key": _keys(u, v),
         "length_m": length_m.round(3),
         **{name: measured[name] for name in MEASURED},
+        "confidence": measured.get("confidence", np.nan),
         "sinuosity": sinuosity.round(4),
         "component_id": pd.factorize(group(len(points), u, v)[u])[0].astype(np.int64),
         **{name: measured[name] for name in TEXTS if name in measured},
@@ -189,6 +193,8 @@ def assemble_network(
         geometry=shapely.points(points),
         crs=crs,
     )
+    if "confidence" not in measured:
+        edges["confidence"] = edge_confidence(edges, nodes).round(4)
     return RoadNetwork(edges=edges, nodes=nodes, summary=_totals(edges, nodes))
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import geopandas as gpd
 import pyogrio
@@ -13,6 +18,38 @@ from roadex.network.line_reader import EDGE_LAYER
 
 NODE_LAYER = "road_nodes"
 NETWORK_NAME = "roads.gpkg"
+
+EDGE_TABLE: Final = 2
+"""Version of the tables, in the provenance of every network as ``edge_table``; 1, without
+``confidence``, where it is missing. It is raised where a column changes its meaning or goes away;
+new columns are not missed by readers of older ones."""
+
+EDGE_COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
+    "edge_id": ("Edge id", "Number of the edge; the same scene gives the same"),
+    "u": ("From node", "node_id at the start of the line"),
+    "v": ("To node", "node_id at the end of the line"),
+    "key": ("Number among parallel edges", "0, or 1, 2, ... for more edges u-v"),
+    "length_m": ("Length (m)", "Length along the ellipsoid"),
+    "width_m": ("Width (m)", "Twice the median distance to the edge of the road"),
+    "prob_mean": ("Mean road probability", "Mean along the centre line, 0 to 1"),
+    "prob_min": ("Lowest road probability", "Minimum along the centre line, 0 to 1"),
+    "bridged": ("Share of bridged gaps", "Share of the line not seen as road, 0 to 1"),
+    "area": ("Share in wide regions", "Share of the line in regions too wide for roads"),
+    "confidence": ("Confidence", "Share of such lines that are roads, as measured, 0 to 1"),
+    "sinuosity": ("Length over straight distance", "1 is straight; empty for rings"),
+    "component_id": ("Connected part", "Edges that can reach each other share it"),
+    "scene": ("Scene", "Network of a merge the edge is from"),
+    "surface": ("Surface", "As a reference or a person says it"),
+    "review": ("Review", "Verdict of a person: ok, wrong or missing"),
+}
+"""Columns of ``road_edges``: title and meaning. The last three only some networks have."""
+
+NODE_COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
+    "node_id": ("Node id", "Number of the node; the same scene gives the same"),
+    "degree": ("Edges that meet", "Number of edge ends at the node"),
+    "kind": ("Kind of node", "junction, end, border (leaves the scene) or loop"),
+}
+"""Columns of ``road_nodes``: title and meaning."""
 
 
 def read_tables(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
@@ -27,7 +64,7 @@ def read_tables(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     Raises
     ------
     NetworkError
-        If there is none, or it has no CRS.
+        If there is none, it has no CRS, or a newer roadex wrote it in another form.
     """
     if path.is_dir():
         path = path / NETWORK_NAME
@@ -39,6 +76,7 @@ def read_tables(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     except (DataSourceError, DataLayerError, OSError) as error:
         msg = f"{path} is not a road network of roadex ({EDGE_LAYER}, {NODE_LAYER}): {error}"
         raise NetworkError(msg) from error
+    _check_version(path)
     missing = sorted({"edge_id", "u", "v", "key", "length_m"} - set(edges.columns))
     if missing or "node_id" not in nodes or edges.crs is None:
         what = f"columns {', '.join(missing)}" if missing else "a CRS or column node_id"
@@ -56,3 +94,21 @@ def _read_layers(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     beside = path.with_name(f"{path.stem}_nodes{path.suffix}")
     read = gpd.read_parquet if path.suffix == ".parquet" else pyogrio.read_dataframe
     return read(path), read(beside)
+
+
+def _check_version(path: Path) -> None:
+    """Refuse a GeoPackage whose tables a newer roadex gave another form."""
+    if path.suffix != ".gpkg":
+        return
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            row = database.execute("SELECT metadata FROM gpkg_metadata WHERE id = 1").fetchone()
+        version = int(json.loads(row[0])["edge_table"])
+    except (sqlite3.Error, ValueError, TypeError, KeyError):
+        return  # of an older roadex, or without its metadata, as some programs write it
+    if version > EDGE_TABLE:
+        msg = (
+            f"{path} has edge tables of version {version}; this roadex reads up to {EDGE_TABLE}. "
+            "Update roadex"
+        )
+        raise NetworkError(msg)

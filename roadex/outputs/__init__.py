@@ -11,6 +11,7 @@ import geopandas as gpd
 
 from roadex.config import OutputConfig
 from roadex.errors import OutputError, public
+from roadex.network.tables import EDGE_TABLE
 from roadex.outputs.whole import check_place, write_whole
 
 
@@ -79,9 +80,10 @@ def write_network(
     path = Path(path)
     writer = check_target(path, overwrite=overwrite)
     settings = config or OutputConfig()
+    made_by = public(dict(provenance) | {"edge_table": EDGE_TABLE})
     return write_whole(
         path,
-        lambda place: writer(network, place, public(provenance), settings),
+        lambda place: writer(network, place, made_by, settings),
         overwrite=overwrite,
     )
 

@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import geopandas as gpd
+import pandas as pd
 import pyogrio
 
 from roadex.config import OutputConfig
 from roadex.network.issues import COLUMNS as ISSUE_COLUMNS
 from roadex.network.issues import find_issues
 from roadex.network.line_reader import EDGE_LAYER
-from roadex.network.tables import NODE_LAYER
+from roadex.network.tables import EDGE_COLUMNS, NODE_COLUMNS, NODE_LAYER
 
 if TYPE_CHECKING:
     from roadex.outputs import Network
@@ -44,41 +45,25 @@ _LAYERS: Final = {
 
 _STYLES: Final = (
     # layer, style name, file, default, description
-    (EDGE_LAYER, "confidence", "road_edges_confidence.qml", 1, "Colour by mean probability"),
+    (EDGE_LAYER, "confidence", "road_edges_confidence.qml", 1, "Colour by confidence"),
     (EDGE_LAYER, "width", "road_edges_width.qml", 0, "Colour by road width"),
     (EDGE_LAYER, "bridged gaps", "road_edges_bridged.qml", 0, "Roads with bridged gaps"),
     (NODE_LAYER, "kind", "road_nodes_kind.qml", 1, "Symbol by kind of node"),
     (ISSUE_LAYER, "kind", "road_issues_kind.qml", 1, "Symbol by kind of issue"),
 )
 
-COLUMNS: Final = (
-    # layer, column, title, description
-    (EDGE_LAYER, "edge_id", "Edge id", "Number of the edge; the same scene gives the same"),
-    (EDGE_LAYER, "u", "From node", "node_id at the start of the line"),
-    (EDGE_LAYER, "v", "To node", "node_id at the end of the line"),
-    (EDGE_LAYER, "key", "Number among parallel edges", "0, or 1, 2, ... for more edges u-v"),
-    (EDGE_LAYER, "length_m", "Length (m)", "Length along the ellipsoid"),
-    (EDGE_LAYER, "width_m", "Width (m)", "Twice the median distance to the edge of the road"),
-    (EDGE_LAYER, "prob_mean", "Mean road probability", "Mean along the centre line, 0 to 1"),
-    (EDGE_LAYER, "prob_min", "Lowest road probability", "Minimum along the centre line, 0 to 1"),
-    (EDGE_LAYER, "bridged", "Share of bridged gaps", "Share of the line not seen as road, 0 to 1"),
-    (
-        EDGE_LAYER,
-        "area",
-        "Share in wide regions",
-        "Share of the line in regions too wide for roads",
-    ),
-    (EDGE_LAYER, "sinuosity", "Length over straight distance", "1 is straight; empty for rings"),
-    (EDGE_LAYER, "component_id", "Connected part", "Edges that can reach each other share it"),
-    (NODE_LAYER, "node_id", "Node id", "Number of the node; the same scene gives the same"),
-    (NODE_LAYER, "degree", "Edges that meet", "Number of edge ends at the node"),
-    (NODE_LAYER, "kind", "Kind of node", "junction, end, border (leaves the scene) or loop"),
-    (ISSUE_LAYER, "kind", "Kind of issue", "gap, crossing, parallel, zigzag or bridged"),
-    (ISSUE_LAYER, "text", "What it may be", "Meaning of the kind"),
-    (ISSUE_LAYER, "edge_id", "Edge id", "edge_id of the edge concerned"),
-    (ISSUE_LAYER, "other_id", "Other edge", "edge_id of the other edge concerned, or -1"),
-    (ISSUE_LAYER, "size_m", "Size (m)", "Width of a gap, or length of what is wrong"),
-)
+_COLUMNS: Final = {
+    EDGE_LAYER: EDGE_COLUMNS,
+    NODE_LAYER: NODE_COLUMNS,
+    ISSUE_LAYER: {
+        "kind": ("Kind of issue", "gap, crossing, parallel, zigzag or bridged"),
+        "text": ("What it may be", "Meaning of the kind"),
+        "edge_id": ("Edge id", "edge_id of the edge concerned"),
+        "other_id": ("Other edge", "edge_id of the other edge concerned, or -1"),
+        "size_m": ("Size (m)", "Width of a gap, or length of what is wrong"),
+    },
+}
+"""Layer and column to title and description."""
 
 _STYLE_TABLE: Final = """
 CREATE TABLE layer_styles (
@@ -122,7 +107,7 @@ def write(
 ) -> None:
     """Write the layers and what GeoPackage and QGIS want beside them."""
     layers = [
-        Layer(EDGE_LAYER, network.edges, "LineString", *_LAYERS[EDGE_LAYER]),
+        Layer(EDGE_LAYER, _for_review(network.edges), "LineString", *_LAYERS[EDGE_LAYER]),
         Layer(NODE_LAYER, network.nodes, "Point", *_LAYERS[NODE_LAYER]),
         Layer(
             ISSUE_LAYER, find_issues(network.edges, network.nodes), "Point", *_LAYERS[ISSUE_LAYER]
@@ -136,6 +121,13 @@ def write(
     with styled_geopackage(path, layers, provenance, styles if config.styles else ()) as database:
         database.executescript(_indexes(network))
         _add_columns(database, network)
+
+
+def _for_review(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the edges with a column for a person's verdicts."""
+    if "review" in edges:
+        return edges
+    return edges.assign(review=pd.Series(None, index=edges.index, dtype="object"))
 
 
 class Layer(NamedTuple):
@@ -260,7 +252,7 @@ def _add_provenance(
 def _add_columns(database: sqlite3.Connection, network: Network) -> None:
     """Describe the columns; newer GDAL shows these, QGIS takes its aliases from the style."""
     present = {
-        EDGE_LAYER: network.edges.columns,
+        EDGE_LAYER: [*network.edges.columns, "review"],
         NODE_LAYER: network.nodes.columns,
         ISSUE_LAYER: ISSUE_COLUMNS,
     }
@@ -269,7 +261,8 @@ def _add_columns(database: sqlite3.Connection, network: Network) -> None:
         " VALUES (?, ?, ?, ?, ?)",
         [
             (layer, column, title, title, description)
-            for layer, column, title, description in COLUMNS
+            for layer, columns in _COLUMNS.items()
+            for column, (title, description) in columns.items()
             if column in present[layer]
         ],
     )

@@ -22,6 +22,7 @@ import numpy as np
 import shapely
 
 from roadex.config import OutputConfig
+from roadex.network.confidence import how_sure
 
 if TYPE_CHECKING:
     from roadex.outputs import Network
@@ -30,7 +31,7 @@ MOST_NODES: Final = 2000
 """Nodes a way may have."""
 
 UNSURE: Final = 0.6
-"""Roads of a lower mean probability get a ``fixme``."""
+"""Roads of a lower confidence get a ``fixme``."""
 
 _DIGITS: Final = 7
 
@@ -92,7 +93,7 @@ def _parts(points: list[list[float]]) -> Iterator[list[list[float]]]:
 
 
 def _tags(edges: Any, config: OutputConfig) -> Iterator[dict[str, str]]:
-    sure = edges["confidence"] if "confidence" in edges else edges.get("prob_mean")
+    sure = how_sure(edges)
     for i in range(len(edges)):
         tags = {"highway": "road"}
         surface = edges["surface"].iloc[i] if "surface" in edges else None
@@ -100,7 +101,7 @@ def _tags(edges: Any, config: OutputConfig) -> Iterator[dict[str, str]]:
             tags["surface"] = surface
         if config.source:
             tags["source"] = config.source
-        if sure is not None and sure.iloc[i] < UNSURE:
+        if sure.iloc[i] < UNSURE:
             tags["fixme"] = "road detected in imagery with low confidence: check that it exists"
         elif "bridged" in edges and edges["bridged"].iloc[i] > 0:
             tags["fixme"] = "part of this road is hidden in the imagery: check that it goes through"

@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 
 from roadex.config import OutputConfig
+from roadex.network.confidence import how_sure
 from roadex.outputs.layers import write_provenance
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def write(
 ) -> None:
     """Write the edges in a folder for each class, and provenance beside them."""
     edges = network.edges.to_crs(4326)
-    sure = edges["prob_mean"].to_numpy() if "prob_mean" in edges else np.ones(len(edges))
+    sure = how_sure(edges).to_numpy()
     limits = np.array([limit for limit, _, _ in _CLASSES])
     chosen = (sure[:, None] >= limits).argmax(axis=1)
     with path.open("w", encoding="utf-8") as file:

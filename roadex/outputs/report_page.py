@@ -55,7 +55,7 @@ def write_report_page(
     report
         Content of ``report.json``.
     edges
-        Edges of the network: its lengths by probability and width are drawn.
+        Edges of the network: its lengths by confidence and width are drawn.
     preview
         The picture; it is put into the page, smaller.
 
@@ -75,7 +75,7 @@ def write_report_page(
         _issues(result),
         "<h2>Roads by length</h2>",
         '<div class="plots">',
-        _histogram(edges, "prob_mean", np.linspace(0, 1, 11), "mean probability of road"),
+        _histogram(edges, "confidence", np.linspace(0, 1, 11), "confidence"),
         _histogram(
             edges, "width_m", np.arange(0.0, 32.0, 2.0), "width in metres, above 30 left out"
         ),
@@ -100,8 +100,14 @@ def _headline(result: Mapping[str, Any]) -> str:
     missing = f" <strong>{failed:,} tiles failed and are missing.</strong>" if failed else ""
     return (
         f"<strong>{result['road_km']:,.1f} km of road</strong> in {result['edges']:,} edges, "
-        f"{result['routable_share']:.0%} of it in one connected network.{missing}"
+        f"{result['routable_share']:.0%} of it in one connected network.{_expectation(result)}"
+        f"{missing}"
     )
+
+
+def _expectation(result: Mapping[str, Any]) -> str:
+    share = result["expected_completeness"]
+    return "" if share is None else f" About {share:.0%} of the roads are expected to be in it."
 
 
 def _picture(path: Path) -> str:

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import psutil
 
 from roadex.config import ClusterConfig
-from roadex.errors import ConfigError
-from roadex.pipeline.gpus import choose_gpus, visible_gpus
+from roadex.pipeline.gpus import choose_gpus, device_for
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -118,7 +117,7 @@ def crew_here(config: ClusterConfig, load: Load | None) -> CallingProcess | None
     is_small = load is not None and load.core_seconds <= HERE_SECONDS * n_threads
     if config.workers is None and (not is_small or len(gpus) > 1):
         return None
-    return CallingProcess(n_threads, _device(gpus))
+    return CallingProcess(n_threads, device_for(gpus))
 
 
 def count_cpu_workers(config: ClusterConfig, n_gpus: int) -> int:
@@ -133,21 +132,6 @@ def default_workers() -> int:
     )
     by_memory = int(psutil.virtual_memory().available // WORKER_BYTES)
     return max(1, min(cores, by_memory))
-
-
-def _device(gpus: tuple[str, ...]) -> str:
-    """Return the one GPU this process computes on, as torch numbers those it can see."""
-    if not gpus:
-        return "cpu"
-    visible = visible_gpus()
-    if len(gpus) > 1 or gpus[0] not in visible:
-        msg = (
-            f"the calling process (workers = 0) computes on one GPU out of "
-            f"{', '.join(visible) or 'none'}, not on {', '.join(gpus)}. Choose one with --gpus, or "
-            "leave out --workers"
-        )
-        raise ConfigError(msg)
-    return f"cuda:{visible.index(gpus[0])}"
 
 
 def _persist(function: Callable[[Item], Result], item: Item, retries: int) -> Result:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ from roadex.errors import RoadexError
 from roadex.models.modelfile import model_path, read_metadata
 from roadex.pipeline.cluster import connect
 from roadex.pipeline.crew import WORKER_BYTES, default_workers
-from roadex.pipeline.gpus import torch_has_cuda, visible_gpus
+from roadex.pipeline.gpus import torch_has_cuda, usable_gpu, visible_gpus
 from roadex.probability.object_store import ObjectStore
 
 PASSED, DOUBTFUL, FAILED = "ok", "warning", "failed"
@@ -108,13 +106,8 @@ def _gpu() -> Check:
         return Check("gpu", PASSED, "none; inference runs on the CPU")
     if not torch_has_cuda():
         return Check("gpu", DOUBTFUL, f"{len(gpus)}, but torch is a build without CUDA")
-    # Whether torch and the driver get on is known only by trying, which takes torch.
-    code = "import torch; print(torch.cuda.is_available() and torch.cuda.get_device_name())"
-    tried = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    name = tried.stdout.strip()
-    if tried.returncode or name == "False":
+    name = usable_gpu()
+    if name is None:
         return Check(
             "gpu", FAILED, f"{len(gpus)}, but torch cannot use them: is the driver too old?"
         )

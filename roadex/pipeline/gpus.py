@@ -1,4 +1,4 @@
-"""Which GPUs this machine has, found without loading torch."""
+"""Which GPUs this machine has and which are for whom, found without loading torch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import runpy
 import shutil
 import subprocess
+import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -41,6 +43,36 @@ def choose_gpus(wanted: str) -> tuple[str, ...]:
     return found
 
 
+def device_for(gpus: tuple[str, ...]) -> str:
+    """Return the one GPU out of ``gpus`` a process computes on, as torch numbers those it can see.
+
+    Raises
+    ------
+    ConfigError
+        If they are several, or not to be seen.
+    """
+    if not gpus:
+        return "cpu"
+    visible = visible_gpus()
+    if len(gpus) > 1 or gpus[0] not in visible:
+        msg = (
+            f"the calling process (workers = 0) computes on one GPU out of "
+            f"{', '.join(visible) or 'none'}, not on {', '.join(gpus)}. Choose one with --gpus, or "
+            "leave out --workers"
+        )
+        raise ConfigError(msg)
+    return f"cuda:{visible.index(gpus[0])}"
+
+
+def cores_near(gpu: str | None) -> list[int]:
+    """Return the cores near a GPU as dask-cuda finds them, where it is installed; else none."""
+    if not gpu or find_spec("dask_cuda") is None:
+        return []
+    # Found by name: it pins one version of Dask, so it cannot be among what roadex requires.
+    utils = import_module("dask_cuda.utils")
+    return sorted(utils.get_cpu_affinity(int(gpu) if gpu.isdecimal() else gpu))
+
+
 def visible_gpus() -> tuple[str, ...]:
     """Return the GPUs this process may use, whatever torch can do with them."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -64,3 +96,15 @@ def torch_has_cuda() -> bool:
         return False
     version_file = Path(spec.origin).with_name("version.py")
     return runpy.run_path(str(version_file)).get("cuda") is not None
+
+
+def usable_gpu() -> str | None:
+    """Return the name of the GPU torch computes on, found by trying in another process, or None.
+
+    Only trying tells whether torch and the driver get on.
+    """
+    code = "import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else '')"
+    tried = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    return None if tried.returncode else tried.stdout.strip() or None

@@ -17,8 +17,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import dask
@@ -28,7 +26,7 @@ from distributed.deploy.spec import ProcessInterface
 from roadex.config import ClusterConfig
 from roadex.errors import RunError
 from roadex.pipeline.crew import GPU_THREADS, count_cpu_workers
-from roadex.pipeline.gpus import choose_gpus
+from roadex.pipeline.gpus import choose_gpus, cores_near
 from roadex.pipeline.worker_program import READY
 
 LOCALHOST = "127.0.0.1"
@@ -154,7 +152,7 @@ class WorkerProgram(ProcessInterface):
             "scheduler": scheduler,
             "options": worker.options | {"local_directory": folder, "host": LOCALHOST},
             "security": {name: getattr(security, name) for name in _WORKER_KEYS},
-            "cores": _cores_near(worker.gpu),
+            "cores": cores_near(worker.gpu),
         }
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -238,12 +236,3 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 def _inherited_settings() -> dict[str, str]:
     """Return the variable by which Dask hands its configuration on to a program."""
     return {"DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(dask.config.config)}
-
-
-def _cores_near(gpu: str | None) -> list[int]:
-    """Return the cores near a GPU as dask-cuda finds them, where it is installed; else none."""
-    if not gpu or find_spec("dask_cuda") is None:
-        return []
-    # Found by name: it pins one version of Dask, so it cannot be among what roadex requires.
-    utils = import_module("dask_cuda.utils")
-    return sorted(utils.get_cpu_affinity(int(gpu) if gpu.isdecimal() else gpu))

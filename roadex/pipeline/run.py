@@ -36,6 +36,7 @@ from roadex.pipeline.report import Kept, RunFolder, provenance, summarise, write
 from roadex.pipeline.result import ResultPaths, RunResult, TemporaryFolder
 from roadex.pipeline.resume import Claim
 from roadex.pipeline.tasks import mapper
+from roadex.probability.completeness import expected_completeness
 from roadex.probability.source import RasterSource
 from roadex.probability.store_source import StoreSource
 from roadex.probability.tile_store import TileStore
@@ -169,6 +170,7 @@ def carry_out(work: Work, crew: Crew) -> RunResult:
                 map_tiles=mapper(crew, config.cluster),
                 output_crs=CRS.from_wkt(plan.scene.crs.to_wkt()),
             )
+            completeness = expected_completeness(probability, config.vector.thresholds[1])
         with watch.stage("write"):
             made_by = provenance(plan, config)
             write_network(
@@ -185,6 +187,7 @@ def carry_out(work: Work, crew: Crew) -> RunResult:
         seconds=watch.seconds,
         peak_memory_bytes=memory.peak_bytes,
         failures=failures,
+        completeness=completeness,
     )
     write_report(result, plan, config, network, summary=summary, began=work.began)
     failures.raise_if_any(len(plan.wanted))

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from roadex.config import TrainConfig
 from roadex.errors import ConfigError
+from roadex.inference.device import is_gpu
 from roadex.training.datasets.chip_windows import WeightedScenes
 from roadex.training.datasets.chips import ChipDataset, Sample
 from roadex.training.processes import Group
@@ -54,7 +55,7 @@ def load_batches(
         ChipDataset(sources, config),
         batch_sampler=PartIndices(config, group, first=first),
         num_workers=config.loader_processes,
-        pin_memory=group.device.type == "cuda",
+        pin_memory=is_gpu(group.device),
         generator=torch.Generator(),  # the loader's own numbers must not shift those of training
     )
     samples = iter(loader)

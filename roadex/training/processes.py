@@ -21,7 +21,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException, spawn
 from torch.nn.parallel import DistributedDataParallel
 
 from roadex.errors import TrainingError
-from roadex.inference.device import best_device
+from roadex.inference.device import best_device, is_gpu, n_gpus, own_device
 
 _TIMEOUT = timedelta(hours=4)
 """How long processes wait for the first one, which evaluates alone."""
@@ -94,10 +94,9 @@ def run_in_group(task: Callable[[Group], None], processes: int) -> None:
         rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         _join(task, rank, size, local_rank=int(os.environ["LOCAL_RANK"]), address="env://")
         return
-    n_gpus = torch.cuda.device_count()
-    size = processes or max(1, n_gpus)
-    if 0 < n_gpus < size:
-        msg = f"{size} processes need as many GPUs; this machine has {n_gpus}"
+    size = processes or max(1, n_gpus())
+    if 0 < n_gpus() < size:
+        msg = f"{size} processes need as many GPUs; this machine has {n_gpus()}"
         raise TrainingError(msg)
     if size == 1:
         task(Group())
@@ -118,12 +117,9 @@ def _enter(rank: int, task: Callable[[Group], None], size: int, address: str) ->
 def _join(
     task: Callable[[Group], None], rank: int, size: int, *, local_rank: int, address: str
 ) -> None:
-    has_gpu = torch.cuda.is_available()
-    device = torch.device("cuda", local_rank) if has_gpu else torch.device("cpu")
-    if has_gpu:
-        torch.cuda.set_device(device)
+    device = own_device(local_rank)
     dist.init_process_group(
-        "nccl" if has_gpu else "gloo", init_method=address, rank=rank, world_size=size,
+        "nccl" if is_gpu(device) else "gloo", init_method=address, rank=rank, world_size=size,
         timeout=_TIMEOUT,
     )  # fmt: skip
     try:

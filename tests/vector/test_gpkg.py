@@ -8,6 +8,7 @@ import pyogrio
 import pytest
 
 from roadex.config import VectorConfig
+from roadex.network.tables import EDGE_TABLE
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
 
@@ -71,7 +72,7 @@ def test_file_is_a_sound_geopackage_1_3(network, tmp_path):
 def test_provenance_comes_back(network, tmp_path):
     path = write_network(network, tmp_path / "roads.gpkg", provenance=PROVENANCE)
     [(text,)] = query(path, "SELECT metadata FROM gpkg_metadata")
-    assert json.loads(text) == PROVENANCE
+    assert json.loads(text) == PROVENANCE | {"edge_table": EDGE_TABLE}
 
 
 def test_equal_networks_give_equal_files(network, tmp_path):

@@ -128,7 +128,7 @@ def test_josm_roads_have_no_guessed_class_and_say_where_they_are_unsure(network,
     ]
     assert {way["highway"] for way in tags} == {"road"}
     assert {way["source"] for way in tags} == {"Town orthophoto 2024"}
-    unsure = (network.edges.prob_mean < 0.6) | (network.edges.bridged > 0)
+    unsure = (network.edges.confidence < 0.6) | (network.edges.bridged > 0)
     assert ["fixme" in way for way in tags] == unsure.tolist()
 
 
@@ -199,7 +199,9 @@ def test_overture_segments_end_at_connectors(network, tmp_path):
     assert set(segments["class"]) == {"unknown"}
     own = {name for name in segments if name.startswith("ext_")}
     assert own == {"ext_length_m"}
-    assert segments.sources.iloc[-1][0]["confidence"] == pytest.approx(0.99)
+    assert segments.sources.iloc[-1][0]["confidence"] == pytest.approx(
+        network.edges.confidence.iloc[-1]
+    )
 
 
 def test_pmtiles_hold_the_roads(network, tmp_path):
@@ -215,7 +217,7 @@ def test_kml_has_all_roads_in_folders_of_confidence(network, tmp_path):
     assert names[0] == "0.90 to 1.00"
     text = path.read_text()
     assert len(re.findall("<Placemark>", text)) == len(network.edges)
-    sure = (network.edges.prob_mean >= 0.9).sum()
+    sure = (network.edges.confidence >= 0.9).sum()
     assert len(pyogrio.read_dataframe(path, layer="0.90 to 1.00")) == sure
 
 

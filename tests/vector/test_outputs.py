@@ -10,6 +10,7 @@ import shapely
 
 from roadex.config import OutputConfig, VectorConfig
 from roadex.errors import OutputError
+from roadex.network.tables import EDGE_TABLE
 from roadex.network.vectorize import vectorize
 from roadex.outputs import WRITERS, write_network
 
@@ -18,6 +19,7 @@ GIVES_BACK = [".gpkg", ".parquet", ".fgb", ".geojson", ".csv", ".shp"]
 
 PROVENANCE = {"created": "2026-01-02T03:04:05+00:00", "model": "<test> & more"}
 CONFIG = VectorConfig(min_component_m=20)
+WRITTEN = PROVENANCE | {"edge_table": EDGE_TABLE}
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def test_geojson_is_longitude_and_latitude_rounded(network, tmp_path):
     write_network(network, path, provenance=PROVENANCE, config=config)
     collection = json.loads(path.read_text())
     assert "crs" not in collection
-    assert json.loads(collection["description"]) == PROVENANCE
+    assert json.loads(collection["description"]) == WRITTEN
     coordinates = [c for f in collection["features"] for c in f["geometry"]["coordinates"]]
     assert all(13 < x < 14 and 50 < y < 51 for x, y in coordinates)
     assert all(round(x, 6) == x and round(y, 6) == y for x, y in coordinates)
@@ -98,7 +100,9 @@ def test_geojson_is_longitude_and_latitude_rounded(network, tmp_path):
 
 def test_parquet_carries_provenance_and_crs(network, tmp_path):
     path = write_network(network, tmp_path / "roads.parquet", provenance=PROVENANCE)
-    assert json.loads(pq.read_schema(path).metadata[b"roadex"]) == PROVENANCE
+    assert json.loads(pq.read_schema(path).metadata[b"roadex"]) == PROVENANCE | {
+        "edge_table": EDGE_TABLE
+    }
     assert gpd.read_parquet(path).crs == network.crs
 
 
@@ -107,7 +111,9 @@ def test_shapefile_column_names_fit_into_ten_characters(network, tmp_path):
     columns = gpd.read_file(path).columns.drop("geometry")
     assert max(map(len, columns)) <= 10
     assert columns.is_unique
-    assert json.loads((tmp_path / "roads.provenance.json").read_text()) == PROVENANCE
+    assert json.loads((tmp_path / "roads.provenance.json").read_text()) == PROVENANCE | {
+        "edge_table": EDGE_TABLE
+    }
 
 
 def test_osmnx_opens_the_geopackage(network, tmp_path):

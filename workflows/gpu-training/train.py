@@ -168,7 +168,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--init", type=Path, required=True, help="model file to start from")
     parser.add_argument("--name", default="places", help="name of the model")
     parser.add_argument("--licence", default="", help="of the data; else that of --init")
-    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--steps", type=int, default=Recipe().steps)
     parser.add_argument("--time-limit", type=float, default=math.inf, help="minutes")
     parser.add_argument("--batch-mpx", type=float, default=0.9, help="megapixels per step")
     parser.add_argument("--learning-rate", type=float, default=3e-4)

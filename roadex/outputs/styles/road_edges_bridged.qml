@@ -120,7 +120,9 @@
   <alias index="8" field="prob_min" name="Lowest road probability"/>
   <alias index="9" field="bridged" name="Share of bridged gaps"/>
   <alias index="10" field="area" name="Share in wide regions"/>
-  <alias index="11" field="sinuosity" name="Length over straight distance"/>
-  <alias index="12" field="component_id" name="Connected part"/>
+  <alias index="11" field="confidence" name="Confidence"/>
+  <alias index="12" field="sinuosity" name="Length over straight distance"/>
+  <alias index="13" field="component_id" name="Connected part"/>
+  <alias index="14" field="review" name="Review"/>
  </aliases>
 </qgis>

@@ -1,6 +1,6 @@
 <!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
-<qgis version="3.22.0" styleCategories="Symbology|Fields|AttributeTable" simplifyDrawingHints="1">
- <renderer-v2 type="graduatedSymbol" attr="prob_mean" graduatedMethod="GraduatedColor" symbollevels="1" enableorderby="0" forceraster="0">
+<qgis version="3.22.0" styleCategories="Symbology|Fields|Forms|AttributeTable" simplifyDrawingHints="1">
+ <renderer-v2 type="graduatedSymbol" attr="confidence" graduatedMethod="GraduatedColor" symbollevels="1" enableorderby="0" forceraster="0">
   <ranges>
    <range render="true" symbol="0" lower="0" upper="0.5" label="below 0.50"/>
    <range render="true" symbol="1" lower="0.5" upper="0.65" label="0.50 - 0.65"/>
@@ -9,258 +9,142 @@
    <range render="true" symbol="4" lower="0.9" upper="1" label="0.90 - 1.00"/>
   </ranges>
   <symbols>
-   <symbol type="line" name="0" alpha="1" clip_to_extent="1" force_rhr="0">
+   <symbol type="line" name="0" alpha="0.85" clip_to_extent="1" force_rhr="0">
     <layer class="SimpleLine" enabled="1" locked="0" pass="0">
      <Option type="Map">
-       <Option type="QString" name="line_color" value="60,60,60,255"/>
+       <Option type="QString" name="line_color" value="40,40,40,255"/>
        <Option type="QString" name="line_style" value="solid"/>
-       <Option type="QString" name="line_width" value="6"/>
-       <Option type="QString" name="line_width_unit" value="RenderMetersInMapUnits"/>
-       <Option type="QString" name="width_map_unit_scale" value="3x:0,0,1,0.75,0,0"/>
+       <Option type="QString" name="line_width" value="0.96"/>
+       <Option type="QString" name="line_width_unit" value="MM"/>
        <Option type="QString" name="capstyle" value="round"/>
        <Option type="QString" name="joinstyle" value="round"/>
      </Option>
-     <data_defined_properties>
-      <Option type="Map">
-       <Option type="QString" name="name" value=""/>
-       <Option type="Map" name="properties">
-        <Option type="Map" name="outlineWidth">
-         <Option type="bool" name="active" value="true"/>
-         <Option type="QString" name="expression" value="coalesce(&quot;width_m&quot;, 6) + 2"/>
-         <Option type="int" name="type" value="3"/>
-        </Option>
-       </Option>
-       <Option type="QString" name="type" value="collection"/>
-      </Option>
-     </data_defined_properties>
     </layer>
     <layer class="SimpleLine" enabled="1" locked="0" pass="1">
      <Option type="Map">
-       <Option type="QString" name="line_color" value="215,48,39,255"/>
+       <Option type="QString" name="line_color" value="215,25,28,255"/>
        <Option type="QString" name="line_style" value="solid"/>
-       <Option type="QString" name="line_width" value="6"/>
-       <Option type="QString" name="line_width_unit" value="RenderMetersInMapUnits"/>
-       <Option type="QString" name="width_map_unit_scale" value="3x:0,0,1,0.5,0,0"/>
+       <Option type="QString" name="line_width" value="0.56"/>
+       <Option type="QString" name="line_width_unit" value="MM"/>
        <Option type="QString" name="capstyle" value="round"/>
        <Option type="QString" name="joinstyle" value="round"/>
      </Option>
-     <data_defined_properties>
-      <Option type="Map">
-       <Option type="QString" name="name" value=""/>
-       <Option type="Map" name="properties">
-        <Option type="Map" name="outlineWidth">
-         <Option type="bool" name="active" value="true"/>
-         <Option type="QString" name="expression" value="coalesce(&quot;width_m&quot;, 6)"/>
-         <Option type="int" name="type" value="3"/>
-        </Option>
-       </Option>
-       <Option type="QString" name="type" value="collection"/>
-      </Option>
-     </data_defined_properties>
     </layer>
    </symbol>
-   <symbol type="line" name="1" alpha="1" clip_to_extent="1" force_rhr="0">
+   <symbol type="line" name="1" alpha="0.85" clip_to_extent="1" force_rhr="0">
     <layer class="SimpleLine" enabled="1" locked="0" pass="0">
      <Option type="Map">
-       <Option type="QString" name="line_color" value="60,60,60,255"/>
+       <Option type="QString" name="line_color" value="40,40,40,255"/>
        <Option type="QString" name="line_style" value="solid"/>
-       <Option type="QString" name="line_width" value="6"/>
-       <Option type="QString" name="line_width_unit" value="RenderMetersInMapUnits"/>
-       <Option type="QString" name="width_map_unit_scale" value="3x:0,0,1,0.75,0,0"/>
+       <Option type="QString" name="line_width" value="0.96"/>
+       <Option type="QString" name="line_width_unit" value="MM"/>
        <Option type="QString" name="capstyle" value="round"/>
        <Option type="QString" name="joinstyle" value="round"/>
      </Option>
-     <data_defined_properties>
-      <Option type="Map">
-       <Option type="QString" name="name" value=""/>
-       <Option type="Map" name="properties">
-        <Option type="Map" name="outlineWidth">
-         <Option type="bool" name="active" value="true"/>
-         <Option type="QString" name="expression" value="coalesce(&quot;width_m&quot;, 6) + 2"/>
-         <Option type="int" name="type" value="3"/>
-        </Option>
-       </Option>
-       <Option type="QString" name="type" value="collection"/>
-      </Option>
-     </data_defined_properties>
     </layer>
     <layer class="SimpleLine" enabled="1" locked="0" pass="2">
      <Option type="Map">
-       <Option type="QString" name="line_color" value="252,141,89,255"/>
+       <Option type="QString" name="line_color" value="253,174,97,255"/>
        <Option type="QString" name="line_style" value="solid"/>
-       <Option type="QString" name="line_width" value="6"/>
-       <Option type="QString" name="line_width_unit" value="RenderMetersInMapUnits"/>
-       <Option type="QString" name="width_map_unit_scale" value="3x:0,0,1,0.5,0,0"/>
+       <Option type="QString" name="line_width" value="0.56"/>
+       <Option type="QString" name="line_width_unit" value="MM"/>
        <Option type="QString" name="capstyle" value="round"/>
        <Option type="QString" name="joinstyle" value="round"/>
      </Option>
-     <data_defined_properties>
-      <Option type="Map">
-       <Option type="QString" name="name" value=""/>
-       <Option type="Map" name="properties">
-        <Option type="Map" name="outlineWidth">
-         <Option type="bool" name="active" value="true"/>
-         <Option type="QString" name="expression" value="coalesce(&quot;width_m&quot;, 6)"/>
-         <Option type="int" name="type" value="3"/>
-        </Option>
-       </Option>
-       <Option type="QString" name="type" value="collection"/>
-      </Option>
-     </data_defined_properties>
     </layer>
    </symbol>
-   <symbol type="line" name="2" alpha="1" clip_to_extent="1" force_rhr="0">
+   <symbol type="line" name="2" alpha="0.85" clip_to_extent="1" force_rhr="0">
     <layer class="SimpleLine" enabled="1" locked="0" pass="0">
      <Option type="Map">
-       <Option type="QString" name="line_color" value="60,60,60,255"/>
+       <Option type="QString" name="line_color" value="40,40,40,255"/>
        <Option type="QString" name="line_style" value="solid"/>
-       <Option type="QString" name="line_width" value="6"/>
-       <Option type="QString" name="line_width_unit" value="RenderMetersInMapUnits"/>
-       <Option type="QString" name="width_map_unit_scale" value="3x:0,0,1,0.75,0,0"/>
+       <Option type="QString" name="line_width" value="0.96"/>
+       <Option type="QString" name="line_width_unit" value="MM"/>
        <Option type="QString" name="capstyle" value="round"/>
        <Option type="QString" name="joinstyle" value="round"/>
      </Option>
-     <data_defined_properties>
-      <Option type="Map">
-       <Option type="QString" name="name" value=""/>
-       <Option type="Map" name="properties">
-        <Option type="Map" name="outlineWidth">
-         <Option type="bool" name="active" value="true"/>
-         <Option type="QString" name="expression" value="coalesce(&quot;width_m&quot;, 6) + 2"/>
-         <Option type="int" name="type" value="3"/>
-        </Option>
-       </Option>
-       <Option type="QString" name="type" value="collection"/>
-      </Option>
-     </data_defined_properties>
     </layer>
     <layer class="SimpleLine" enabled="1" locked="0" pass="3">
      <Option type="Map">
-       <Option type="QString" name="line_color" value="254,224,139,255"/>
+       <Option type="QString" name="line_color" value="255,255,191,255"/>
        <Option type="QString" name="line_style" value="solid"/>
-       <Option type="QString" name="line_width" value="6"/>
-       <Option type="QString" name="line_width_unit" value="RenderMetersInMapUnits"/>
-       <Option type="QString" name="width_map_unit_scale" value="3x:0,0,1,0.5,0,0"/>
+       <Option type="QString" name="line_width" value="0.56"/>
+       <Option type="QString" name="line_width_unit" value="MM"/>
        <Option type="QString" name="capstyle" value="round"/>
        <Option type="QString" name="joinstyle" value="round"/>
      </Option>
-     <data_defined_properties>
-      <Option type="Map">
-       <Option type="QString" name="name" value=""/>
-       <Option type="Map" name="properties">
-        <Option type="Map" name="outlineWidth">
-         <Option type="bool" name="active" value="true"/>
-         <Option type="QString" name="expression" value="coalesce(&quot;width_m&quot;, 6)"/>
-         <Option type="int" name="type" value="3"/>
-        </Option>
-       </Option>
-       <Option type="QString" name="type" value="collection"/>
-      </Option>
-     </data_defined_properties>
     </layer>
    </symbol>
-   <symbol type="line" name="3" alpha="1" clip_to_extent="1" force_rhr="0">
+   <symbol type="line" name="3" alpha="0.85" clip_to_extent="1" force_rhr="0">
     <layer class="SimpleLine" enabled="1" locked="0" pass="0">
      <Option type="Map">
-       <Option type="QString" name="line_color" value="60,60,60,255"/>
+       <Option type="QString" name="line_color" value="40,40,40,255"/>
        <Option type="QString" name="line_style" value="solid"/>
-       <Option type="QString" name="line_width" value="6"/>
-       <Option type="QString" name="line_width_unit" value="RenderMetersInMapUnits"/>
-       <Option type="QString" name="width_map_unit_scale" value="3x:0,0,1,0.75,0,0"/>
+       <Option type="QString" name="line_width" value="0.96"/>
+       <Option type="QString" name="line_width_unit" value="MM"/>
        <Option type="QString" name="capstyle" value="round"/>
        <Option type="QString" name="joinstyle" value="round"/>
      </Option>
-     <data_defined_properties>
-      <Option type="Map">
-       <Option type="QString" name="name" value=""/>
-       <Option type="Map" name="properties">
-        <Option type="Map" name="outlineWidth">
-         <Option type="bool" name="active" value="true"/>
-         <Option type="QString" name="expression" value="coalesce(&quot;width_m&quot;, 6) + 2"/>
-         <Option type="int" name="type" value="3"/>
-        </Option>
-       </Option>
-       <Option type="QString" name="type" value="collection"/>
-      </Option>
-     </data_defined_properties>
     </layer>
     <layer class="SimpleLine" enabled="1" locked="0" pass="4">
      <Option type="Map">
-       <Option type="QString" name="line_color" value="166,217,106,255"/>
+       <Option type="QString" name="line_color" value="171,217,233,255"/>
        <Option type="QString" name="line_style" value="solid"/>
-       <Option type="QString" name="line_width" value="6"/>
-       <Option type="QString" name="line_width_unit" value="RenderMetersInMapUnits"/>
-       <Option type="QString" name="width_map_unit_scale" value="3x:0,0,1,0.5,0,0"/>
+       <Option type="QString" name="line_width" value="0.56"/>
+       <Option type="QString" name="line_width_unit" value="MM"/>
        <Option type="QString" name="capstyle" value="round"/>
        <Option type="QString" name="joinstyle" value="round"/>
      </Option>
-     <data_defined_properties>
-      <Option type="Map">
-       <Option type="QString" name="name" value=""/>
-       <Option type="Map" name="properties">
-        <Option type="Map" name="outlineWidth">
-         <Option type="bool" name="active" value="true"/>
-         <Option type="QString" name="expression" value="coalesce(&quot;width_m&quot;, 6)"/>
-         <Option type="int" name="type" value="3"/>
-        </Option>
-       </Option>
-       <Option type="QString" name="type" value="collection"/>
-      </Option>
-     </data_defined_properties>
     </layer>
    </symbol>
-   <symbol type="line" name="4" alpha="1" clip_to_extent="1" force_rhr="0">
+   <symbol type="line" name="4" alpha="0.85" clip_to_extent="1" force_rhr="0">
     <layer class="SimpleLine" enabled="1" locked="0" pass="0">
      <Option type="Map">
-       <Option type="QString" name="line_color" value="60,60,60,255"/>
+       <Option type="QString" name="line_color" value="40,40,40,255"/>
        <Option type="QString" name="line_style" value="solid"/>
-       <Option type="QString" name="line_width" value="6"/>
-       <Option type="QString" name="line_width_unit" value="RenderMetersInMapUnits"/>
-       <Option type="QString" name="width_map_unit_scale" value="3x:0,0,1,0.75,0,0"/>
+       <Option type="QString" name="line_width" value="0.96"/>
+       <Option type="QString" name="line_width_unit" value="MM"/>
        <Option type="QString" name="capstyle" value="round"/>
        <Option type="QString" name="joinstyle" value="round"/>
      </Option>
-     <data_defined_properties>
-      <Option type="Map">
-       <Option type="QString" name="name" value=""/>
-       <Option type="Map" name="properties">
-        <Option type="Map" name="outlineWidth">
-         <Option type="bool" name="active" value="true"/>
-         <Option type="QString" name="expression" value="coalesce(&quot;width_m&quot;, 6) + 2"/>
-         <Option type="int" name="type" value="3"/>
-        </Option>
-       </Option>
-       <Option type="QString" name="type" value="collection"/>
-      </Option>
-     </data_defined_properties>
     </layer>
     <layer class="SimpleLine" enabled="1" locked="0" pass="5">
      <Option type="Map">
-       <Option type="QString" name="line_color" value="26,152,80,255"/>
+       <Option type="QString" name="line_color" value="44,123,182,255"/>
        <Option type="QString" name="line_style" value="solid"/>
-       <Option type="QString" name="line_width" value="6"/>
-       <Option type="QString" name="line_width_unit" value="RenderMetersInMapUnits"/>
-       <Option type="QString" name="width_map_unit_scale" value="3x:0,0,1,0.5,0,0"/>
+       <Option type="QString" name="line_width" value="0.56"/>
+       <Option type="QString" name="line_width_unit" value="MM"/>
        <Option type="QString" name="capstyle" value="round"/>
        <Option type="QString" name="joinstyle" value="round"/>
      </Option>
-     <data_defined_properties>
-      <Option type="Map">
-       <Option type="QString" name="name" value=""/>
-       <Option type="Map" name="properties">
-        <Option type="Map" name="outlineWidth">
-         <Option type="bool" name="active" value="true"/>
-         <Option type="QString" name="expression" value="coalesce(&quot;width_m&quot;, 6)"/>
-         <Option type="int" name="type" value="3"/>
-        </Option>
-       </Option>
-       <Option type="QString" name="type" value="collection"/>
-      </Option>
-     </data_defined_properties>
     </layer>
    </symbol>
   </symbols>
  </renderer-v2>
+ <fieldConfiguration>
+  <field name="review">
+   <editWidget type="ValueMap">
+    <config>
+     <Option type="Map">
+      <Option type="List" name="map">
+       <Option type="Map">
+        <Option type="QString" name="not looked at" value="{2839923C-8B7D-419E-B84B-CA2FE9B80EC7}"/>
+       </Option>
+       <Option type="Map">
+        <Option type="QString" name="ok" value="ok"/>
+       </Option>
+       <Option type="Map">
+        <Option type="QString" name="wrong" value="wrong"/>
+       </Option>
+       <Option type="Map">
+        <Option type="QString" name="missing" value="missing"/>
+       </Option>
+      </Option>
+     </Option>
+    </config>
+   </editWidget>
+  </field>
+ </fieldConfiguration>
  <aliases>
   <alias index="0" field="fid" name="Feature id"/>
   <alias index="1" field="edge_id" name="Edge id"/>
@@ -273,7 +157,28 @@
   <alias index="8" field="prob_min" name="Lowest road probability"/>
   <alias index="9" field="bridged" name="Share of bridged gaps"/>
   <alias index="10" field="area" name="Share in wide regions"/>
-  <alias index="11" field="sinuosity" name="Length over straight distance"/>
-  <alias index="12" field="component_id" name="Connected part"/>
+  <alias index="11" field="confidence" name="Confidence"/>
+  <alias index="12" field="sinuosity" name="Length over straight distance"/>
+  <alias index="13" field="component_id" name="Connected part"/>
+  <alias index="14" field="review" name="Review"/>
  </aliases>
+ <attributetableconfig actionWidgetStyle="dropDown" sortExpression="&quot;confidence&quot;" sortOrder="0">
+  <columns>
+   <column type="field" name="review" width="-1" hidden="0"/>
+   <column type="field" name="confidence" width="-1" hidden="0"/>
+   <column type="field" name="length_m" width="-1" hidden="0"/>
+   <column type="field" name="width_m" width="-1" hidden="0"/>
+   <column type="field" name="prob_mean" width="-1" hidden="0"/>
+   <column type="field" name="prob_min" width="-1" hidden="0"/>
+   <column type="field" name="bridged" width="-1" hidden="0"/>
+   <column type="field" name="area" width="-1" hidden="0"/>
+   <column type="field" name="sinuosity" width="-1" hidden="0"/>
+   <column type="field" name="component_id" width="-1" hidden="0"/>
+   <column type="field" name="edge_id" width="-1" hidden="0"/>
+   <column type="field" name="u" width="-1" hidden="0"/>
+   <column type="field" name="v" width="-1" hidden="0"/>
+   <column type="field" name="key" width="-1" hidden="1"/>
+   <column type="field" name="fid" width="-1" hidden="1"/>
+  </columns>
+ </attributetableconfig>
 </qgis>

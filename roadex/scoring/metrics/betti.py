@@ -17,13 +17,13 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from roadex.config import ScoreConfig
+from roadex.scoring.metrics.sums import Sums
 from roadex.scoring.metrics.windows import PixelWindow
 
 NEEDS_PROBABILITY = False
@@ -32,19 +32,12 @@ EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 
 @dataclass(frozen=True, slots=True)
-class BettiCounts:
+class BettiCounts(Sums):
     """Sums of errors over windows."""
 
     n_windows: int = 0
     b0_error: int = 0
     b1_error: int = 0
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(
-            self.n_windows + other.n_windows,
-            self.b0_error + other.b0_error,
-            self.b1_error + other.b1_error,
-        )
 
     def scores(self) -> dict[str, float]:
         """Return ``betti0_error`` and ``betti1_error``, means over windows, 0 is best."""

@@ -17,7 +17,6 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from skimage.morphology import skeletonize
 
 from roadex.config import ScoreConfig
 from roadex.scoring.metrics.confusion import harmonic_mean, ratio
+from roadex.scoring.metrics.sums import Sums
 from roadex.scoring.metrics.windows import PixelWindow
 
 NEEDS_PROBABILITY = False
@@ -34,21 +34,13 @@ HALO = 64
 
 
 @dataclass(frozen=True, slots=True)
-class ClDiceCounts:
+class ClDiceCounts(Sums):
     """Centre-line pixels of both sides, and how many lie on the other side's road."""
 
     n_predicted: int = 0
     n_predicted_on_road: int = 0
     n_true: int = 0
     n_true_on_road: int = 0
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(
-            self.n_predicted + other.n_predicted,
-            self.n_predicted_on_road + other.n_predicted_on_road,
-            self.n_true + other.n_true,
-            self.n_true_on_road + other.n_true_on_road,
-        )
 
     def scores(self) -> dict[str, float]:
         """Return ``topology_precision``, ``topology_sensitivity`` and ``cldice`` in [0, 1]."""

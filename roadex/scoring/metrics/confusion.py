@@ -8,11 +8,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from roadex.scoring.metrics.sums import Sums
 from roadex.scoring.metrics.windows import PixelWindow
 
 
 @dataclass(frozen=True, slots=True)
-class Confusion:
+class Confusion(Sums):
     """The 2 x 2 table of road and background pixels."""
 
     true_positive: int = 0
@@ -42,14 +43,6 @@ class Confusion:
         """Count the core of a window."""
         core = window.core
         return cls.of(window.prediction[core], window.truth[core], window.valid[core])
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(
-            self.true_positive + other.true_positive,
-            self.false_positive + other.false_positive,
-            self.false_negative + other.false_negative,
-            self.true_negative + other.true_negative,
-        )
 
     @property
     def n_pixels(self) -> int:

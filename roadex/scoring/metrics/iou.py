@@ -20,23 +20,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 from roadex.config import ScoreConfig
 from roadex.scoring.metrics.confusion import Confusion
+from roadex.scoring.metrics.sums import Sums
 from roadex.scoring.metrics.windows import PixelWindow
 
 NEEDS_PROBABILITY = False
 
 
 @dataclass(frozen=True, slots=True)
-class IouCounts:
+class IouCounts(Sums):
     """Pixels right and wrong; the score is the accumulated IoU."""
 
     confusion: Confusion
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(self.confusion + other.confusion)
 
     def scores(self) -> dict[str, float]:
         """Return ``iou``, in [0, 1]."""

@@ -7,23 +7,20 @@ has road all three are 1; where only one side has, all are 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 from roadex.config import ScoreConfig
 from roadex.scoring.metrics.confusion import Confusion
+from roadex.scoring.metrics.sums import Sums
 from roadex.scoring.metrics.windows import PixelWindow
 
 NEEDS_PROBABILITY = False
 
 
 @dataclass(frozen=True, slots=True)
-class PrecisionRecallCounts:
+class PrecisionRecallCounts(Sums):
     """Pixels right and wrong."""
 
     confusion: Confusion
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(self.confusion + other.confusion)
 
     def scores(self) -> dict[str, float]:
         """Return ``precision``, ``recall`` and ``f1``, each in [0, 1]."""

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isqrt
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roadex.config import ScoreConfig
 from roadex.scoring.metrics.confusion import harmonic_mean, ratio
+from roadex.scoring.metrics.sums import Sums
 from roadex.scoring.metrics.windows import PixelWindow
 
 NEEDS_PROBABILITY = False
@@ -31,21 +32,13 @@ Level = TypeVar("Level", np.bool_, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
-class RelaxedCounts:
+class RelaxedCounts(Sums):
     """Road pixels of both sides, and how many of them are near road of the other side."""
 
     n_predicted: int = 0
     n_predicted_near: int = 0
     n_true: int = 0
     n_true_near: int = 0
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(
-            self.n_predicted + other.n_predicted,
-            self.n_predicted_near + other.n_predicted_near,
-            self.n_true + other.n_true,
-            self.n_true_near + other.n_true_near,
-        )
 
     def scores(self) -> dict[str, float]:
         """Return ``relaxed_precision``, ``relaxed_recall`` and ``relaxed_f1``, each in [0, 1]."""

@@ -16,20 +16,20 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roadex.config import PROBABILITY_MAX, ScoreConfig
 from roadex.scoring.metrics.relaxed import dilate
+from roadex.scoring.metrics.sums import Sums
 from roadex.scoring.metrics.windows import PixelWindow
 
 NEEDS_PROBABILITY = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RelaxedCurveCounts:
+class RelaxedCurveCounts(Sums):
     """Histograms over the level 0..254 = probability x 254, each of shape ``(255,)``."""
 
     predicted: NDArray[np.int64]
@@ -40,13 +40,6 @@ class RelaxedCurveCounts:
 
     found: NDArray[np.int64]
     """The true road pixels, by the highest level within their slack."""
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(
-            self.predicted + other.predicted,
-            self.predicted_near + other.predicted_near,
-            self.found + other.found,
-        )
 
     def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return thresholds 1/254 to 1, relaxed precision and relaxed recall, shape ``(254,)``.

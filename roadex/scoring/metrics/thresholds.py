@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadex.config import PROBABILITY_MAX, ScoreConfig
+from roadex.scoring.metrics.sums import Sums
 from roadex.scoring.metrics.windows import PixelWindow
 
 NEEDS_PROBABILITY = True
@@ -22,7 +23,7 @@ N_LEVELS = PROBABILITY_MAX + 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LevelCounts:
+class LevelCounts(Sums):
     """Pixels by level 0..254 = probability x 254, apart for road and background."""
 
     road: NDArray[np.int64]
@@ -49,9 +50,6 @@ class LevelCounts:
         pixels = joint.ravel() if valid.all() else joint[valid]
         histogram = np.bincount(pixels, minlength=512).astype(np.int64)
         return cls(histogram[256 : 256 + N_LEVELS], histogram[:N_LEVELS])
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(self.road + other.road, self.background + other.background)
 
     def curve(self) -> ThresholdCurve:
         """Return the scores at every threshold."""

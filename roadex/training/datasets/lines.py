@@ -41,9 +41,10 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from roadex.config import LineLabelConfig, read_toml
 from roadex.config.kinds import Count, KindError, convert
-from roadex.errors import DatasetError
+from roadex.errors import DatasetError, ScoreError
 from roadex.imagery.scene import open_scene
 from roadex.imagery.work_grid import WorkGrid, plan_grid
+from roadex.network.line_reader import line_layer
 from roadex.network.sound_lines import single_lines
 from roadex.training.datasets.description import expand
 from roadex.training.datasets.labelled import Labelled
@@ -52,7 +53,6 @@ from roadex.training.datasets.line_scene import LineScene
 IMAGE_SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2")
 VECTOR_SUFFIXES = (".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet", ".geoparquet")
 
-_EDGE_LAYER = "road_edges"
 _DEFAULTS = LineLabelConfig()
 
 
@@ -222,7 +222,10 @@ def _read(path: Path, layer: str, grid: WorkGrid) -> geopandas.GeoDataFrame:
         if path.suffix in (".parquet", ".geoparquet"):
             frame = geopandas.read_parquet(path)
         else:
-            frame = pyogrio.read_dataframe(path, layer=layer or _only_layer(path))
+            frame = pyogrio.read_dataframe(path, layer=layer or line_layer(str(path)))
+    except ScoreError as error:
+        msg = f'{error}, or choose one in a TOML file (layer = "NAME")'
+        raise DatasetError(msg) from error
     except (DataSourceError, DataLayerError, OSError) as error:
         msg = f"cannot read {path}: {error}"
         raise DatasetError(msg) from error
@@ -231,20 +234,6 @@ def _read(path: Path, layer: str, grid: WorkGrid) -> geopandas.GeoDataFrame:
         raise DatasetError(msg)
     frame, _ = single_lines(frame, str(path), with_areas=True)
     return frame.to_crs(grid.crs.to_wkt())
-
-
-def _only_layer(path: Path) -> str:
-    layers = {str(name): str(kind) for name, kind in pyogrio.list_layers(path) if kind is not None}
-    if _EDGE_LAYER in layers:
-        return _EDGE_LAYER
-    with_lines = [name for name, kind in layers.items() if "Line" in kind] or list(layers)
-    if len(with_lines) != 1:
-        msg = (
-            f"{path} has the layers {', '.join(layers) or 'none'}; choose one in a TOML file "
-            '(layer = "NAME")'
-        )
-        raise DatasetError(msg)
-    return with_lines[0]
 
 
 def _footprint(grid: WorkGrid) -> shapely.Polygon:
