@@ -88,6 +88,30 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def finished_run(model, tmp_path_factory) -> Path:
+    """Return the folder of a run that found some lines; its scene lies beside it."""
+    import roadex
+    from roadex.config import RunConfig
+
+    folder = tmp_path_factory.mktemp("finished")
+    rng = np.random.default_rng(0)
+    scene = folder / "scene.tif"
+    with rasterio.open(
+        scene, "w", driver="GTiff", height=192, width=256, count=3, dtype="uint8", crs="EPSG:32633",
+        transform=Affine(1, 0, 5e5, 0, -1, 5e6),
+    ) as file:  # fmt: skip
+        file.write(rng.integers(1, 255, (3, 192, 256), dtype=np.uint8))
+    config = RunConfig.from_dict(
+        {
+            "tiling": {"core_size": 64, "chip_size": 64, "halo": 32},
+            "predict": {"model": str(model), "tta": "none"},
+            "cluster": {"workers": 0, "gpus": "none"},
+        }
+    )
+    return roadex.run(scene, folder / "out", config=config).paths.folder
+
+
+@pytest.fixture(scope="session")
 def scheduler():
     """Return the address of a one-thread cluster inside this process."""
     from distributed import LocalCluster

@@ -9,40 +9,17 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pytest
-import rasterio
 import shapely
 from affine import Affine
 from pyproj import CRS
 
 import roadex
-from roadex.config import RunConfig
 from roadex.network.confidence import edge_confidence
 from roadex.pipeline.report import _strangeness
 from roadex.probability.completeness import completeness_of, expected_completeness, share_found
 from roadex.probability.source import ArraySource
 
 UTM = CRS.from_epsg(32633)
-
-
-@pytest.fixture(scope="module")
-def small_run(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that found some lines."""
-    folder = tmp_path_factory.mktemp("confidence")
-    rng = np.random.default_rng(0)
-    scene = folder / "scene.tif"
-    with rasterio.open(
-        scene, "w", driver="GTiff", height=192, width=256, count=3, dtype="uint8", crs=UTM,
-        transform=Affine(1, 0, 5e5, 0, -1, 5e6),
-    ) as file:  # fmt: skip
-        file.write(rng.integers(1, 255, (3, 192, 256), dtype=np.uint8))
-    config = RunConfig.from_dict(
-        {
-            "tiling": {"core_size": 64, "chip_size": 64, "halo": 32},
-            "predict": {"model": str(model), "tta": "none"},
-            "cluster": {"workers": 0, "gpus": "none"},
-        }
-    )
-    return roadex.run(scene, folder / "out", config=config).paths.folder
 
 
 def tables(prob: list[float], kinds: list[str], length_m: float = 100.0):
@@ -136,16 +113,16 @@ def test_a_strange_place_is_a_warning() -> None:
     assert "--threshold" in warning
 
 
-def test_a_run_says_what_to_expect(small_run: Path) -> None:
-    result = json.loads((small_run / "report.json").read_text())["result"]
+def test_a_run_says_what_to_expect(finished_run: Path) -> None:
+    result = json.loads((finished_run / "report.json").read_text())["result"]
     assert 0 < result["expected_completeness"] <= 1
     assert f"{result['expected_completeness']:.0%} of the roads" in (
-        (small_run / "report.html").read_text(encoding="utf-8")
+        (finished_run / "report.html").read_text(encoding="utf-8")
     )
 
 
-def test_networks_carry_confidence_and_a_column_for_review(small_run: Path) -> None:
-    network = roadex.RoadNetwork.read(small_run)
+def test_networks_carry_confidence_and_a_column_for_review(finished_run: Path) -> None:
+    network = roadex.RoadNetwork.read(finished_run)
     assert network.edges["confidence"].between(0, 1).all()
     assert network.edges["review"].isna().all()
     judged = network.edges.assign(review="ok", confidence=0.25)
@@ -154,16 +131,16 @@ def test_networks_carry_confidence_and_a_column_for_review(small_run: Path) -> N
     assert (again.edges["review"] == "ok").all()
 
 
-def test_a_network_without_confidence_gets_it(small_run: Path) -> None:
-    network = roadex.RoadNetwork.read(small_run)
+def test_a_network_without_confidence_gets_it(finished_run: Path) -> None:
+    network = roadex.RoadNetwork.read(finished_run)
     old = network.edges.drop(columns=["confidence", "review"])
     again = roadex.merge([(old, network.nodes)])
     assert again.edges["confidence"].between(0, 1).all()
 
 
-def test_tables_of_a_newer_roadex_are_refused(small_run: Path, tmp_path: Path) -> None:
+def test_tables_of_a_newer_roadex_are_refused(finished_run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "roads.gpkg"
-    copy.write_bytes((small_run / "roads.gpkg").read_bytes())
+    copy.write_bytes((finished_run / "roads.gpkg").read_bytes())
     with sqlite3.connect(copy) as database:
         (text,) = database.execute("SELECT metadata FROM gpkg_metadata").fetchone()
         assert json.loads(text)["edge_table"] == 2

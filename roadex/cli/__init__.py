@@ -24,6 +24,7 @@ VERBS = {
     "train": "Train a model on labelled imagery.",
     "models": "List, show, import, average, tune and export models.",
     "generate": "Write synthetic scenes with known roads, to train on.",
+    "correct": "Teach a model with the corrections of a network.",
     "align": "Move labels to the roads of the imagery, to train on.",
     "merge": "Join the networks of neighbouring scenes.",
     "rebuild": "Restore the topology of a network edited by hand.",

@@ -22,7 +22,13 @@ from roadex.config.run import RunConfig
 from roadex.config.scoring import ScoreConfig
 from roadex.config.sources import Layers, read_toml
 from roadex.config.synthetic import DemoConfig, GenerateConfig
-from roadex.config.training import AlignConfig, AugmentConfig, LineLabelConfig, TrainConfig
+from roadex.config.training import (
+    AlignConfig,
+    AugmentConfig,
+    CorrectConfig,
+    LineLabelConfig,
+    TrainConfig,
+)
 from roadex.config.vector import MergeConfig, OutputConfig, VectorConfig
 
 __all__ = [
@@ -38,6 +44,7 @@ __all__ = [
     "AugmentConfig",
     "ClusterConfig",
     "CompareConfig",
+    "CorrectConfig",
     "DemoConfig",
     "GenerateConfig",
     "Layers",

@@ -188,6 +188,30 @@ class TrainConfig(Settings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectConfig(Settings):
+    """How ``roadex correct`` trains a model on."""
+
+    steps: Count = 200
+    """Steps of the training."""
+
+    learning_rate: Positive = 2e-4
+    """Highest learning rate."""
+
+    edit_share: Share = 0.6
+    """Share of the chips that are cut where something was corrected; the others come from anywhere
+    in the scene, so that the model keeps what it knows."""
+
+    batch_size: Count = 4
+    """Chips per step."""
+
+    chip_size: Annotated[int, Limits(above=0, multiple_of=TILE_ALIGNMENT), Unit("px")] = 320
+    """Side of a training chip."""
+
+    seed: Seed = 0
+    """Random seed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlignConfig(Settings):
     """How ``roadex align`` moves labels."""
 

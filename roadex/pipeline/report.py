@@ -53,7 +53,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is(path: Path, report: dict[str, Any], what: str) -> bool:
+def is_as_reported(path: Path, report: dict[str, Any], what: str) -> bool:
     """Return whether a file is the one the report was written for."""
     return path.exists() and sha256_of(path) == report.get("sha256", {}).get(what)
 
@@ -77,7 +77,9 @@ class RunFolder(ResultPaths):
         if not result or result["failed_tiles"] or report.get("run_key") != plan.key:
             return Kept.NOTHING
         # Another run may have replaced results without coming to its report.
-        if is_unfinished(self.probability) or not _is(self.probability, report, "probability"):
+        if is_unfinished(self.probability) or not is_as_reported(
+            self.probability, report, "probability"
+        ):
             return Kept.NOTHING
         is_same = report.get("request") == plan.request
         return Kept.ALL if is_same and self.network.exists() else Kept.PROBABILITY
@@ -92,7 +94,7 @@ class RunFolder(ResultPaths):
         """
         report = self.read_report()
         has_holes = bool(report.get("result", {}).get("failed_tiles"))
-        is_untouched = not self.network.exists() or _is(self.network, report, "network")
+        is_untouched = not self.network.exists() or is_as_reported(self.network, report, "network")
         is_replaced = self.kept(plan) is Kept.PROBABILITY and is_untouched
         allowed = overwrite or has_holes or is_replaced
         return claim(self.probability, plan, config, others=self.all, overwrite=allowed)

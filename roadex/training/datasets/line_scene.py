@@ -74,7 +74,7 @@ class LineScene:
             image, valid = reader.read(window)
         road, band = self._burn(window)
         if self.areas is not None:
-            valid &= _fill(self.areas, window, self.grid.transform)
+            valid &= fill_polygons(self.areas, window, self.grid.transform)
         return Chip(image, road, valid & ~(band & ~road))
 
     def _burn(self, window: Window) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -87,11 +87,11 @@ class LineScene:
         near = shapely.intersects(self.roads, shapely.box(*frame))
         pieces = shapely.clip_by_rect(self.roads[near], *frame)
         half = self.half_widths_m[near]
-        road = _fill(shapely.buffer(pieces, half), window, self.grid.transform)
+        road = fill_polygons(shapely.buffer(pieces, half), window, self.grid.transform)
         if self.ignore_m == 0:
             return road, road
         band = shapely.buffer(pieces, half + self.ignore_m)
-        return road, _fill(band, window, self.grid.transform)
+        return road, fill_polygons(band, window, self.grid.transform)
 
 
 def _bounds(window: Window, transform: Affine) -> tuple[float, float, float, float]:
@@ -100,10 +100,11 @@ def _bounds(window: Window, transform: Affine) -> tuple[float, float, float, flo
     return left, bottom, right, top
 
 
-def _fill(polygons: Geometries, window: Window, transform: Affine) -> NDArray[np.bool_]:
-    """Return True where the centre of a pixel lies in a polygon."""
+def fill_polygons(polygons: Geometries, window: Window, transform: Affine) -> NDArray[np.bool_]:
+    """Return True where the centre of a pixel lies in a polygon; those far off cost little."""
     shape = (int(window.height), int(window.width))
-    shapes = [polygon for polygon in polygons if not polygon.is_empty]
+    near = shapely.intersects(polygons, shapely.box(*_bounds(window, transform)))
+    shapes = list(np.asarray(polygons)[near])
     if not shapes:
         return np.zeros(shape, dtype=bool)
     placed = transform @ Affine.translation(window.col_off, window.row_off)

@@ -1,0 +1,108 @@
+"""A scene whose labels are what a model found, overruled by what a person corrected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from roadex.config import NODATA, PROBABILITY_MAX
+from roadex.imagery.scene import Scene
+from roadex.imagery.tiling import moved
+from roadex.imagery.work_grid import WorkGrid, open_grid
+from roadex.probability.source import ProbabilitySource
+from roadex.training.correction.edits import Edits
+from roadex.training.datasets.labelled import Chip
+from roadex.training.datasets.line_scene import fill_polygons
+
+SURELY_NOT_ROAD: Final = 0.02
+"""Probability below which the model's own verdict is taken for the truth."""
+
+_BAND_M: Final = 3.0
+"""Width beside an added road without a label: nobody drew its edge."""
+
+_GONE_M: Final = 3.0
+"""Width beside a deleted road that is no road either."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CorrectedScene:
+    """A scene, or a part of it, on its work grid.
+
+    Road is what the model found along roads that were kept, and what was added. Other ground is
+    where the model saw none, and where roads were deleted. All else carries no label.
+    """
+
+    scene: Scene
+    grid: WorkGrid
+    probability: ProbabilitySource
+    """What the model found, on the same grid."""
+
+    threshold: float
+    """Probability from which it took something for a road."""
+
+    edits: Edits
+    part: Window
+    """Rows and columns of the grid that belong to it."""
+
+    sources: tuple[Path, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the first image, and where the part begins."""
+        return f"{self.scene.name} {self.part.row_off:.0f}, {self.part.col_off:.0f}"
+
+    @property
+    def gsd_m(self) -> float:
+        """Metres per pixel."""
+        return self.grid.gsd_m
+
+    def shape(self) -> tuple[int, int]:
+        """Return ``(H, W)`` of the part."""
+        return int(self.part.height), int(self.part.width)
+
+    def files(self) -> tuple[Path, ...]:
+        """Return images and networks."""
+        return (*map(Path, self.scene.paths), *self.sources)
+
+    def of(self, part: Window) -> CorrectedScene:
+        """Return another part of the same scene."""
+        return replace(self, part=part)
+
+    def read(self, window: Window | None = None) -> Chip:
+        """Read a window of the part (all of it if None) with its labels.
+
+        Raises
+        ------
+        SceneError
+            If a file of the scene cannot be read.
+        """
+        if window is None:
+            window = Window(0, 0, self.part.width, self.part.height)
+        window = moved(window, int(self.part.row_off), int(self.part.col_off))
+        with open_grid(self.scene, self.grid) as reader:
+            image, seen = reader.read(window)
+        road, known = self._labels(window)
+        return Chip(image, road, seen & known)
+
+    def _labels(self, window: Window) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return road, and where a pixel has a label."""
+        row, col = int(window.row_off), int(window.col_off)
+        found = self.probability.read(row, col, int(window.height), int(window.width))
+        kept, added, around, gone = (
+            fill_polygons(strips, window, self.grid.transform)
+            for strips in (
+                self.edits.kept.strips(_BAND_M), self.edits.added.strips(),
+                self.edits.added.strips(_BAND_M), self.edits.deleted.strips(_GONE_M),
+            )
+        )  # fmt: skip
+        is_road = (found >= self.threshold * PROBABILITY_MAX) & (found != NODATA)
+        is_other = found < SURELY_NOT_ROAD * PROBABILITY_MAX
+        # Where a deleted road joins one that was kept, the pixels are the kept one's.
+        deleted = gone & ~kept & ~around
+        road = added | (is_road & kept & ~gone)
+        return road, road | (is_other & ~around) | deleted

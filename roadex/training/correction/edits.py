@@ -1,0 +1,127 @@
+"""What a person changed in a network: the roads added, deleted and kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from roadex.errors import NetworkError
+
+MOVED_M: Final = 5.0
+"""A line this close to one of the other network is the same road."""
+
+SLIVER_M: Final = 8.0
+"""Shorter rests of lines that differ are no edits."""
+
+MOSTLY: Final = 0.7
+"""Share of a line that differs, from which all of it does."""
+
+USUAL_WIDTH_M: Final = 6.0
+"""Width of roads where no edge has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roads:
+    """Lines in the CRS of a work grid, with their widths in metres, shape ``(n,)``."""
+
+    lines: NDArray[np.object_]
+    widths_m: NDArray[np.float64]
+
+    @property
+    def km(self) -> float:
+        """Their length."""
+        return float(shapely.length(self.lines).sum()) / 1000
+
+    def strips(self, margin_m: float = 0.0) -> NDArray[np.object_]:
+        """Return the ground under each road, as polygons, wider by a margin on each side."""
+        polygons: NDArray[np.object_] = shapely.buffer(self.lines, self.widths_m / 2 + margin_m)
+        return polygons
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """The roads of two states of a network."""
+
+    added: Roads
+    deleted: Roads
+    kept: Roads
+
+
+def find_edits(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> Edits:
+    """Compare an edited network with the one it was made of.
+
+    Parameters
+    ----------
+    before, after
+        Lines in one metric CRS, with ``width_m`` where it is known. Edges of ``after`` whose
+        ``review`` is ``wrong`` count as deleted.
+
+    Raises
+    ------
+    NetworkError
+        If nothing was changed.
+    """
+    usual = before["width_m"].median() if "width_m" in before else np.nan
+    usual = USUAL_WIDTH_M if not usual > 0 else float(usual)
+    if "review" in after:
+        after = after[after["review"].astype("string").str.lower().ne("wrong").fillna(True)]
+    old, new = (_changed(one, other) for one, other in ((before, after), (after, before)))
+    edits = Edits(
+        added=_rest(after[new], before, usual),
+        deleted=_rest(before[old], after, usual),
+        kept=Roads(before.geometry[~old].to_numpy(), _widths(before[~old], usual)),
+    )
+    if not len(edits.added.lines) and not len(edits.deleted.lines):
+        msg = (
+            "the edited network does not differ from the one it was made of: no road was added or "
+            f"deleted over more than {SLIVER_M:g} m"
+        )
+        raise NetworkError(msg)
+    return edits
+
+
+def _changed(lines: gpd.GeoDataFrame, others: gpd.GeoDataFrame) -> NDArray[np.bool_]:
+    """Return which lines are not among the others to the millimetre."""
+    own, theirs = (_to_the_millimetre(f.geometry.to_numpy()) for f in (lines, others))
+    known = set(theirs.tolist())
+    return np.array([line not in known for line in own.tolist()], dtype=np.bool_)
+
+
+def _to_the_millimetre(lines: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Return lines as bytes, the same whichever way they are drawn."""
+    rounded = shapely.transform(shapely.normalize(lines), lambda xy: xy.round(3))
+    coded: NDArray[np.object_] = shapely.to_wkb(rounded)
+    return coded
+
+
+def _rest(lines: gpd.GeoDataFrame, others: gpd.GeoDataFrame, usual_m: float) -> Roads:
+    """Return the parts of lines that are not beside another line."""
+    geometry, widths = lines.geometry.to_numpy(), _widths(lines, usual_m)
+    near = others.geometry.to_numpy()
+    at, index = shapely.STRtree(near).query(geometry, predicate="dwithin", distance=MOVED_M)
+    bounds = np.searchsorted(at, np.arange(len(geometry) + 1))
+    pieces: list[shapely.LineString] = []
+    owners: list[int] = []
+    for i, line in enumerate(geometry):
+        zone = shapely.union_all(shapely.buffer(near[index[bounds[i] : bounds[i + 1]]], MOVED_M))
+        rest = shapely.difference(line, zone)
+        if rest.length > MOSTLY * line.length:
+            rest = line  # only crossed by the others
+        for piece in shapely.get_parts(rest):
+            if piece.length >= SLIVER_M:
+                pieces.append(piece)
+                owners.append(i)
+    return Roads(np.array(pieces, dtype=object), widths[owners])
+
+
+def _widths(lines: gpd.GeoDataFrame, usual_m: float) -> NDArray[np.float64]:
+    if "width_m" not in lines:
+        return np.full(len(lines), usual_m)
+    widths = pd.to_numeric(lines["width_m"], errors="coerce").to_numpy(dtype=np.float64)
+    return np.where(widths > 0, widths, usual_m)
