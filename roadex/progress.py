@@ -275,6 +275,13 @@ def clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"
 
 
+def time_text(seconds: float) -> str:
+    """Return a length of time as one says it: ``50 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 class Stopwatch:
     """Times the stages of a run and passes their progress on.
 
@@ -303,6 +310,10 @@ class Stopwatch:
             self.seconds[name] = time.perf_counter() - began
             if self._after_stage:
                 self._after_stage()
+
+    def note(self, text: str) -> None:
+        """Tell something."""
+        self._display.note(text)
 
     def advance(self, name: str, steps: int = 1) -> None:
         """Say that more steps of a stage are done."""

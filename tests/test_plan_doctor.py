@@ -3,14 +3,18 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from roadex.cli import main
 from roadex.config import TTA_VIEWS, ClusterConfig, RunConfig
+from roadex.imagery.tiling import plan_chips
 from roadex.pipeline.doctor import FAILED, check_installation
 from roadex.pipeline.estimate import estimate_run
+from roadex.pipeline.plan import plan_run
+from roadex.progress import time_text
 
 
 @pytest.fixture
@@ -41,6 +45,27 @@ def test_plan_says_what_a_run_would_do_and_writes_nothing(roadex, make_scene, mo
     assert set(tmp_path.rglob("*")) == before
 
 
+def test_the_cost_of_views_is_said_where_it_is_large(make_scene, model):
+    config = RunConfig.from_dict({"predict": {"model": str(model)}})
+    plan = plan_run([make_scene(shape=(1500, 1500))], config)
+    assert plan.cost_of_views(config, 4) is None  # seconds
+    large = replace(plan, chips=plan_chips((40_000, 40_000), config.tiling))
+    said = large.cost_of_views(config, 4)
+    seconds = large.load(config).core_seconds / 4
+    assert f"8 views of each chip (d4): about {time_text(seconds)} on 4 cores" in said
+    assert said.endswith(f"with --tta none about {time_text(seconds / 8)}")
+    without = RunConfig.from_dict({"predict": {"model": str(model), "tta": "none"}})
+    assert large.cost_of_views(without, 4) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(50.2, "50 s"), (89.4, "89 s"), (90, "2 min"), (5000, "83 min"),
+                          (7200, "2.0 h")]
+)  # fmt: skip
+def test_times_are_said_as_people_say_them(seconds, text):
+    assert time_text(seconds) == text
+
+
 @pytest.mark.slow
 def test_plan_tries_the_model(make_scene, model, tmp_path):
     config = RunConfig.from_dict({"predict": {"model": str(model)}, "cluster": {"workers": 2}})
@@ -48,6 +73,11 @@ def test_plan_tries_the_model(make_scene, model, tmp_path):
     assert estimate.calibration.seconds_per_mpx > 0
     assert 1e8 < estimate.worker_bytes < 3e9
     assert estimate.seconds["predict"] > 0
+    without = estimate.seconds_with("none", estimate.calibration)
+    assert without["predict"] - 10 == pytest.approx((estimate.seconds["predict"] - 10) / 8)
+    assert estimate.to_dict()["seconds_without_tta"] == pytest.approx(
+        sum(without.values()), abs=0.1
+    )
 
 
 def test_views_are_those_of_the_augmentation():

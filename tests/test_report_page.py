@@ -57,6 +57,11 @@ def test_the_page_says_what_the_report_says(result) -> None:
     assert page.open == []
     assert f"{result.summary['road_km']:,.1f} km of road" in page.text
     assert "a <b>&c.tif" in page.text  # as text, not as markup
+    total = sum(step["change_km"] for step in result.summary["cleaning"])
+    traced_km = result.summary["cleaning"][0]["km"] - result.summary["cleaning"][0]["change_km"]
+    assert traced_km + total == pytest.approx(result.summary["cleaning"][-1]["km"], abs=0.01)
+    for step in result.summary["cleaning"]:
+        assert f"{step['change_km']:+,.2f} km, {step['change_edges']:+,} edges" in page.text
     for kind in result.summary["issues"]:
         assert f"{result.summary['issues'][kind]:,}" in page.text
     # The bars of each plot add up to the length of all roads.

@@ -32,7 +32,7 @@ from roadex.config import CorrectConfig
 @click.option(
     "--run-folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of checkpoints and logs.  [default: runs/NAME]",
+    help="Folder of checkpoints and logs.  [default: runs/correct-NAME]",
 )
 @opt.with_options(opt.OVERWRITE, opt.PROGRESS)
 def correct(

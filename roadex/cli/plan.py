@@ -62,6 +62,8 @@ def _show(estimate: Estimate, console: Any) -> None:
 
 
 def _rows(estimate: Estimate) -> dict[str, str]:
+    from roadex.progress import time_text
+
     values = estimate.to_dict()
     scene, grid, workers = values["scene"], values["work_grid"], values["workers"]
     resampled = "the scene's own pixels" if grid["is_native"] else "resampled"
@@ -78,8 +80,10 @@ def _rows(estimate: Estimate) -> dict[str, str]:
         "workers": who,
     }
     if values["seconds"] is not None:
-        stages = ", ".join(f"{name} {_time(s)}" for name, s in values["seconds"].items())
-        rows["time"] = f"about {_time(sum(values['seconds'].values()))}: {stages}"
+        stages = ", ".join(f"{name} {time_text(s)}" for name, s in values["seconds"].items())
+        rows["time"] = f"about {time_text(sum(values['seconds'].values()))}: {stages}"
+        if values["tta"] != "none":
+            rows["with --tta none"] = f"about {time_text(values['seconds_without_tta'])}"
     rows["memory"] = f"{values['worker_bytes'] / 1e9:.1f} GB per worker"
     rows["disk"] = (
         f"{values['disk_bytes'] / 1e9:.2f} GB at times, {values['output_bytes'] / 1e9:.2f} GB of "
@@ -91,9 +95,3 @@ def _rows(estimate: Estimate) -> dict[str, str]:
 def _shape(grid: dict[str, Any]) -> str:
     height, width = grid["shape"]
     return f"{height:,} x {width:,} px"
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

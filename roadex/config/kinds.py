@@ -233,7 +233,9 @@ def _choice(value: Any, known: tuple[str, ...]) -> str:
 def _tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
     kind, extras = unwrap(kinds[0])
     limits = " and ".join(extra.describe() for extra in extras if isinstance(extra, Limits))
-    plural = {int: "whole numbers", float: "numbers", str: "texts"}[kind]
+    plural = {int: "whole numbers", float: "numbers", str: "texts"}.get(kind)
+    if plural is None:
+        plural = f"names out of {', '.join(get_args(kind))}"
     what = f"must be {plural}{f' ({limits})' if limits else ''} separated by commas"
     _demand(isinstance(value, list | tuple) and len(value) > 0, what)
     try:

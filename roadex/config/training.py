@@ -194,7 +194,7 @@ class CorrectConfig(Settings):
     steps: Count = 200
     """Steps of the training."""
 
-    learning_rate: Positive = 2e-4
+    learning_rate: Positive = 4e-4
     """Highest learning rate."""
 
     edit_share: Share = 0.6

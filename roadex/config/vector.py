@@ -5,10 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from roadex.config.base import Settings
 from roadex.config.kinds import Limits, NotNegative, Positive, Share, Unset
+
+CleaningStep = Literal[
+    "sure", "borders", "areas", "hairs", "bridges", "loops", "spurs", "junctions", "components"
+]
+"""Steps of :mod:`roadex.network.cleaning.steps`, in their order."""
 
 Threshold = Annotated[float, Limits(above=0, at_most=1)]
 
@@ -17,7 +22,8 @@ Threshold = Annotated[float, Limits(above=0, at_most=1)]
 class VectorConfig(Settings):
     """How road probability becomes a network. Lengths are in metres on the ground.
 
-    Each cleaning step is switched off by setting its length to 0 (hysteresis: ``low == high``).
+    Each cleaning step is switched off by its name in ``skip``, or by setting its length to 0
+    (hysteresis: ``low == high``).
     """
 
     low: Annotated[Threshold | None, Unset("that of the model, or 0.3")] = None
@@ -76,6 +82,9 @@ class VectorConfig(Settings):
     smoothing: NotNegative = 8.0
     """Smoothing passes per pixel of half-width (at least 8, at most 64 in all); 0 keeps the pixel
     stairs."""
+
+    skip: Annotated[tuple[CleaningStep, ...] | None, Unset("none")] = None
+    """Cleaning steps that are left out, by the names the report gives them."""
 
     corner_deg: Annotated[float, Limits(at_least=0, at_most=180)] = 75.0
     """Sharper bends are corners, which smoothing leaves alone."""

@@ -80,6 +80,8 @@ def write_report_page(
             edges, "width_m", np.arange(0.0, 32.0, 2.0), "width in metres, above 30 left out"
         ),
         "</div>",
+        "<h2>Cleaning</h2>",
+        _cleaning(result),
         "<h2>The run</h2>",
         _table(_rows(report)),
         f"<details><summary>report.json</summary><pre>{escape(json.dumps(report, indent=1))}</pre>"
@@ -125,6 +127,14 @@ def _issues(result: Mapping[str, Any]) -> str:
         return "<p>Nothing was found that is likely to be wrong.</p>"
     rows = [(KINDS[kind], f"{counts[kind]:,}") for kind in KINDS if kind in counts]
     return _table(rows) + "<p>Points in the layer <code>road_issues</code> of roads.gpkg.</p>"
+
+
+def _cleaning(result: Mapping[str, Any]) -> str:
+    rows = [
+        (step["step"], f"{step['change_km']:+,.2f} km, {step['change_edges']:+,} edges")
+        for step in result["cleaning"]
+    ]
+    return _table(rows) + ("<p>Each step is left out with <code>--set vector.skip=NAME</code>.</p>")
 
 
 def _histogram(

@@ -63,7 +63,7 @@ def correct(
     config
         Settings of the training; None is the defaults.
     run_folder
-        Of checkpoints and logs; None is ``runs/`` and the name of ``output``.
+        Of checkpoints and logs; None is ``runs/correct-`` and the name of ``output``.
     overwrite
         Replace ``output``.
     progress
@@ -107,7 +107,7 @@ def correct(
         loaded,
         output,
         config=config or CorrectConfig(),
-        folder=Path(run_folder) if run_folder else Path("runs") / output.stem,
+        folder=Path(run_folder) if run_folder else Path("runs") / f"correct-{output.stem}",
         display=progress or default_display(),
     )
 

@@ -77,11 +77,15 @@ class Estimate:
         """Time of each stage if every tile has imagery, in seconds."""
         if self.calibration is None:
             return None
-        views = TTA_VIEWS[self.config.predict.tta]
+        return self.seconds_with(self.config.predict.tta, self.calibration)
+
+    def seconds_with(self, tta: str, calibration: Calibration) -> dict[str, float]:
+        """Return the time of each stage with any test-time augmentation, in seconds."""
+        views = TTA_VIEWS[tta]
         predict = (
             self.plan.read_megapixels
             * views
-            * self.calibration.seconds_per_mpx
+            * calibration.seconds_per_mpx
             / self.workers.n_inference
         )
         return {
@@ -170,6 +174,8 @@ class Estimate:
             },
             "device": self.calibration.device if self.calibration else None,
             "seconds": seconds and {stage: round(value, 1) for stage, value in seconds.items()},
+            "seconds_without_tta": self.calibration
+            and round(sum(self.seconds_with("none", self.calibration).values()), 1),
             "worker_bytes": self.worker_bytes,
             "disk_bytes": self.disk_bytes,
             "free_disk_bytes": self.free_disk_bytes,

@@ -21,9 +21,12 @@ from roadex.imagery.work_grid import WorkGrid, plan_grid
 from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
 from roadex.pipeline.area_file import read_area
 from roadex.pipeline.crew import Load
+from roadex.progress import time_text
 
 SECONDS_PER_MPX = 0.5
 """Of one core for a forward pass of ``roadex-light`` over a million pixels, see docs/cluster.md."""
+
+_WORTH_SAYING_S = 120.0
 
 Scenes: TypeAlias = str | Path | Scene | Sequence[str | Path]
 """What is to be extracted: a raster, a mosaic of several, or a scene that was opened before."""
@@ -72,6 +75,25 @@ class RunPlan:
         """Return what predicting takes, if the model is about as large as ``roadex-light``."""
         seconds = self.read_megapixels * TTA_VIEWS[config.predict.tta] * SECONDS_PER_MPX
         return Load(n_tasks=len(self.wanted), core_seconds=seconds)
+
+    def cost_of_views(self, config: RunConfig, n_cores: int) -> str | None:
+        """Say how long predicting takes with several views and with one, where that is long.
+
+        Parameters
+        ----------
+        config
+            Settings of the run.
+        n_cores
+            Cores that predict, of CPUs.
+        """
+        views = TTA_VIEWS[config.predict.tta]
+        seconds = self.load(config).core_seconds / n_cores
+        if views == 1 or seconds < _WORTH_SAYING_S:
+            return None
+        return (
+            f"{views} views of each chip ({config.predict.tta}): about {time_text(seconds)} on "
+            f"{n_cores} cores; with --tta none about {time_text(seconds / views)}"
+        )
 
 
 def plan_run(scenes: Scenes, config: RunConfig) -> RunPlan:

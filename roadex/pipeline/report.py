@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,7 @@ def summarise(
         "components": int(edges["component_id"].nunique()),
         "routable_share": _routable_share(network),
         "expected_completeness": None if completeness is None else round(completeness, 2),
+        "cleaning": _changes(network.summary["steps"]),
         "issues": find_issues(edges, network.nodes)["kind"].value_counts().sort_index().to_dict(),
         "megapixels": round(megapixels, 3),
         "megapixels_per_second": round(megapixels / max(1e-9, sum(seconds.values())), 3),
@@ -127,6 +129,20 @@ def summarise(
         "failed_tiles": failures.reasons,
         "warnings": [*plan.warnings, *failures.warnings, *_strangeness(completeness)],
     }
+
+
+def _changes(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what each cleaning step left, and by how much it changed the length."""
+    return [
+        {
+            "step": step["step"],
+            "km": round(step["length_km"], 3),
+            "edges": step["n_edges"],
+            "change_km": round(step["length_km"] - before["length_km"], 3),
+            "change_edges": step["n_edges"] - before["n_edges"],
+        }
+        for before, step in pairwise(steps)
+    ]
 
 
 def _strangeness(completeness: float | None) -> list[str]:

@@ -28,7 +28,15 @@ from roadex.models import require_torch
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
 from roadex.outputs.preview import write_preview
-from roadex.pipeline.crew import TRACE_MPX_S, CallingProcess, Crew, Load, open_crew
+from roadex.pipeline.crew import (
+    TRACE_MPX_S,
+    CallingProcess,
+    Crew,
+    Load,
+    default_workers,
+    open_crew,
+)
+from roadex.pipeline.gpus import choose_gpus
 from roadex.pipeline.memory import MemoryMeter
 from roadex.pipeline.plan import RunPlan, Scenes, plan_run
 from roadex.pipeline.predict import Failures, predict_tiles, stitch, without_tiles
@@ -213,6 +221,11 @@ def _probability(
     plan, path = work.plan, work.result.probability
     if work.kept is Kept.PROBABILITY:
         return Failures(), RasterSource.open(path, reading="roadex")
+    if not (work.config.cluster.is_remote or choose_gpus(work.config.cluster.gpus)):
+        n_cores = work.config.cluster.workers or default_workers()
+        cost = plan.cost_of_views(work.config, n_cores)
+        if cost is not None:
+            work.watch.note(cost)
     failures = predict_tiles(crew, plan, store, work.config, work.watch)
     stitch(plan, store, failures, path, work.watch)
     grid = plan.grid

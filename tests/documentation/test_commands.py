@@ -16,6 +16,8 @@ import click
 import pytest
 
 from roadex.cli import cli
+from roadex.config import RunConfig
+from roadex.pipeline.run import run
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -167,10 +169,23 @@ def _runnable(words: list[str], folder: Path) -> list[str]:
     positional = [word for word in words[1:] if not word.startswith("-")]
     if verb in OUTPUT_POSITION:
         _remove(folder / positional[OUTPUT_POSITION[verb]])
+    if verb == "correct":
+        _make_run(folder)
+        words += ["--steps", "1"]
     expanded = [path for word in words for path in _as_a_shell_does(word, folder)]
     if verb == "train" and "--smoke" not in words and "--check" not in words:
         expanded += [word for setting in SHORT_TRAINING for word in ("--set", setting)]
     return expanded
+
+
+def _make_run(folder: Path) -> None:
+    """Make ``out`` the results of a run, and the edited network one of them."""
+    for path in (folder / "out", folder / "runs" / "correct-mine"):
+        _remove(path)
+    config = RunConfig.from_dict(
+        {"predict": {"tta": "none"}, "cluster": {"workers": 0, "gpus": "none"}}
+    )
+    run(folder / "scene.tif", folder / "out", config=config)
 
 
 def _remove(path: Path) -> None:

@@ -1,7 +1,11 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from roadex.config import VectorConfig
+from roadex.config.vector import CleaningStep
+from roadex.errors import ConfigError
 from roadex.imagery.geodesy import PixelSize
 from roadex.network.cleaning import loops
 from roadex.network.cleaning.loops import open_small_loops
@@ -48,6 +52,21 @@ def test_short_side_road_stays_or_goes_by_its_length(draw_roads, network_of):
     image = draw_roads(lines, (200, 200), width=7)
     assert kinds(network_of(image, min_spur_m=12)) == {"end": 3, "junction": 1}
     assert kinds(network_of(image, min_spur_m=40)) == {"end": 2}
+
+
+def test_each_step_is_left_out_by_its_name(draw_roads, make_source):
+    image = draw_roads([[(10, 100), (190, 100)], [(100, 100), (100, 80)]], (200, 200), width=7)
+    source = make_source(image, gsd=1.0)
+    every = [step["step"] for step in vectorize(source, config=VectorConfig()).summary["steps"]]
+    assert every == ["traced", *get_args(CleaningStep)]
+    for name in get_args(CleaningStep):
+        network = vectorize(source, config=VectorConfig(skip=(name,)))
+        left = [step["step"] for step in network.summary["steps"]]
+        assert left == [step for step in every if step != name]
+    assert kinds(vectorize(source, config=VectorConfig(skip=("spurs",)))).get("junction") == 1
+    assert "junction" not in kinds(vectorize(source, config=VectorConfig()))
+    with pytest.raises(ConfigError, match="names out of sure, borders"):
+        VectorConfig(skip=("lops",))
 
 
 def test_fork_at_a_road_end_keeps_the_road_at_full_length(draw_roads, network_of):

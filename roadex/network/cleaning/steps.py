@@ -102,7 +102,8 @@ def plan_steps(
         (junctions, config.junction_width_ratio > 0),
         (components, config.min_component_m > 0),
     ]
-    return [(step.__name__, step) for step, is_on in every if is_on]
+    named = [(step.__name__, step) for step, is_on in every if is_on]
+    return [(name, step) for name, step in named if name not in (config.skip or ())]
 
 
 def clean_graph(

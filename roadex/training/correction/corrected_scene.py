@@ -20,7 +20,12 @@ from roadex.training.datasets.labelled import Chip
 from roadex.training.datasets.line_scene import fill_polygons
 
 SURELY_NOT_ROAD: Final = 0.02
-"""Probability below which the model's own verdict is taken for the truth."""
+"""Probability below which the model's own verdict is taken for the truth.
+
+Most roads a model misses have less than 0.1: taught as other ground up to there, the model finds
+fewer of them (on a town in Nepal completeness of roads nobody corrected rose from 0.633 to 0.655
+with 0.1 and 2e-4 as learning rate, to 0.707 with 0.02 and 4e-4).
+"""
 
 _BAND_M: Final = 3.0
 """Width beside an added road without a label: nobody drew its edge."""
