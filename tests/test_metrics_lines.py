@@ -230,7 +230,42 @@ def test_road_found_twice_is_redundant():
     prediction = network([(0, 1), (200, 1)], [(0, -1), (200, -1)])
     scores = load_metric("completeness").measure(prediction, truth, CONFIG)
     assert scores["redundancy"] == pytest.approx(0.5)
+    assert scores["lines_per_road"] == pytest.approx(2)
     assert scores["completeness"] == scores["correctness"] == 1
+
+
+def test_lines_per_road_counts_only_roads_that_were_found():
+    truth = network([(0, 0), (200, 0)], [(0, 500), (200, 500)])
+    prediction = network([(0, 1), (200, 1)], [(0, -300), (200, -300)])
+    scores = load_metric("completeness").measure(prediction, truth, CONFIG)
+    assert scores["lines_per_road"] == pytest.approx(1)
+
+
+def test_zigzag_is_what_lines_turn_to_and_fro():
+    truth = network([(0, 0), (200, 0)])
+    # Every 10 m a metre aside: half a turn of 2 x 5.71 degrees there and back.
+    points = [(10 * k, k % 2) for k in range(21)]
+    scores = load_metric("zigzag").measure(network(points), truth, CONFIG)
+    per_turn = 2 * np.degrees(np.arctan(0.1))
+    length_m = 20 * np.hypot(10, 1)
+    assert scores["turn_deg_per_100m"] == pytest.approx(19 * per_turn * 100 / length_m, rel=0.02)
+    assert scores["true_turn_deg_per_100m"] == 0
+
+
+@pytest.mark.parametrize("n_points", [2, 50, 777])
+def test_zigzag_does_not_depend_on_how_many_points_draw_a_line(n_points):
+    angle = np.linspace(0, np.pi / 2, 4)
+    arc = shapely.LineString(np.stack([np.cos(angle), np.sin(angle)], axis=1) * 100)
+    places = shapely.line_interpolate_point(arc, np.linspace(0, arc.length, 3 * n_points + 1))
+    drawn = network(shapely.get_coordinates(places))
+    found = load_metric("zigzag").measure(drawn, network([(0, 0), (9, 0)]), CONFIG)
+    assert found["turn_deg_per_100m"] == pytest.approx(60 * 100 / arc.length, rel=0.1)
+
+
+def test_two_edges_do_not_turn_from_one_to_the_other():
+    lines = network([(0, 0), (100, 0)], [(100, 0), (100, 100)], [(100, 0), (200, -100)])
+    found = load_metric("zigzag").measure(lines, lines, CONFIG)
+    assert found["turn_deg_per_100m"] == pytest.approx(0, abs=1e-4)
 
 
 @pytest.mark.parametrize(("shift", "expected"), [(4.9, 1.0), (5.1, 0.0)])

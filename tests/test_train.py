@@ -160,7 +160,7 @@ def test_job_writes_a_model_that_loads_with_its_figures_and_a_log(roads, tmp_pat
     assert model.metadata.threshold_high == pytest.approx(
         model.metadata.validation["threshold"], abs=1e-3
     )
-    assert model.metadata.tta == "d4"
+    assert model.metadata.tta == "flip"
     assert model.metadata.training["settings"]["steps"] == 8
     assert len((tmp_path / "run" / "evaluations.csv").read_text().splitlines()) == 3
     with pytest.raises(OutputError, match="--overwrite"):

@@ -38,7 +38,7 @@ class PredictConfig(Settings):
     model: str = DEFAULT_MODEL
     """Model to use: a name from ``roadex models list``, or a model file."""
 
-    tta: Tta = "d4"
+    tta: Tta = "flip"
     """Test-time augmentation: none, 4 flips (``flip``), or 8 flips and rotations (``d4``)."""
 
     bands: Annotated[tuple[Count, ...] | None, Unset("found in the scene")] = None

@@ -69,6 +69,9 @@ class ScoreConfig(Settings):
     line_step_m: Positive = 1.0
     """Lines are compared in pieces of at most this length."""
 
+    zigzag_step_m: Positive = 5.0
+    """Distance between the places at which the heading of a line is taken."""
+
     merge_degree_2: bool = True
     """Join lines that meet two by two, so that scores do not depend on where features end."""
 

@@ -156,7 +156,7 @@ class TrainConfig(Settings):
     """Precision of the training: float32 or bfloat16 (autocast; pays on GPUs, and on CPUs with
     AVX512-BF16 or AMX)."""
 
-    tta: Tta = "d4"
+    tta: Tta = "flip"
     """Test-time augmentation of the last evaluation, which chooses the thresholds of the model."""
 
     seed: Seed = 0

@@ -40,7 +40,18 @@ def describe(layer):
         "renderer": layer.renderer().type(),
         "legend": [item.label() for item in symbols],
         "default_style": bool(layer.loadDefaultStyle()[1]),
+        "sorted_by": layer.attributeTableConfig().sortExpression(),
+        "choices": choices(layer, "review"),
     }
+
+
+def choices(layer, name):
+    """Return what the form of a layer offers for a field; nothing where it offers no list."""
+    index = layer.fields().indexOf(name)
+    if index < 0:
+        return []
+    config = layer.editorWidgetSetup(index).config()
+    return [text for entry in config.get("map", []) for text in entry]
 
 
 def draw(layers, png, extent):

@@ -40,6 +40,7 @@ LINE_METRICS = {
     "path_lengths": "roadex.scoring.metrics.path_lengths",
     "topo": "roadex.scoring.metrics.topo",
     "junctions": "roadex.scoring.metrics.junctions",
+    "zigzag": "roadex.scoring.metrics.zigzag",
     "cycles": "roadex.scoring.metrics.cycles",
 }
 """Name to module, for metrics on line networks."""

@@ -7,11 +7,13 @@ its heading differs by at most ``line_heading_deg``:
 - correctness = matched length of the prediction / length of the prediction;
 - quality = matched prediction / (prediction + unmatched truth);
 - redundancy = (matched prediction - matched truth) / prediction, negative where less is predicted;
+- lines_per_road = matched prediction / matched truth: 1 is one line on each road found, 2 two;
 - rms_m = root of the mean squared distance of matched predicted pieces from the truth;
 - gaps_per_km, mean_gap_m = unmatched stretches of the truth, counted edge by edge.
 
 Lines are compared in equal pieces of at most ``line_step_m``, by their middles. All shares are in
-[0, 1] except redundancy. Nothing on either side: all shares 1; on one side only: 0.
+[0, 1] except redundancy and lines_per_road. Nothing on either side: all shares 1; on one side
+only: 0.
 
 References
 ----------
@@ -86,6 +88,7 @@ def measure(
         "redundancy": ratio(
             predicted.matched_m - true.matched_m, predicted.total_m, nothing_wrong=False
         ),
+        "lines_per_road": ratio(predicted.matched_m, true.matched_m, nothing_wrong=nothing),
         "rms_m": _rms(predicted),
         "gaps_per_km": ratio(1000 * n_gaps, true.total_m, nothing_wrong=False),
         "mean_gap_m": ratio(unmatched_true, n_gaps, nothing_wrong=False),
@@ -96,7 +99,7 @@ def measure(
 
 def match_lines(network: LineNetwork, other: LineNetwork, config: ScoreConfig) -> LineMatch:
     """Find for each piece of ``network`` the nearest line of ``other`` that it matches."""
-    edge, xy, heading, length = _pieces(network, config.line_step_m)
+    edge, xy, heading, length = pieces(network, config.line_step_m)
     theirs = Segments.of(other)
     segments = theirs.geometries()
     distance = np.full(len(xy), np.inf)
@@ -114,7 +117,7 @@ def match_lines(network: LineNetwork, other: LineNetwork, config: ScoreConfig) -
     return LineMatch(edge, xy, length, distance)
 
 
-def _pieces(
+def pieces(
     network: LineNetwork, step_m: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return edge, middle, heading (unit vector) and length of equal pieces of each edge."""
