@@ -110,7 +110,7 @@ def test_a_strange_place_is_a_warning() -> None:
     assert _strangeness(0.9) == []
     (warning,) = _strangeness(0.42)
     assert "42%" in warning
-    assert "--threshold" in warning
+    assert "roadex correct" in warning
 
 
 def test_a_run_says_what_to_expect(finished_run: Path) -> None:

@@ -25,7 +25,7 @@ from roadex.imagery.work_grid import own_grid
 from roadex.models.modelfile import load_model
 from roadex.pipeline.correct import correct
 from roadex.probability.source import ArraySource
-from roadex.training.correction.corrected_scene import CorrectedScene
+from roadex.training.correction.corrected_scene import CorrectedScene, background_level
 from roadex.training.correction.edits import find_edits
 from roadex.training.correction.job import edited_parts
 
@@ -90,13 +90,14 @@ def whole(make_scene) -> CorrectedScene:
     probability[17:24] = probability[47:54] = 200
     probability[77:84] = 60
     probability[:, 95:] = 255
+    source = ArraySource(probability, grid.transform, UTM)
     x, y = grid.transform.c, grid.transform.f
     across = [line((x, y - row), (x + 100, y - row)) for row in (20.5, 50.5)]
     down = line((x + 30.5, y), (x + 30.5, y - 100))
     return CorrectedScene(
-        scene=scene, grid=grid,
-        probability=ArraySource(probability, grid.transform, UTM),
-        threshold=0.35, edits=find_edits(network(*across), network(across[0], down)),
+        scene=scene, grid=grid, probability=source, threshold=0.35,
+        background=background_level(source),
+        edits=find_edits(network(*across), network(across[0], down)),
         part=Window(0, 0, 100, 100),
     )  # fmt: skip
 
@@ -114,6 +115,15 @@ def test_labels_are_what_is_known(whole) -> None:
     assert not known[60, 35]  # the edge of the added road was not drawn
     assert road[50, 30]  # where added and deleted cross, road wins
     assert not known[65, 97]  # no probability there
+
+
+def test_a_model_that_is_sure_of_nothing_is_still_believed_of_some_ground() -> None:
+    rng = np.random.default_rng(0)
+    vague = rng.integers(60, 200, (64, 64)).astype(np.uint8)
+    level = background_level(ArraySource(vague, Affine.identity(), UTM))
+    assert (vague <= level * 254).mean() == pytest.approx(0.4, abs=0.02)
+    sure = np.where(rng.random((64, 64)) < 0.1, 200, 0).astype(np.uint8)
+    assert background_level(ArraySource(sure, Affine.identity(), UTM)) == 0.02
 
 
 def test_a_part_reads_the_same_labels(whole) -> None:

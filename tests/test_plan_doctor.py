@@ -52,8 +52,8 @@ def test_the_cost_of_views_is_said_where_it_is_large(make_scene, model):
     large = replace(plan, chips=plan_chips((40_000, 40_000), config.tiling))
     said = large.cost_of_views(config, 4)
     seconds = large.load(config).core_seconds / 4
-    assert f"8 views of each chip (d4): about {time_text(seconds)} on 4 cores" in said
-    assert said.endswith(f"with --tta none about {time_text(seconds / 8)}")
+    assert f"4 views of each chip (flip): about {time_text(seconds)} on 4 cores" in said
+    assert said.endswith(f"with --tta none about {time_text(seconds / 4)}")
     without = RunConfig.from_dict({"predict": {"model": str(model), "tta": "none"}})
     assert large.cost_of_views(without, 4) is None
 
@@ -74,7 +74,7 @@ def test_plan_tries_the_model(make_scene, model, tmp_path):
     assert 1e8 < estimate.worker_bytes < 3e9
     assert estimate.seconds["predict"] > 0
     without = estimate.seconds_with("none", estimate.calibration)
-    assert without["predict"] - 10 == pytest.approx((estimate.seconds["predict"] - 10) / 8)
+    assert without["predict"] - 10 == pytest.approx((estimate.seconds["predict"] - 10) / 4)
     assert estimate.to_dict()["seconds_without_tta"] == pytest.approx(
         sum(without.values()), abs=0.1
     )

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
-from pyproj import CRS
 from rasterio.windows import Window
 
-from roadex.config import CorrectConfig, RunConfig
-from roadex.errors import NetworkError, OutputError, SceneError, ScoreError
+from roadex.config import CorrectConfig
+from roadex.errors import NetworkError, ScoreError
 from roadex.files import refuse_existing
 from roadex.inference.allocator import tune_allocator
-from roadex.models.modelfile import Model, load_model
 from roadex.network.line_reader import line_layer
-from roadex.network.road_network import RoadNetwork
 from roadex.network.sound_lines import single_lines
-from roadex.network.vectorize import vectorize
-from roadex.pipeline.plan import RunPlan, plan_run
-from roadex.pipeline.report import RunFolder, is_as_reported
-from roadex.probability.source import RasterSource
+from roadex.pipeline.finished_run import FinishedRun
 from roadex.progress import Display, default_display
-from roadex.training.correction.corrected_scene import CorrectedScene
+from roadex.training.correction.corrected_scene import CorrectedScene, background_level
 from roadex.training.correction.edits import find_edits
 from roadex.training.correction.job import Correction, train_on_corrections
 
@@ -83,68 +76,25 @@ def correct(
     output = Path(output)
     refuse_existing(output, overwrite=overwrite)
     tune_allocator()
-    results = RunFolder(Path(folder))
-    report = results.read_report()
-    if not report.get("result"):
-        msg = f"{folder} holds no results of a finished `roadex run`: its report.json is missing"
-        raise OutputError(msg)
-    loaded = _model(report, model)
-    settings, plan = _plan(report, loaded, scene)
-    probability = RasterSource.open(results.probability, reading="roadex")
-    crs = CRS.from_wkt(plan.grid.crs.to_wkt())
-    before = _network(results, report, probability, settings).edges.to_crs(crs)
+    done = FinishedRun.open(folder, scene=scene, model=model)
     corrected = CorrectedScene(
-        scene=plan.scene,
-        grid=plan.grid,
-        probability=probability,
-        threshold=settings.vector.thresholds[0],
-        edits=find_edits(before, _edited(Path(edited)).to_crs(crs)),
-        part=Window(0, 0, plan.grid.shape[1], plan.grid.shape[0]),
-        sources=(Path(edited), results.probability),
+        scene=done.plan.scene,
+        grid=done.plan.grid,
+        probability=done.probability,
+        threshold=done.config.vector.thresholds[0],
+        background=background_level(done.probability),
+        edits=find_edits(done.edges, _edited(Path(edited)).to_crs(done.crs)),
+        part=Window(0, 0, done.plan.grid.shape[1], done.plan.grid.shape[0]),
+        sources=(Path(edited), done.probability_path),
     )
     return train_on_corrections(
         corrected,
-        loaded,
+        done.model,
         output,
         config=config or CorrectConfig(),
         folder=Path(run_folder) if run_folder else Path("runs") / f"correct-{output.stem}",
         display=progress or default_display(),
     )
-
-
-def _model(report: dict[str, Any], model: str | Path | None) -> Model:
-    stated = report["model"]
-    loaded = load_model(model or stated["name"])
-    if loaded.sha256 != stated["sha256"]:
-        msg = (
-            f"the network was found by another model ({stated['name']}, {stated['sha256'][:12]}) "
-            f"than {loaded.path.name}: name its file with --model"
-        )
-        raise OutputError(msg)
-    return loaded
-
-
-def _plan(
-    report: dict[str, Any], model: Model, scene: list[str] | None
-) -> tuple[RunConfig, RunPlan]:
-    """Return settings and plan of the run that the report is of."""
-    groups = {name: dict(report["config"][name]) for name in ("tiling", "predict", "vector")}
-    groups["predict"] |= {"model": str(model.path), "aoi": None}
-    config = RunConfig.from_dict(groups)
-    plan = plan_run(scene or report["scene_paths"], config)
-    if plan.scene.identity != report["scene_identity"]:
-        msg = f"{plan.scene.paths[0]} is not the imagery of this run, or was changed since"
-        raise SceneError(msg)
-    return config, plan
-
-
-def _network(
-    results: RunFolder, report: dict[str, Any], probability: RasterSource, config: RunConfig
-) -> RoadNetwork:
-    """Return the network as the run wrote it, made anew where it was edited in its place."""
-    if is_as_reported(results.network, report, "network"):
-        return RoadNetwork.read(results.network)
-    return vectorize(probability, config=config.vector)
 
 
 def _edited(path: Path) -> gpd.GeoDataFrame:

@@ -13,15 +13,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roadex.config import NODATA, PROBABILITY_MAX
+from roadex.config import PROBABILITY_MAX
+from roadex.probability.histogram import sampled_levels
 from roadex.probability.source import ProbabilitySource
 
-CONSTANT: Final = -1.9735
-WEIGHT: Final = 1.6092
+CONSTANT: Final = -1.8034
+WEIGHT: Final = 1.5929
 """Logistic model of completeness by the logarithm of the odds of the share found."""
-
-_WINDOW_PX: Final = 512
-_MOST_WINDOWS: Final = 64
 
 _LEAST_PX: Final = 500
 """Pixels' worth of probability without which nothing can be told: a road of 60 m at 0.8 m."""
@@ -33,7 +31,7 @@ def expected_completeness(source: ProbabilitySource, threshold: float) -> float 
     Parameters
     ----------
     source
-        Road probability; of a large scene 64 windows, evenly spread, are read.
+        Road probability; of a large scene a sample is read.
     threshold
         What is road, in [0, 1]: the high threshold.
 
@@ -42,10 +40,7 @@ def expected_completeness(source: ProbabilitySource, threshold: float) -> float 
     completeness
         None where there is too little that looks like road to tell.
     """
-    levels = np.zeros(PROBABILITY_MAX + 1)
-    for window in _sample(source):
-        levels += np.bincount(window[window != NODATA], minlength=PROBABILITY_MAX + 1)
-    mass = levels * np.arange(PROBABILITY_MAX + 1) / PROBABILITY_MAX
+    mass = sampled_levels(source) * np.arange(PROBABILITY_MAX + 1) / PROBABILITY_MAX
     if mass.sum() < _LEAST_PX:
         return None
     return completeness_of(share_found(mass, threshold))
@@ -64,16 +59,3 @@ def completeness_of(share: float) -> float:
     """Return the completeness to expect where a share of the probability is found."""
     share = float(np.clip(share, 0.02, 0.98))
     return float(1 / (1 + np.exp(-CONSTANT - WEIGHT * np.log(share / (1 - share)))))
-
-
-def _sample(source: ProbabilitySource) -> list[NDArray[np.uint8]]:
-    """Return windows of a grid over the scene, every n-th of them where there are many."""
-    height, width = source.shape
-    corners = [
-        (row, col) for row in range(0, height, _WINDOW_PX) for col in range(0, width, _WINDOW_PX)
-    ]
-    chosen = np.linspace(0, len(corners) - 1, min(len(corners), _MOST_WINDOWS)).round().astype(int)
-    return [
-        source.read(row, col, min(_WINDOW_PX, height - row), min(_WINDOW_PX, width - col))
-        for row, col in (corners[i] for i in chosen)
-    ]

@@ -14,12 +14,13 @@ from roadex.config import NODATA, PROBABILITY_MAX
 from roadex.imagery.scene import Scene
 from roadex.imagery.tiling import moved
 from roadex.imagery.work_grid import WorkGrid, open_grid
+from roadex.probability.histogram import sampled_levels
 from roadex.probability.source import ProbabilitySource
 from roadex.training.correction.edits import Edits
 from roadex.training.datasets.labelled import Chip
 from roadex.training.datasets.line_scene import fill_polygons
 
-SURELY_NOT_ROAD: Final = 0.02
+_NOT_ROAD: Final = 0.02
 """Probability below which the model's own verdict is taken for the truth.
 
 Most roads a model misses have less than 0.1: taught as other ground up to there, the model finds
@@ -27,11 +28,22 @@ fewer of them (on a town in Nepal completeness of roads nobody corrected rose fr
 with 0.1 and 2e-4 as learning rate, to 0.707 with 0.02 and 4e-4).
 """
 
+_LEAST_GROUND: Final = 0.4
+"""Share of a scene that is taken for other ground, the least probable, however little a model is
+sure of: without any of it a network would learn that everything is road."""
+
 _BAND_M: Final = 3.0
 """Width beside an added road without a label: nobody drew its edge."""
 
 _GONE_M: Final = 3.0
 """Width beside a deleted road that is no road either."""
+
+
+def background_level(probability: ProbabilitySource) -> float:
+    """Return the probability up to which a model is believed that there is no road."""
+    levels = sampled_levels(probability)
+    below = np.cumsum(levels) / max(1, int(levels.sum()))
+    return max(_NOT_ROAD, int(np.searchsorted(below, _LEAST_GROUND)) / PROBABILITY_MAX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,6 +61,9 @@ class CorrectedScene:
 
     threshold: float
     """Probability from which it took something for a road."""
+
+    background: float
+    """Probability up to which it is believed that there is none, see :func:`background_level`."""
 
     edits: Edits
     part: Window
@@ -106,7 +121,7 @@ class CorrectedScene:
             )
         )  # fmt: skip
         is_road = (found >= self.threshold * PROBABILITY_MAX) & (found != NODATA)
-        is_other = found < SURELY_NOT_ROAD * PROBABILITY_MAX
+        is_other = found <= self.background * PROBABILITY_MAX
         # Where a deleted road joins one that was kept, the pixels are the kept one's.
         deleted = gone & ~kept & ~around
         road = added | (is_road & kept & ~gone)

@@ -2,48 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-import shapely
-from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from roadex.config import AugmentConfig, CorrectConfig, TrainConfig
-from roadex.imagery.work_grid import open_grid
-from roadex.inference.engine import Predictor
 from roadex.models.base import SegmentationNetwork
 from roadex.models.modelfile import Model, ModelMetadata, save_model
 from roadex.models.scaling import Scaling
 from roadex.progress import Display
 from roadex.training.correction.corrected_scene import CorrectedScene
-from roadex.training.correction.edits import Roads
+from roadex.training.correction.verdict import FORGETFUL, Judge, Verdict, pixels_of
 from roadex.training.datasets.chip_windows import WeightedScenes
 from roadex.training.loop import train
 from roadex.training.monitor import Monitor
 from roadex.training.resume import changed_settings, check_origin, note_start, origin_of
-
-_SPACING_M: Final = 2.0
-"""Between places along a road at which the probability is looked up."""
-
-FORGETFUL: Final = 0.03
-"""Share of the kept roads a model may lose before the user is warned."""
-
-_MOST_PARTS: Final = 60
-"""Parts of the scene on which a model is judged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Shares of the length of roads that a model takes for roads, each in [0, 1]; NaN without."""
-
-    added: float
-    deleted: float
-    kept: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +74,9 @@ def train_on_corrections(
         WeightedScenes([whole.of(part) for part in parts], config.edit_share),
         WeightedScenes([whole], 1 - config.edit_share),
     ]
-    judge = _Judge(whole, parts)
+    judge = Judge(whole, parts, 2 * config.chip_size)
     before = judge(model.network, model.metadata, display, "judge before")
-    network = _train(sources, training, model, folder, display)
+    network = train_on(sources, training, model, folder, display)
     after = judge(network, model.metadata, display, "judge after")
     save_model(network, _described(model, output, config, whole, before, after), output)
     return Correction(output, before, after)
@@ -130,7 +107,7 @@ def edited_parts(whole: CorrectedScene, chip_size: int) -> list[Window]:
     lines = np.concatenate([edits.added.lines, edits.deleted.lines])
     cells: set[tuple[int, int]] = set()
     for line in lines:
-        cols, rows = _pixels(line, whole)
+        cols, rows = pixels_of(line, whole)
         inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
         cells |= set(
             zip(
@@ -154,77 +131,14 @@ def _part(row: int, col: int, chip_size: int, shape: tuple[int, int]) -> Window:
     return Window(left, top, right - left, bottom - top)
 
 
-def _pixels(
-    line: shapely.LineString, whole: CorrectedScene
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return columns and rows of places along a line."""
-    n = max(1, int(np.ceil(line.length / _SPACING_M)))
-    places = shapely.line_interpolate_point(line, (np.arange(n) + 0.5) / n * line.length)
-    x, y = shapely.get_coordinates(places).T
-    cols, rows = ~whole.grid.transform * (x, y)
-    return np.floor(cols).astype(np.int64), np.floor(rows).astype(np.int64)
-
-
-class _Judge:
-    """Sees how much of the roads a network finds, near the corrections and in a sample of the rest.
-
-    A road is found where the probability within a pixel of its line reaches the low threshold.
-    """
-
-    def __init__(self, whole: CorrectedScene, parts: Sequence[Window]) -> None:
-        height, width = whole.shape()
-        side = int(max(part.width for part in parts))
-        everywhere = [
-            Window(col, row, min(side, width - col), min(side, height - row))
-            for row, col in product(range(0, height, side), range(0, width, side))
-        ]
-        step = max(1, len(everywhere) // (_MOST_PARTS // 2))
-        self._whole = whole
-        self._parts = [*parts[: _MOST_PARTS // 2], *everywhere[::step]]
-
-    def __call__(
-        self, network: SegmentationNetwork, metadata: ModelMetadata, display: Display, stage: str
-    ) -> Verdict:
-        predictor = Predictor(network, Scaling.of(metadata))
-        probability = np.full(self._whole.shape(), np.nan, dtype=np.float16)
-        display.start(stage, len(self._parts))
-        with open_grid(self._whole.scene, self._whole.grid) as reader:
-            for part in self._parts:
-                found = predictor.predict_window(reader, part)
-                probability[part.toslices()] = found.probability
-                display.advance(stage)
-        display.finish(stage)
-        edits = self._whole.edits
-        return Verdict(
-            *(
-                self._share(roads, probability, metadata.threshold_low)
-                for roads in (edits.added, edits.deleted, edits.kept)
-            )
-        )
-
-    def _share(self, roads: Roads, probability: NDArray[np.float16], threshold: float) -> float:
-        height, width = probability.shape
-        found: list[NDArray[np.bool_]] = []
-        for line in roads.lines:
-            cols, rows = _pixels(line, self._whole)
-            inside = (rows > 0) & (rows < height - 1) & (cols > 0) & (cols < width - 1)
-            around = [
-                probability[rows[inside] + i, cols[inside] + j]
-                for i, j in product((-1, 0, 1), (-1, 0, 1))
-            ]
-            highest = np.max(around, axis=0) if len(around[0]) else np.zeros(0)
-            found.append(highest[~np.isnan(highest)] >= threshold)
-        every = np.concatenate(found) if found else np.zeros(0, dtype=np.bool_)
-        return float(every.mean()) if len(every) else float("nan")
-
-
-def _train(
+def train_on(
     sources: Sequence[WeightedScenes],
     config: TrainConfig,
     model: Model,
     folder: Path,
     display: Display,
 ) -> SegmentationNetwork:
+    """Train the network of a model on, or go on where that stopped; return the averaged one."""
     folder.mkdir(parents=True, exist_ok=True)
     origin = origin_of(["corrections"], [source.scenes for source in sources], model.sha256)
     check_origin(folder, origin)
@@ -264,20 +178,9 @@ def _described(
         "added_km": round(edits.added.km, 3),
         "deleted_km": round(edits.deleted.km, 3),
         "settings": config.to_dict(),
-        "found_before": _rounded(before),
-        "found_after": _rounded(after),
+        "found_before": before.rounded(),
+        "found_after": after.rounded(),
     }
     history: list[Any] = list(model.metadata.training.get("corrections", []))
     training = dict(model.metadata.training) | {"corrections": [*history, learned]}
     return replace(model.metadata, name=output.stem, training=training)
-
-
-def _rounded(verdict: Verdict) -> dict[str, float]:
-    return dict(_known(verdict))
-
-
-def _known(verdict: Verdict) -> Iterator[tuple[str, float]]:
-    for name in ("added", "deleted", "kept"):
-        value = getattr(verdict, name)
-        if value == value:
-            yield name, round(value, 4)
