@@ -163,3 +163,4 @@ def _make_models(folder: Path) -> None:
     (folder / large.name).symlink_to(large)  # not copied for every test
     (folder / "runs").mkdir()
     shutil.copy(folder / "first.safetensors", folder / "runs" / "delhi.safetensors")
+    shutil.copy(folder / "first.safetensors", folder / "mine.safetensors")
