@@ -8,6 +8,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 import shapely
@@ -62,12 +63,16 @@ def test_a_line_that_was_split_or_nudged_is_no_edit() -> None:
     edits = find_edits(network(*ROW), network(*halves, nudged, ROW[2], drawn))
     assert edits.added.lines.tolist() == [drawn]
     assert len(edits.deleted.lines) == 0
+    assert edits.kept.km == pytest.approx(0.3)  # also what was split and nudged
 
 
 def test_only_the_part_that_differs_is_an_edit() -> None:
     longer = line((0, 0), (150, 0))
     edits = find_edits(network(*ROW), network(longer, *ROW[1:]))
     assert edits.added.lines[0].length == pytest.approx(45, abs=0.5)
+    shorter = find_edits(network(*ROW), network(line((0, 0), (60, 0)), *ROW[1:]))
+    assert shorter.deleted.lines[0].length == pytest.approx(35, abs=0.5)
+    assert shorter.kept.km == pytest.approx(0.265, abs=0.001)
 
 
 def test_a_road_reviewed_as_wrong_is_deleted() -> None:
@@ -169,6 +174,7 @@ def test_correct_writes_a_model_that_says_what_it_learned(finished_run, model, t
     assert learned["from_sha256"] == old.sha256
     assert learned["deleted_km"] > 0
     assert learned["added_km"] == 0
+    assert mine.metadata.validation == {}
     assert learned["found_before"]["deleted"] > 0.9
     # The same call goes on from the last step and ends in the same weights.
     (tmp_path / "mine.safetensors").unlink()
@@ -213,6 +219,12 @@ def test_what_is_not_of_the_run_is_refused(finished_run, model, tmp_path, make_s
     other = make_scene("other.tif", shape=(192, 256))
     with pytest.raises(SceneError, match="not the imagery"):
         correct(finished_run, edited, output, model=model, scene=[str(other)])
+    far = tmp_path / "far.gpkg"
+    network(line((7e5, 5e6), (7e5, 5.0001e6))).to_file(far, layer="road_edges", driver="GPKG")
+    edges = roadex.RoadNetwork.read(finished_run).edges
+    pd.concat([edges, gpd.read_file(far)]).to_file(far, layer="road_edges", driver="GPKG")
+    with pytest.raises(NetworkError, match="lies in"):
+        correct(finished_run, far, output, model=model, config=QUICK)
     with pytest.raises(NetworkError, match="cannot read an edited"):
         correct(finished_run, tmp_path / "none.gpkg", output, model=model)
     assert not output.exists()

@@ -22,6 +22,9 @@ SLIVER_M: Final = 8.0
 MOSTLY: Final = 0.7
 """Share of a line that differs, from which all of it does."""
 
+_TOUCHING_M: Final = 0.01
+"""Lines this close touch, whatever rounding did."""
+
 USUAL_WIDTH_M: Final = 6.0
 """Width of roads where no edge has one."""
 
@@ -72,10 +75,15 @@ def find_edits(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> Edits:
     if "review" in after:
         after = after[after["review"].astype("string").str.lower().ne("wrong").fillna(True)]
     old, new = (_changed(one, other) for one, other in ((before, after), (after, before)))
+    deleted, left = _apart(before[old], after, usual)
+    unchanged = before.geometry[~old].to_numpy(), _widths(before[~old], usual)
     edits = Edits(
-        added=_rest(after[new], before, usual),
-        deleted=_rest(before[old], after, usual),
-        kept=Roads(before.geometry[~old].to_numpy(), _widths(before[~old], usual)),
+        added=_apart(after[new], before, usual)[0],
+        deleted=deleted,
+        kept=Roads(
+            np.concatenate([unchanged[0], left.lines]),
+            np.concatenate([unchanged[1], left.widths_m]),
+        ),
     )
     if not len(edits.added.lines) and not len(edits.deleted.lines):
         msg = (
@@ -100,24 +108,31 @@ def _to_the_millimetre(lines: NDArray[np.object_]) -> NDArray[np.object_]:
     return coded
 
 
-def _rest(lines: gpd.GeoDataFrame, others: gpd.GeoDataFrame, usual_m: float) -> Roads:
-    """Return the parts of lines that are not beside another line."""
+def _apart(
+    lines: gpd.GeoDataFrame, others: gpd.GeoDataFrame, usual_m: float
+) -> tuple[Roads, Roads]:
+    """Return the parts of lines that are not beside another line, and the rest of the lines."""
     geometry, widths = lines.geometry.to_numpy(), _widths(lines, usual_m)
     near = others.geometry.to_numpy()
     at, index = shapely.STRtree(near).query(geometry, predicate="dwithin", distance=MOVED_M)
     bounds = np.searchsorted(at, np.arange(len(geometry) + 1))
-    pieces: list[shapely.LineString] = []
-    owners: list[int] = []
+    apart: list[tuple[shapely.LineString, float]] = []
+    left: list[tuple[shapely.LineString, float]] = []
     for i, line in enumerate(geometry):
         zone = shapely.union_all(shapely.buffer(near[index[bounds[i] : bounds[i + 1]]], MOVED_M))
         rest = shapely.difference(line, zone)
         if rest.length > MOSTLY * line.length:
             rest = line  # only crossed by the others
-        for piece in shapely.get_parts(rest):
-            if piece.length >= SLIVER_M:
-                pieces.append(piece)
-                owners.append(i)
-    return Roads(np.array(pieces, dtype=object), widths[owners])
+        own = [piece for piece in shapely.get_parts(rest) if piece.length >= SLIVER_M]
+        apart += [(piece, widths[i]) for piece in own]
+        stays = shapely.difference(line, shapely.buffer(shapely.union_all(own), _TOUCHING_M))
+        left += [(piece, widths[i]) for piece in shapely.get_parts(stays) if piece.length > 0]
+    return _roads(apart), _roads(left)
+
+
+def _roads(pieces: list[tuple[shapely.LineString, float]]) -> Roads:
+    lines = np.array([line for line, _ in pieces], dtype=object)
+    return Roads(lines, np.array([width for _, width in pieces], dtype=np.float64))
 
 
 def _widths(lines: gpd.GeoDataFrame, usual_m: float) -> NDArray[np.float64]:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from rasterio.windows import Window
 
+from roadex import __version__
 from roadex.config import AugmentConfig, CorrectConfig, TrainConfig
+from roadex.errors import NetworkError
 from roadex.models.base import SegmentationNetwork
 from roadex.models.modelfile import Model, ModelMetadata, save_model
 from roadex.models.scaling import Scaling
@@ -65,11 +67,16 @@ def train_on_corrections(
 
     Raises
     ------
+    NetworkError
+        If none of the corrections lies in the scene.
     TrainingError
         If the checkpoint in ``folder`` is of other corrections, or the loss diverges.
     """
     training = training_settings(config, model.metadata)
     parts = edited_parts(whole, training.chip_size)
+    if not parts:
+        msg = f"no road that was added or deleted lies in {whole.scene.name}"
+        raise NetworkError(msg)
     sources = [
         WeightedScenes([whole.of(part) for part in parts], config.edit_share),
         WeightedScenes([whole], 1 - config.edit_share),
@@ -183,4 +190,11 @@ def _described(
     }
     history: list[Any] = list(model.metadata.training.get("corrections", []))
     training = dict(model.metadata.training) | {"corrections": [*history, learned]}
-    return replace(model.metadata, name=output.stem, training=training)
+    # Figures of the model it comes from are not its own.
+    return replace(
+        model.metadata,
+        name=output.stem,
+        training=training,
+        validation={},
+        roadex_version=__version__,
+    )
