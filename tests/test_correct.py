@@ -98,11 +98,11 @@ def whole(make_scene) -> CorrectedScene:
     source = ArraySource(probability, grid.transform, UTM)
     x, y = grid.transform.c, grid.transform.f
     across = [line((x, y - row), (x + 100, y - row)) for row in (20.5, 50.5)]
-    down = line((x + 30.5, y), (x + 30.5, y - 100))
+    down, gone = (line((x + col, y), (x + col, y - 100)) for col in (30.5, 70.5))
     return CorrectedScene(
         scene=scene, grid=grid, probability=source, threshold=0.35,
         background=background_level(source),
-        edits=find_edits(network(*across), network(across[0], down)),
+        edits=find_edits(network(*across, gone), network(across[0], down)),
         part=Window(0, 0, 100, 100),
     )  # fmt: skip
 
@@ -119,6 +119,8 @@ def test_labels_are_what_is_known(whole) -> None:
     assert not road[65, 10]
     assert not known[60, 35]  # the edge of the added road was not drawn
     assert road[50, 30]  # where added and deleted cross, road wins
+    assert known[35, 70]  # deleted too
+    assert not known[20, 70]  # where a kept and a deleted road cross, nobody knows
     assert not known[65, 97]  # no probability there
 
 
