@@ -142,7 +142,7 @@ def test_a_part_reads_the_same_labels(whole) -> None:
 
 
 def test_parts_cover_every_edit_and_stay_inside(whole) -> None:
-    parts = edited_parts(whole, 32)
+    parts = edited_parts(whole, 16)
     covered = np.zeros((100, 100), dtype=bool)
     for part in parts:
         rows, cols = part.toslices()
@@ -151,7 +151,7 @@ def test_parts_cover_every_edit_and_stay_inside(whole) -> None:
         covered[rows, cols] = True
     assert covered[:, 30].all()
     assert covered[50].all()
-    assert not covered[5, 90]
+    assert not covered[5, 95]
 
 
 def edit(folder: Path, path: Path) -> Path:
