@@ -187,6 +187,10 @@ def print_note(text: str, console: Console) -> None:
     console.print(line, highlight=False, soft_wrap=True)
 
 
+def _expectation(share: float | None) -> str:
+    return "too little road to tell" if share is None else f"about {share:.0%} of the roads"
+
+
 def _issues_text(counts: dict[str, int]) -> str:
     named = ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) or "nothing"
     return f"{named} (layer road_issues)"
@@ -194,15 +198,26 @@ def _issues_text(counts: dict[str, int]) -> str:
 
 def show_result(result: RunResult, console: Console) -> None:
     """Print warnings, the table of totals, and where the files are."""
-    summary: dict[str, Any] = result.summary
+    show_figures(result.summary, result.paths.all, console, is_done_before=result.is_done_before)
+
+
+def show_figures(
+    summary: dict[str, Any],
+    paths: Iterable[Path],
+    console: Console,
+    *,
+    is_done_before: bool = False,
+) -> None:
+    """Print warnings, the table of totals of a run, and the files."""
     show_warnings(summary["warnings"], console)
-    if result.is_done_before:
+    if is_done_before:
         console.print("done before: nothing was computed", highlight=False)
     table = Table(show_header=False, box=None, pad_edge=False)
     rows = {
         "roads": f"{summary['road_km']:,.1f} km",
         "network": f"{summary['edges']:,} edges, {summary['nodes']:,} nodes, "
         f"{summary['components']:,} components",
+        "expected": _expectation(summary.get("expected_completeness")),
         "to look at": _issues_text(summary.get("issues", {})),
         "speed": f"{summary['megapixels_per_second']:.2f} Mpx/s, {summary['megapixels']:.1f} Mpx",
         "memory": f"{summary['peak_memory_bytes'] / 1e9:.2f} GB at most, all processes together",
@@ -211,8 +226,7 @@ def show_result(result: RunResult, console: Console) -> None:
     for name, value in rows.items():
         table.add_row(name, value)
     console.print(table, highlight=False)
-    paths = result.paths
-    for path in paths.all:
+    for path in paths:
         console.print(f"  {path}", highlight=False, soft_wrap=True)
 
 

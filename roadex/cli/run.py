@@ -49,7 +49,8 @@ def run(
     SCENE is any raster GDAL opens, also s3:// and https://; several form one mosaic. The output
     folder gets roads.gpkg (styled for QGIS), probability.tif, preview.png and a report. Run the
     same command again to resume an interrupted run. With another threshold the network is made anew
-    from the probability that is there.
+    from the probability that is there. An output with the suffix of a network, such as roads.gpkg,
+    is that file alone.
 
     With --each or --list, each scene gets its own folder in the output folder; summary.csv and
     summary.geojson list the outcome of each. A scene that fails does not stop the others: the exit
@@ -59,13 +60,16 @@ def run(
     Examples:
       roadex run scene.tif -o out
       roadex run tiles/*.tif -o out --tta none
+      roadex run scene.tif -o roads.gpkg
       roadex run scene.tif -o out --threshold 0.5
       roadex run --each scenes/*.tif -o out
       roadex run --list scenes.csv -o out --scheduler tcp://cluster:8786 --store s3://bucket/tiles
     """
     from rich.console import Console
 
-    from roadex.cli.display import show_result
+    from roadex.cli.display import show_figures, show_result
+    from roadex.outputs import is_network_file
+    from roadex.pipeline.network_file import run_to_file
     from roadex.pipeline.run import run as run_scene
 
     if asset is not None and scene_list is None:
@@ -78,6 +82,17 @@ def run(
         msg = "give a SCENE or a --list"
         raise click.UsageError(msg)
     console = Console()
+    if is_network_file(output) and not output.is_dir():
+        with opt.show_progress(options) as display:
+            summary = run_to_file(
+                scenes,
+                output,
+                config=opt.read_settings(RUN, options),
+                overwrite=overwrite,
+                progress=display,
+            )
+        show_figures(summary, [output], console)
+        return
     with opt.show_progress(options) as display:
         result = run_scene(
             list(scenes),

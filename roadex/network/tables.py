@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import geopandas as gpd
 import pyogrio
@@ -96,16 +96,24 @@ def _read_layers(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     return read(path), read(beside)
 
 
+def read_provenance(path: Path) -> dict[str, Any]:
+    """Return how a GeoPackage of roadex came about; nothing where another program dropped it."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            row = database.execute("SELECT metadata FROM gpkg_metadata WHERE id = 1").fetchone()
+        content = json.loads(row[0])
+    except (sqlite3.Error, ValueError, TypeError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def _check_version(path: Path) -> None:
     """Refuse a GeoPackage whose tables a newer roadex gave another form."""
     if path.suffix != ".gpkg":
         return
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            row = database.execute("SELECT metadata FROM gpkg_metadata WHERE id = 1").fetchone()
-        version = int(json.loads(row[0])["edge_table"])
-    except (sqlite3.Error, ValueError, TypeError, KeyError):
-        return  # of an older roadex, or without its metadata, as some programs write it
+    version = read_provenance(path).get("edge_table")
+    if not isinstance(version, int):  # of an older roadex
+        return
     if version > EDGE_TABLE:
         msg = (
             f"{path} has edge tables of version {version}; this roadex reads up to {EDGE_TABLE}. "

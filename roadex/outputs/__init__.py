@@ -101,6 +101,11 @@ def check_target(path: Path, *, overwrite: bool, inputs: Iterable[str | Path] = 
     return writer
 
 
+def is_network_file(path: Path) -> bool:
+    """Return whether a file name has the ending of a format of networks."""
+    return any(path.name.lower().endswith(ending) for ending in WRITERS)
+
+
 def writer_for(path: Path) -> Writer:
     """Return the writer of a file name's format, or raise :class:`OutputError`."""
     name = path.name.lower()
