@@ -188,7 +188,7 @@ def print_note(text: str, console: Console) -> None:
 
 
 def _expectation(share: float | None) -> str:
-    return "too little road to tell" if share is None else f"about {share:.0%} of the roads"
+    return "too little road to tell" if share is None else f"about {share:.0%} expected"
 
 
 def _issues_text(counts: dict[str, int]) -> str:
@@ -217,7 +217,7 @@ def show_figures(
         "roads": f"{summary['road_km']:,.1f} km",
         "network": f"{summary['edges']:,} edges, {summary['nodes']:,} nodes, "
         f"{summary['components']:,} components",
-        "expected": _expectation(summary.get("expected_completeness")),
+        "completeness": _expectation(summary.get("expected_completeness")),
         "to look at": _issues_text(summary.get("issues", {})),
         "speed": f"{summary['megapixels_per_second']:.2f} Mpx/s, {summary['megapixels']:.1f} Mpx",
         "memory": f"{summary['peak_memory_bytes'] / 1e9:.2f} GB at most, all processes together",
