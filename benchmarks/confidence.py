@@ -8,9 +8,9 @@ its edges compared with its labels::
 
 An edge is right by the share of it that lies on a labelled road, or within 2 m (3.2 m where labels
 are lines of constant width). Models are fitted on all sets but one and measured on that one; each
-set weighs the same. DeepGlobe, the Czech set and Nairobi are never fitted on. The last lines are
-the constants of ``roadex.network.confidence`` and ``roadex.probability.completeness``, fitted on
-all sets that may be.
+set weighs the same. Of one set alone the constants in use are measured. DeepGlobe, the Czech set
+and Nairobi are never fitted on. The last lines are the constants of ``roadex.network.confidence``
+and ``roadex.probability.completeness``, fitted on all sets that may be.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from scipy import ndimage
 from scipy.optimize import minimize
 
 import roadex
+from roadex.network import confidence
 from roadex.network.confidence import FEATURES, confidence_features
+from roadex.probability import completeness
 from roadex.probability.completeness import share_found
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflows" / "gpu-training"))
@@ -167,7 +169,9 @@ def show_edges(table: pd.DataFrame) -> NDArray:
     print("edges: set, km, right, wrong km in the lowest fifth by prob_mean and by confidence, ECE")
     for name, left in table.groupby("set"):
         rest = allowed[allowed["set"] != name]
-        model = fit(rest[names].to_numpy(), rest["right"].to_numpy(), set_weight(rest, "km"))
+        model = np.r_[confidence.CONSTANT, confidence.WEIGHTS]
+        if len(rest):
+            model = fit(rest[names].to_numpy(), rest["right"].to_numpy(), set_weight(rest, "km"))
         value = logistic(model, left[names].to_numpy())
         right = np.average(left["right"], weights=left["km"])
         by_probability = wrong_in_lowest_fifth(left["prob_mean"].to_numpy(), left)
@@ -189,9 +193,11 @@ def show_scenes(table: pd.DataFrame) -> NDArray:
     print("scenes: set, places, completeness expected and true, mean error of a place")
     for name, left in table.groupby("set"):
         rest = allowed[allowed["set"] != name]
-        model = fit(
-            log_odds(rest["share"]), rest["completeness"].to_numpy(), set_weight(rest, "weight")
-        )
+        model = np.r_[completeness.CONSTANT, completeness.WEIGHT]
+        if len(rest):
+            model = fit(
+                log_odds(rest["share"]), rest["completeness"].to_numpy(), set_weight(rest, "weight")
+            )
         value = logistic(model, log_odds(left["share"]))
         expected, true = (np.average(v, weights=left["weight"]) for v in
                           (value, left["completeness"]))  # fmt: skip

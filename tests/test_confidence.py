@@ -15,6 +15,7 @@ from pyproj import CRS
 
 import roadex
 from roadex.network.confidence import edge_confidence
+from roadex.network.tables import EDGE_TABLE
 from roadex.pipeline.report import _strangeness
 from roadex.probability.completeness import completeness_of, expected_completeness, share_found
 from roadex.probability.source import ArraySource
@@ -143,7 +144,7 @@ def test_tables_of_a_newer_roadex_are_refused(finished_run: Path, tmp_path: Path
     copy.write_bytes((finished_run / "roads.gpkg").read_bytes())
     with sqlite3.connect(copy) as database:
         (text,) = database.execute("SELECT metadata FROM gpkg_metadata").fetchone()
-        assert json.loads(text)["edge_table"] == 2
+        assert json.loads(text)["edge_table"] == EDGE_TABLE
         newer = json.dumps(json.loads(text) | {"edge_table": 99})
         database.execute("UPDATE gpkg_metadata SET metadata = ?", (newer,))
     with pytest.raises(roadex.NetworkError, match="version 99"):

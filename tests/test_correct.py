@@ -227,7 +227,7 @@ def test_what_is_not_of_the_run_is_refused(finished_run, model, tmp_path, make_s
     pd.concat([edges, gpd.read_file(far)]).to_file(far, layer="road_edges", driver="GPKG")
     with pytest.raises(NetworkError, match="lies in"):
         correct(finished_run, far, output, model=model, config=QUICK)
-    with pytest.raises(NetworkError, match="cannot read an edited"):
+    with pytest.raises(NetworkError, match="the edited network: cannot read"):
         correct(finished_run, tmp_path / "none.gpkg", output, model=model)
     assert not output.exists()
 

@@ -37,11 +37,11 @@ def scene(finished_run: Path) -> Path:
 def test_the_file_is_that_of_a_run_and_nothing_else_is_left(
     config, scene, finished_run, tmp_path
 ) -> None:
-    summary = run_to_file([scene], tmp_path / "roads.gpkg", config=config)
+    result = run_to_file([scene], tmp_path / "roads.gpkg", config=config)
     assert [path.name for path in tmp_path.iterdir()] == ["roads.gpkg"]
     mine, whole = roadex.RoadNetwork.read(tmp_path), roadex.RoadNetwork.read(finished_run)
     assert mine.edges.geometry.equals(whole.edges.geometry)
-    assert summary["edges"] == len(mine.edges)
+    assert result.summary["edges"] == len(mine.edges)
     found = read_provenance(tmp_path / "roads.gpkg")
     assert found == read_provenance(finished_run / "roads.gpkg")
     assert found["model"]["name"] == "small"

@@ -27,8 +27,6 @@ from roadex.config import CorrectConfig
 )
 @opt.setting("--steps", path="steps", kind=CorrectConfig)
 @opt.setting("--learning-rate", path="learning_rate", kind=CorrectConfig)
-@opt.setting("--edit-share", path="edit_share", kind=CorrectConfig)
-@opt.setting("--seed", path="seed", kind=CorrectConfig)
 @click.option(
     "--run-folder",
     type=click.Path(path_type=Path, file_okay=False),

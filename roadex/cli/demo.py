@@ -57,7 +57,7 @@ def demo(output: Path, overwrite: bool, **options: Any) -> None:
             overwrite=overwrite,
             progress=display,
         )
-    show_result(result.run, console)
+    show_result(result.run, console, result.run.paths.all)
     _show_scores(result, console)
 
 

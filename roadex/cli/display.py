@@ -196,21 +196,11 @@ def _issues_text(counts: dict[str, int]) -> str:
     return f"{named} (layer road_issues)"
 
 
-def show_result(result: RunResult, console: Console) -> None:
+def show_result(result: RunResult, console: Console, paths: Iterable[Path]) -> None:
     """Print warnings, the table of totals, and where the files are."""
-    show_figures(result.summary, result.paths.all, console, is_done_before=result.is_done_before)
-
-
-def show_figures(
-    summary: dict[str, Any],
-    paths: Iterable[Path],
-    console: Console,
-    *,
-    is_done_before: bool = False,
-) -> None:
-    """Print warnings, the table of totals of a run, and the files."""
+    summary: dict[str, Any] = result.summary
     show_warnings(summary["warnings"], console)
-    if is_done_before:
+    if result.is_done_before:
         console.print("done before: nothing was computed", highlight=False)
     table = Table(show_header=False, box=None, pad_edge=False)
     rows = {

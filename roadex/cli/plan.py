@@ -9,6 +9,7 @@ import click
 
 from roadex.cli import options as opt
 from roadex.config.verbs import PLAN
+from roadex.progress import time_text
 
 if TYPE_CHECKING:
     from roadex.pipeline.estimate import Estimate
@@ -62,8 +63,6 @@ def _show(estimate: Estimate, console: Any) -> None:
 
 
 def _rows(estimate: Estimate) -> dict[str, str]:
-    from roadex.progress import time_text
-
     values = estimate.to_dict()
     scene, grid, workers = values["scene"], values["work_grid"], values["workers"]
     resampled = "the scene's own pixels" if grid["is_native"] else "resampled"

@@ -67,7 +67,7 @@ def run(
     """
     from rich.console import Console
 
-    from roadex.cli.display import show_figures, show_result
+    from roadex.cli.display import show_result
     from roadex.outputs import is_network_file
     from roadex.pipeline.network_file import run_to_file
     from roadex.pipeline.run import run as run_scene
@@ -81,27 +81,12 @@ def run(
     if not scenes:
         msg = "give a SCENE or a --list"
         raise click.UsageError(msg)
-    console = Console()
-    if is_network_file(output) and not output.is_dir():
-        with opt.show_progress(options) as display:
-            summary = run_to_file(
-                scenes,
-                output,
-                config=opt.read_settings(RUN, options),
-                overwrite=overwrite,
-                progress=display,
-            )
-        show_figures(summary, [output], console)
-        return
+    console, config = Console(), opt.read_settings(RUN, options)
+    to_file = is_network_file(output) and not output.is_dir()
+    extract = run_to_file if to_file else run_scene
     with opt.show_progress(options) as display:
-        result = run_scene(
-            list(scenes),
-            output,
-            config=opt.read_settings(RUN, options),
-            overwrite=overwrite,
-            progress=display,
-        )
-    show_result(result, console)
+        result = extract(list(scenes), output, config=config, overwrite=overwrite, progress=display)
+    show_result(result, console, [output] if to_file else result.paths.all)
 
 
 def _run_batch(

@@ -121,6 +121,39 @@ def line_layer(path: str) -> str:
     raise ScoreError(msg)
 
 
+def read_line_table(
+    path: str, *, layer: str = "", with_areas: bool = False
+) -> geopandas.GeoDataFrame:
+    """Read the lines of a vector file with their attributes, one line a row.
+
+    Parameters
+    ----------
+    path
+        A file.
+    layer
+        Empty: that of :func:`line_layer`.
+    with_areas
+        Polygons too.
+
+    Raises
+    ------
+    ScoreError
+        If it cannot be read, has no CRS, or several layers hold lines.
+    """
+    try:
+        if path.lower().endswith((".parquet", ".geoparquet")):
+            frame = geopandas.read_parquet(path)
+        else:
+            frame = pyogrio.read_dataframe(path, layer=layer or line_layer(path))
+    except (DataSourceError, DataLayerError, OSError) as error:
+        msg = f"cannot read {path}: {error}"
+        raise ScoreError(msg) from error
+    if frame.crs is None:
+        msg = f"{path} has no CRS; write one with `ogr2ogr -a_srs EPSG:CODE OUT {path}`"
+        raise ScoreError(msg)
+    return single_lines(frame, path, with_areas=with_areas)[0]
+
+
 def _read_layer(path: str, layer: str) -> geopandas.GeoDataFrame:
     try:
         return pyogrio.read_dataframe(path, layer=layer, columns=[])

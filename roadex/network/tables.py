@@ -19,10 +19,10 @@ from roadex.network.line_reader import EDGE_LAYER
 NODE_LAYER = "road_nodes"
 NETWORK_NAME = "roads.gpkg"
 
-EDGE_TABLE: Final = 2
-"""Version of the tables, in the provenance of every network as ``edge_table``; 1, without
-``confidence``, where it is missing. It is raised where a column changes its meaning or goes away;
-new columns are not missed by readers of older ones."""
+EDGE_TABLE: Final = 1
+"""Version of the tables, in the provenance of every network as ``edge_table``; 1 where that is
+missing. It is raised where a column changes its meaning or goes away; readers of an older version
+do not miss new columns."""
 
 EDGE_COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "edge_id": ("Edge id", "Number of the edge; the same scene gives the same"),

@@ -5,16 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import geopandas as gpd
-import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio.windows import Window
 
 from roadex.config import CorrectConfig
 from roadex.errors import NetworkError, ScoreError
 from roadex.files import refuse_existing
 from roadex.inference.allocator import tune_allocator
-from roadex.network.line_reader import line_layer
-from roadex.network.sound_lines import single_lines
+from roadex.network.line_reader import read_line_table
 from roadex.pipeline.finished_run import FinishedRun
 from roadex.progress import Display, default_display
 from roadex.training.correction.corrected_scene import CorrectedScene, background_level
@@ -99,11 +96,7 @@ def correct(
 
 def _edited(path: Path) -> gpd.GeoDataFrame:
     try:
-        frame = pyogrio.read_dataframe(path, layer=line_layer(str(path)))
-    except (ScoreError, DataSourceError, DataLayerError) as error:
-        msg = f"cannot read an edited network from {path}: {error}"
+        return read_line_table(str(path))
+    except ScoreError as error:
+        msg = f"the edited network: {error}"
         raise NetworkError(msg) from error
-    if frame.crs is None:
-        msg = f"{path} has no CRS"
-        raise NetworkError(msg)
-    return single_lines(frame, str(path))[0]

@@ -20,7 +20,7 @@ from roadex.errors import RoadexError
 from roadex.models.modelfile import model_path, read_metadata
 from roadex.pipeline.cluster import connect
 from roadex.pipeline.crew import WORKER_BYTES, default_workers
-from roadex.pipeline.gpus import torch_knows_gpus, usable_gpu, visible_gpus
+from roadex.pipeline.gpus import torch_has_cuda, usable_gpu, visible_gpus
 from roadex.probability.object_store import ObjectStore
 
 PASSED, DOUBTFUL, FAILED = "ok", "warning", "failed"
@@ -104,7 +104,7 @@ def _gpu() -> Check:
     gpus = visible_gpus()
     if not gpus:
         return Check("gpu", PASSED, "none; inference runs on the CPU")
-    if not torch_knows_gpus():
+    if not torch_has_cuda():
         return Check("gpu", DOUBTFUL, f"{len(gpus)}, but torch is a build without CUDA")
     name = usable_gpu()
     if name is None:

@@ -20,7 +20,7 @@ from roadex.pipeline.crew import (
     count_cpu_workers,
     crew_here,
 )
-from roadex.pipeline.gpus import choose_gpus, seeing
+from roadex.pipeline.gpus import choose_gpus, gpu_environment
 from roadex.pipeline.plan import RunPlan, plan_run
 from roadex.pipeline.tasks import count_threads
 
@@ -205,7 +205,7 @@ def estimate_run(
     """
     plan = plan_run(scenes, config)
     workers = _workers(config, plan)
-    environment = os.environ | ({} if workers.has_gpu else seeing(""))
+    environment = os.environ | ({} if workers.has_gpu else gpu_environment(""))
     return Estimate(
         plan=plan,
         config=config,

@@ -93,7 +93,11 @@ def _plan(
     groups = {name: dict(report["config"][name]) for name in ("tiling", "predict", "vector")}
     groups["predict"] |= {"model": str(model.path), "aoi": None}
     config = RunConfig.from_dict(groups)
-    plan = plan_run(scene or report["scene_paths"], config)
+    try:
+        plan = plan_run(scene or report["scene_paths"], config)
+    except SceneError as error:
+        msg = f"{error}. Where the imagery of the run has moved, name it with --scene"
+        raise SceneError(msg) from error
     if plan.scene.identity != report["scene_identity"]:
         msg = f"{plan.scene.paths[0]} is not the imagery of this run, or was changed since"
         raise SceneError(msg)

@@ -37,9 +37,9 @@ def choose_gpus(wanted: str) -> tuple[str, ...]:
         return ()
     if wanted not in ("auto", "all"):
         return tuple(part.strip() for part in wanted.split(","))
-    found = visible_gpus() if torch_knows_gpus() else ()
+    found = visible_gpus() if torch_has_cuda() else ()
     if wanted == "all" and not found:
-        reason = "nvidia-smi lists none" if torch_knows_gpus() else "torch is a build without CUDA"
+        reason = "nvidia-smi lists none" if torch_has_cuda() else "torch is a build without CUDA"
         msg = f"no GPU to use on this machine: {reason}. See `roadex doctor`, or leave out --gpus"
         raise ConfigError(msg)
     return found
@@ -75,7 +75,7 @@ def cores_near(gpu: str | None) -> list[int]:
     return sorted(utils.get_cpu_affinity(int(gpu) if gpu.isdecimal() else gpu))
 
 
-def seeing(gpus: str) -> dict[str, str]:
+def gpu_environment(gpus: str) -> dict[str, str]:
     """Return the variable that lets a process see these GPUs alone; ``""`` is none."""
     return {_VISIBLE: gpus}
 
@@ -96,7 +96,7 @@ def visible_gpus() -> tuple[str, ...]:
     return tuple(line.strip() for line in listed.stdout.splitlines() if line.strip())
 
 
-def torch_knows_gpus() -> bool:
+def torch_has_cuda() -> bool:
     """Return whether torch was built with CUDA; it is not imported for that."""
     spec = find_spec("torch")
     if spec is None or spec.origin is None:

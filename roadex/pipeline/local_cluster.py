@@ -26,7 +26,7 @@ from distributed.deploy.spec import ProcessInterface
 from roadex.config import ClusterConfig
 from roadex.errors import RunError
 from roadex.pipeline.crew import GPU_THREADS, count_cpu_workers
-from roadex.pipeline.gpus import choose_gpus, cores_near, seeing
+from roadex.pipeline.gpus import choose_gpus, cores_near, gpu_environment
 from roadex.pipeline.worker_program import READY
 
 LOCALHOST = "127.0.0.1"
@@ -46,7 +46,7 @@ class LocalWorker:
 
     name: str
     gpu: str | None = None
-    """The one GPU it sees, as the driver names it; ``""`` is none, None is all."""
+    """The one GPU it sees, see ``gpu_environment``; ``""`` is none, None is all."""
 
     @property
     def has_gpu(self) -> bool:
@@ -62,7 +62,7 @@ class LocalWorker:
 
     def environment(self, common: dict[str, str]) -> dict[str, str]:
         """Return the variables of its process."""
-        return os.environ | common | ({} if self.gpu is None else seeing(self.gpu))
+        return os.environ | common | ({} if self.gpu is None else gpu_environment(self.gpu))
 
 
 def local_workers(config: ClusterConfig) -> list[LocalWorker]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from roadex.config import RunConfig
 from roadex.errors import IncompleteError
 from roadex.network.road_network import RoadNetwork
 from roadex.network.tables import read_provenance
 from roadex.outputs import check_target, write_network
-from roadex.pipeline.result import ResultPaths
+from roadex.pipeline.result import ResultPaths, RunResult
 from roadex.pipeline.run import run
 from roadex.progress import Display
 
@@ -24,8 +23,8 @@ def run_to_file(
     config: RunConfig,
     overwrite: bool = False,
     progress: Display | None = None,
-) -> dict[str, Any]:
-    """Extract the road network of a scene into one file, and return the figures of the run.
+) -> RunResult:
+    """Extract the road network of a scene into one file; of the result only the figures stay.
 
     Until it is done, a hidden folder beside the file holds all results; the same call goes on from
     the tiles that are there. ``scenes``, ``config`` and ``progress`` are those of
@@ -50,13 +49,13 @@ def run_to_file(
     folder = path.with_name(f".{path.name}.run")
     check_target(path, overwrite=overwrite or folder.exists(), inputs=scenes)
     try:
-        summary = run(scenes, folder, config=config, overwrite=True, progress=progress).summary
+        result = run(scenes, folder, config=config, overwrite=True, progress=progress)
     except IncompleteError:
         _write(folder, path, config)
         raise
     _write(folder, path, config)
     shutil.rmtree(folder)
-    return summary
+    return result
 
 
 def _write(folder: Path, path: Path, config: RunConfig) -> None:

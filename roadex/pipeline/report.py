@@ -29,13 +29,9 @@ from roadex.pipeline.plan import RunPlan
 from roadex.pipeline.predict import Failures
 from roadex.pipeline.result import ResultPaths
 from roadex.pipeline.resume import Claim, claim, is_unfinished
+from roadex.probability.completeness import FAMILIAR
 
 _REPORTED_PACKAGES = ("roadex", "torch", "rasterio", "shapely", "geopandas", "numpy", "distributed")
-
-
-FAMILIAR = 0.65
-"""Completeness below which a place is said to be strange to the model. Of the 125 validation images
-of roadex-light 23 are below it; 0.46 of their roads were found, and 0.87 of those of the others."""
 
 
 class Kept(Enum):
@@ -151,8 +147,8 @@ def _strangeness(completeness: float | None) -> list[str]:
         return []
     return [
         f"the roads of this place look unlike those the model knows: expect about "
-        f"{completeness:.0%} of them in the network. `roadex correct` teaches the model "
-        "twenty that it missed"
+        f"{completeness:.0%} of them in the network. `roadex correct` teaches the "
+        "model with about twenty corrections"
     ]
 
 

@@ -33,7 +33,7 @@ from roadex.pipeline.crew import (
     CallingProcess,
     Crew,
     Load,
-    default_workers,
+    count_cpu_workers,
     open_crew,
 )
 from roadex.pipeline.gpus import choose_gpus
@@ -214,6 +214,16 @@ def _crew_for(work: Work) -> AbstractContextManager[Crew]:
     return open_crew(work.config.cluster, load)
 
 
+def _say_cost(work: Work, crew: Crew) -> None:
+    """Say what several views cost, where CPUs of this machine compute them for long."""
+    config = work.config.cluster
+    by_workers = count_cpu_workers(config, 0)
+    n_cores = crew.n_threads if isinstance(crew, CallingProcess) else by_workers
+    cost = work.plan.cost_of_views(work.config, n_cores)
+    if cost is not None and not config.is_remote and not choose_gpus(config.gpus):
+        work.watch.note(cost)
+
+
 def _probability(
     work: Work, store: TileStore, crew: Crew
 ) -> tuple[Failures, StoreSource | RasterSource]:
@@ -221,11 +231,7 @@ def _probability(
     plan, path = work.plan, work.result.probability
     if work.kept is Kept.PROBABILITY:
         return Failures(), RasterSource.open(path, reading="roadex")
-    if not (work.config.cluster.is_remote or choose_gpus(work.config.cluster.gpus)):
-        n_cores = work.config.cluster.workers or default_workers()
-        cost = plan.cost_of_views(work.config, n_cores)
-        if cost is not None:
-            work.watch.note(cost)
+    _say_cost(work, crew)
     failures = predict_tiles(crew, plan, store, work.config, work.watch)
     stitch(plan, store, failures, path, work.watch)
     grid = plan.grid

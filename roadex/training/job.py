@@ -28,8 +28,7 @@ from roadex.training.monitor import Monitor
 from roadex.training.preflight import DataReport, check_data
 from roadex.training.processes import Group, run_in_group
 from roadex.training.resume import (
-    changed_settings,
-    check_origin,
+    check_resumption,
     note_start,
     noted_changes,
     origin_of,
@@ -188,10 +187,7 @@ def _train(job: TrainingJob, group: Group, display: Display) -> None:
     job.folder.mkdir(parents=True, exist_ok=True)
     scenes = [source.scenes for source in material.sources]
     origin = origin_of(job.data, scenes, "" if initial is None else initial.sha256)
-    check_origin(job.folder, origin)
-    changes = changed_settings(job.folder, config)
-    for change in changes:
-        display.note(f"warning: resuming with other settings: {change}")
+    changes = check_resumption(job.folder, config, origin, display)
     if group.is_first:
         _show_check(_check(job, material), display)
         note_start(job.folder, config, origin, changes)

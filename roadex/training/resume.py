@@ -11,6 +11,7 @@ from typing import Any
 from roadex.config import TrainConfig
 from roadex.errors import TrainingError
 from roadex.files import changes_of_origin, write_origin
+from roadex.progress import Display
 from roadex.training.checkpoint import CHECKPOINT_NAME
 from roadex.training.datasets.labelled import Labelled
 
@@ -82,6 +83,23 @@ def check_origin(folder: Path, origin: Mapping[str, Any]) -> None:
             "another --run-folder, or delete this one to begin anew"
         )
         raise TrainingError(msg)
+
+
+def check_resumption(
+    folder: Path, config: TrainConfig, origin: Mapping[str, Any], display: Display
+) -> tuple[str, ...]:
+    """See that a checkpoint in ``folder`` may be gone on from; tell and return other settings.
+
+    Raises
+    ------
+    TrainingError
+        If it was trained on something else, see :func:`check_origin`.
+    """
+    check_origin(folder, origin)
+    changes = changed_settings(folder, config)
+    for change in changes:
+        display.note(f"warning: resuming with other settings: {change}")
+    return changes
 
 
 def note_start(

@@ -18,7 +18,7 @@ from roadex.probability.histogram import sampled_levels
 from roadex.probability.source import ProbabilitySource
 from roadex.training.correction.edits import Edits
 from roadex.training.datasets.labelled import Chip
-from roadex.training.datasets.line_scene import fill_polygons
+from roadex.training.datasets.line_scene import burn_roads
 
 _NOT_ROAD: Final = 0.02
 """Probability below which the model's own verdict is taken for the truth.
@@ -114,10 +114,10 @@ class CorrectedScene:
         row, col = int(window.row_off), int(window.col_off)
         found = self.probability.read(row, col, int(window.height), int(window.width))
         kept, added, around, gone = (
-            fill_polygons(strips, window, self.grid.transform)
-            for strips in (
-                self.edits.kept.strips(_BAND_M), self.edits.added.strips(),
-                self.edits.added.strips(_BAND_M), self.edits.deleted.strips(_GONE_M),
+            burn_roads(roads.lines, roads.widths_m / 2 + margin_m, window, self.grid)
+            for roads, margin_m in (
+                (self.edits.kept, _BAND_M), (self.edits.added, 0.0), (self.edits.added, _BAND_M),
+                (self.edits.deleted, _GONE_M),
             )
         )  # fmt: skip
         is_road = (found >= self.threshold * PROBABILITY_MAX) & (found != NODATA)

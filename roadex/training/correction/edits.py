@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from roadex.errors import NetworkError
 
-MOVED_M: Final = 5.0
+_MOVED_M: Final = 5.0
 """A line this close to one of the other network is the same road."""
 
-SLIVER_M: Final = 8.0
+_SLIVER_M: Final = 8.0
 """Shorter rests of lines that differ are no edits."""
 
-MOSTLY: Final = 0.7
+_MOSTLY: Final = 0.7
 """Share of a line that differs, from which all of it does."""
 
 _TOUCHING_M: Final = 0.01
 """Lines this close touch, whatever rounding did."""
 
-USUAL_WIDTH_M: Final = 6.0
+_USUAL_WIDTH_M: Final = 6.0
 """Width of roads where no edge has one."""
 
 
@@ -40,11 +40,6 @@ class Roads:
     def km(self) -> float:
         """Their length."""
         return float(shapely.length(self.lines).sum()) / 1000
-
-    def strips(self, margin_m: float = 0.0) -> NDArray[np.object_]:
-        """Return the ground under each road, as polygons, wider by a margin on each side."""
-        polygons: NDArray[np.object_] = shapely.buffer(self.lines, self.widths_m / 2 + margin_m)
-        return polygons
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +66,7 @@ def find_edits(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> Edits:
         If nothing was changed.
     """
     usual = before["width_m"].median() if "width_m" in before else np.nan
-    usual = USUAL_WIDTH_M if not usual > 0 else float(usual)
+    usual = _USUAL_WIDTH_M if not usual > 0 else float(usual)
     if "review" in after:
         after = after[after["review"].astype("string").str.lower().ne("wrong").fillna(True)]
     old, new = (_changed(one, other) for one, other in ((before, after), (after, before)))
@@ -88,7 +83,7 @@ def find_edits(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> Edits:
     if not len(edits.added.lines) and not len(edits.deleted.lines):
         msg = (
             "the edited network does not differ from the one it was made of: no road was added or "
-            f"deleted over more than {SLIVER_M:g} m"
+            f"deleted over more than {_SLIVER_M:g} m"
         )
         raise NetworkError(msg)
     return edits
@@ -114,16 +109,16 @@ def _apart(
     """Return the parts of lines that are not beside another line, and the rest of the lines."""
     geometry, widths = lines.geometry.to_numpy(), _widths(lines, usual_m)
     near = others.geometry.to_numpy()
-    at, index = shapely.STRtree(near).query(geometry, predicate="dwithin", distance=MOVED_M)
+    at, index = shapely.STRtree(near).query(geometry, predicate="dwithin", distance=_MOVED_M)
     bounds = np.searchsorted(at, np.arange(len(geometry) + 1))
     apart: list[tuple[shapely.LineString, float]] = []
     left: list[tuple[shapely.LineString, float]] = []
     for i, line in enumerate(geometry):
-        zone = shapely.union_all(shapely.buffer(near[index[bounds[i] : bounds[i + 1]]], MOVED_M))
+        zone = shapely.union_all(shapely.buffer(near[index[bounds[i] : bounds[i + 1]]], _MOVED_M))
         rest = shapely.difference(line, zone)
-        if rest.length > MOSTLY * line.length:
+        if rest.length > _MOSTLY * line.length:
             rest = line  # only crossed by the others
-        own = [piece for piece in shapely.get_parts(rest) if piece.length >= SLIVER_M]
+        own = [piece for piece in shapely.get_parts(rest) if piece.length >= _SLIVER_M]
         apart += [(piece, widths[i]) for piece in own]
         stays = shapely.difference(line, shapely.buffer(shapely.union_all(own), _TOUCHING_M))
         left += [(piece, widths[i]) for piece in shapely.get_parts(stays) if piece.length > 0]

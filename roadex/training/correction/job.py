@@ -22,7 +22,7 @@ from roadex.training.correction.verdict import FORGETFUL, Judge, Verdict, pixels
 from roadex.training.datasets.chip_windows import WeightedScenes
 from roadex.training.loop import train
 from roadex.training.monitor import Monitor
-from roadex.training.resume import changed_settings, check_origin, note_start, origin_of
+from roadex.training.resume import check_resumption, note_start, origin_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +148,7 @@ def train_on(
     """Train the network of a model on, or go on where that stopped; return the averaged one."""
     folder.mkdir(parents=True, exist_ok=True)
     origin = origin_of(["corrections"], [source.scenes for source in sources], model.sha256)
-    check_origin(folder, origin)
-    changes = changed_settings(folder, config)
-    for change in changes:
-        display.note(f"warning: resuming with other settings: {change}")
-    note_start(folder, config, origin, changes)
+    note_start(folder, config, origin, check_resumption(folder, config, origin, display))
     scaling = Scaling.of(model.metadata)
     with Monitor(folder, config, scaling=scaling, validation={}, display=display) as monitor:
         state = train(

@@ -74,24 +74,41 @@ class LineScene:
             image, valid = reader.read(window)
         road, band = self._burn(window)
         if self.areas is not None:
-            valid &= fill_polygons(self.areas, window, self.grid.transform)
+            valid &= _fill(self.areas, window, self.grid.transform)
         return Chip(image, road, valid & ~(band & ~road))
 
     def _burn(self, window: Window) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return road, and road with the band around it."""
-        reach = (float(self.half_widths_m.max()) if len(self.roads) else 0.0) + self.ignore_m
-        # The ends that clipping makes must lie outside, with the half circle around them.
-        margin = reach + 2 * self.grid.gsd_m
-        left, bottom, right, top = _bounds(window, self.grid.transform)
-        frame = (left - margin, bottom - margin, right + margin, top + margin)
-        near = shapely.intersects(self.roads, shapely.box(*frame))
-        pieces = shapely.clip_by_rect(self.roads[near], *frame)
-        half = self.half_widths_m[near]
-        road = fill_polygons(shapely.buffer(pieces, half), window, self.grid.transform)
+        road = burn_roads(self.roads, self.half_widths_m, window, self.grid)
         if self.ignore_m == 0:
             return road, road
-        band = shapely.buffer(pieces, half + self.ignore_m)
-        return road, fill_polygons(band, window, self.grid.transform)
+        return road, burn_roads(self.roads, self.half_widths_m + self.ignore_m, window, self.grid)
+
+
+def burn_roads(
+    roads: Geometries, half_widths_m: NDArray[np.float64], window: Window, grid: WorkGrid
+) -> NDArray[np.bool_]:
+    """Return True where the centre of a pixel of a window lies within half a width of a road.
+
+    Parameters
+    ----------
+    roads
+        Lines or polygons in the CRS of the grid, shape ``(n,)``; only those near are looked at.
+    half_widths_m
+        Of each, shape ``(n,)``.
+    window
+        Rows and columns of the grid.
+    grid
+        The work grid.
+    """
+    reach = float(half_widths_m.max()) if len(roads) else 0.0
+    # The ends that clipping makes must lie outside, with the half circle around them.
+    margin = reach + 2 * grid.gsd_m
+    left, bottom, right, top = _bounds(window, grid.transform)
+    frame = (left - margin, bottom - margin, right + margin, top + margin)
+    near = shapely.intersects(roads, shapely.box(*frame))
+    pieces = shapely.clip_by_rect(roads[near], *frame)
+    return _fill(shapely.buffer(pieces, half_widths_m[near]), window, grid.transform)
 
 
 def _bounds(window: Window, transform: Affine) -> tuple[float, float, float, float]:
@@ -100,11 +117,10 @@ def _bounds(window: Window, transform: Affine) -> tuple[float, float, float, flo
     return left, bottom, right, top
 
 
-def fill_polygons(polygons: Geometries, window: Window, transform: Affine) -> NDArray[np.bool_]:
-    """Return True where the centre of a pixel lies in a polygon; those far off cost little."""
+def _fill(polygons: Geometries, window: Window, transform: Affine) -> NDArray[np.bool_]:
+    """Return True where the centre of a pixel lies in a polygon."""
     shape = (int(window.height), int(window.width))
-    near = shapely.intersects(polygons, shapely.box(*_bounds(window, transform)))
-    shapes = list(np.asarray(polygons)[near])
+    shapes = [polygon for polygon in polygons if not polygon.is_empty]
     if not shapes:
         return np.zeros(shape, dtype=bool)
     placed = transform @ Affine.translation(window.col_off, window.row_off)

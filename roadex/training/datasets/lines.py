@@ -33,19 +33,16 @@ from typing import Any
 import geopandas
 import numpy as np
 import pandas as pd
-import pyogrio
 import rasterio.transform
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from roadex.config import LineLabelConfig, read_toml
 from roadex.config.kinds import Count, KindError, convert
 from roadex.errors import DatasetError, ScoreError
 from roadex.imagery.scene import open_scene
 from roadex.imagery.work_grid import WorkGrid, plan_grid
-from roadex.network.line_reader import line_layer
-from roadex.network.sound_lines import single_lines
+from roadex.network.line_reader import read_line_table
 from roadex.training.datasets.description import expand
 from roadex.training.datasets.labelled import Labelled
 from roadex.training.datasets.line_scene import LineScene
@@ -219,20 +216,11 @@ def _open(entry: _Entry, bands: tuple[str, ...]) -> LineScene:
 def _read(path: Path, layer: str, grid: WorkGrid) -> geopandas.GeoDataFrame:
     """Read a vector file in the CRS of the grid."""
     try:
-        if path.suffix in (".parquet", ".geoparquet"):
-            frame = geopandas.read_parquet(path)
-        else:
-            frame = pyogrio.read_dataframe(path, layer=layer or line_layer(str(path)))
+        frame = read_line_table(str(path), layer=layer, with_areas=True)
     except ScoreError as error:
-        msg = f'{error}, or choose one in a TOML file (layer = "NAME")'
+        hint = "" if layer else '; a TOML file can name the layer (layer = "NAME")'
+        msg = f"{error}{hint}"
         raise DatasetError(msg) from error
-    except (DataSourceError, DataLayerError, OSError) as error:
-        msg = f"cannot read {path}: {error}"
-        raise DatasetError(msg) from error
-    if frame.crs is None:
-        msg = f"{path} has no CRS; write one with `ogr2ogr -a_srs EPSG:CODE OUT {path}`"
-        raise DatasetError(msg)
-    frame, _ = single_lines(frame, str(path), with_areas=True)
     return frame.to_crs(grid.crs.to_wkt())
 
 
