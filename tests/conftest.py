@@ -70,7 +70,8 @@ def model(tmp_path_factory):
     import torch
 
     from roadex.models import create_network
-    from roadex.models.modelfile import ModelMetadata, save_model
+    from roadex.models.metadata import ModelMetadata
+    from roadex.models.modelfile import save_model
 
     torch.manual_seed(0)
     network = create_network("dlinknet", **SMALL_NETWORK).eval()

@@ -17,7 +17,7 @@ from rasterio.windows import Window
 from roadex.config import NODATA, RunConfig
 from roadex.errors import ConfigError, SceneError
 from roadex.imagery.area import Area
-from roadex.inference.engine import Predictor
+from roadex.inference.float_form import FloatForm
 from roadex.pipeline.plan import plan_run
 from roadex.pipeline.predict import predict_scene
 from roadex.pipeline.run import run
@@ -66,14 +66,14 @@ def test_only_chips_that_touch_the_area_are_computed(
     tile_size, scene, settings, area_file, tmp_path, monkeypatch
 ) -> None:
     computed = []
-    compute = Predictor._probability_and_parts
+    compute = FloatForm.probability
 
-    def counting(self, image):
+    def counting(self, image, tta):
         computed.append(image.shape)
-        return compute(self, image)
+        return compute(self, image, tta)
 
     config = settings(tile_size, aoi=area_file)
-    monkeypatch.setattr(Predictor, "_probability_and_parts", counting)
+    monkeypatch.setattr(FloatForm, "probability", counting)
     plan = predict_scene([scene], tmp_path / "p.tif", config=config)
     touched = [chip for chip in plan.chips if TRIANGLE.intersects(box(chip.core))]
     assert len(computed) == len(touched) < len(plan.chips)

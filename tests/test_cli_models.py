@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from roadex.cli.models import models
 from roadex.errors import ModelError, OutputError
 from roadex.models import create_network, network_names
-from roadex.models.modelfile import ModelMetadata, load_model, save_model
+from roadex.models.metadata import ModelMetadata
+from roadex.models.modelfile import load_model, save_model
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from roadex.imagery.tiling import plan_chips
 from roadex.imagery.work_grid import open_grid, plan_grid
 from roadex.inference.engine import Predictor
 from roadex.models import create_network
-from roadex.models.modelfile import Model, ModelMetadata
+from roadex.models.metadata import ModelMetadata
+from roadex.models.modelfile import Model
 from roadex.models.scaling import Scaling
 from roadex.training.align.comparison import compare_labels
 from roadex.training.datasets import find_labelled_scenes
@@ -125,7 +126,7 @@ def _middle(tensor: torch.Tensor, halo: int) -> torch.Tensor:
 def caught(case, monkeypatch: pytest.MonkeyPatch):
     """Return a network whose inputs are kept; folding would copy it without them."""
     _, bands = case
-    monkeypatch.setattr("roadex.inference.engine.ready_for_inference", lambda network: network)
+    monkeypatch.setattr("roadex.inference.float_form.ready_for_inference", lambda network: network)
     return Caught(len(bands))
 
 
@@ -134,7 +135,7 @@ def test_run_gives_the_network_what_its_reader_reads(case, caught, run_input):
     scene = open_scene([folder / "sat" / "scene.tif"], wanted=bands)
     grid = plan_grid(scene, gsd_m=GSD_M, gsd_range_m=(0.5, 2.0))
     chips = plan_chips(grid.shape, TilingConfig(chip_size=64, halo=32))
-    predictor = Predictor(caught.network, _scaling(bands))
+    predictor = Predictor.of(caught.network, _scaling(bands))
     with open_grid(scene, grid) as reader:
         predictor.predict_window(reader, chips[0].core, chips)
     assert torch.equal(_middle(caught.last(), 32), run_input[0])
@@ -203,9 +204,9 @@ def test_benchmark_images_are_read_as_scenes(tmp_path, monkeypatch: pytest.Monke
         ) as image,
     ):
         image.write(_values(3, 5, 45))
-    monkeypatch.setattr("roadex.inference.engine.ready_for_inference", lambda network: network)
+    monkeypatch.setattr("roadex.inference.float_form.ready_for_inference", lambda network: network)
     caught = Caught(3)
-    predictor = Predictor(caught.network, _scaling(BGR))
+    predictor = Predictor.of(caught.network, _scaling(BGR))
     monkeypatch.setattr("roadex.pipeline.predict_images.predictor_of", lambda *_: predictor)
     job = ImageJob(
         folder=tmp_path, output=tmp_path, model=SharedModel("", ""), tta="none", threshold=0.5,

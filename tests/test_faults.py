@@ -172,7 +172,8 @@ def test_short_gpu_memory_cuts_the_window_until_it_fits_and_remembers(model):
     image = np.random.default_rng(0).uniform(0, 255, (3, 512, 448)).astype(np.float32)
     whole = Predictor.load(str(model), device="cpu").probability(image)
     predictor = Predictor.load(str(model), device="cpu")
-    hungry = predictor._network = Hungry(predictor._network, limit=400 * 400)
+    form = predictor._form
+    hungry = form._network = Hungry(form._network, limit=400 * 400)
     parts = predictor.probability(image)
     # Where parts meet, the halo does what it does between tiles.
     assert np.abs(parts - whole).mean() < 0.02
@@ -186,7 +187,7 @@ def test_memory_too_short_for_any_part_is_an_error(model):
     from roadex.inference.engine import Predictor
 
     predictor = Predictor.load(str(model), device="cpu")
-    predictor._network = Hungry(predictor._network, limit=0)
+    predictor._form._network = Hungry(predictor._form._network, limit=0)
     with pytest.raises(ModelError, match="memory on cpu"):
         predictor.probability(np.zeros((3, 256, 256), np.float32))
 

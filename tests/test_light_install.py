@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,11 @@ print(roadex.plan("scene.tif").model.name)
 
 NEEDS_TORCH = """
 import roadex
+from roadex.config import RunConfig
+float32 = RunConfig.from_dict({"predict": {"precision": "float32"}})
 for call in (
-    lambda: roadex.run("scene.tif", "out"),
-    lambda: roadex.predict("scene.tif"),
+    lambda: roadex.run("scene.tif", "out", config=float32),
+    lambda: roadex.predict("scene.tif", config=float32),
     lambda: roadex.load_model("roadex-light"),
     lambda: roadex.train("data", "model.safetensors"),
 ):
@@ -55,6 +58,15 @@ for call in (
         call()
     except roadex.ModelError as error:
         print(error)
+"""
+
+
+INTEGERS = """
+import json, roadex
+from roadex.config import RunConfig
+settings = {"predict": {"precision": "int8", "tta": "none"}, "cluster": {"gpus": "none"}}
+result = roadex.run("scene.tif", "out", config=RunConfig.from_dict(settings))
+print(json.loads(result.paths.report.read_text())["model"]["precision"])
 """
 
 
@@ -69,6 +81,13 @@ def test_vectorize_merge_score_and_plan_do_without(make_scene, tmp_path):
     make_scene()
     lines = without_heavy(VECTOR_HALF, tmp_path).splitlines()
     assert lines == ["4 4 1.0 1.0", "1.0", "roadex-light"]
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="the extra 'int8' is not installed")
+def test_a_run_in_integers_needs_neither_torch_nor_dask(make_scene, tmp_path):
+    make_scene()
+    assert without_heavy(INTEGERS, tmp_path).strip() == "int8"
+    assert (tmp_path / "out" / "roads.gpkg").exists()
 
 
 def test_what_needs_torch_says_what_to_install(make_scene, tmp_path):

@@ -10,7 +10,8 @@ from roadex.cli import cli, main
 from roadex.config import TrainConfig
 from roadex.errors import ConfigError, ModelError
 from roadex.models import create_network
-from roadex.models.modelfile import ModelMetadata, load_model, save_model
+from roadex.models.metadata import ModelMetadata
+from roadex.models.modelfile import load_model, save_model
 from roadex.synthetic import generate_scene, write_scene
 from roadex.training.job import TrainingJob, run_training_job
 from roadex.training.settings import read_train_settings, start_from

@@ -37,6 +37,7 @@ def network_rows(name: str) -> list[tuple[str, str]]:
 
 def model_rows(name: str) -> list[tuple[str, str]]:
     """Return the description of a model, by its name or file: titles and values."""
+    from roadex.models.int8 import int8_notes
     from roadex.models.modelfile import model_path, read_metadata, read_sha256
 
     try:
@@ -62,6 +63,10 @@ def model_rows(name: str) -> list[tuple[str, str]]:
         ("thresholds", f"{metadata.threshold_low:g} low, {metadata.threshold_high:g} high"),
         ("tta", metadata.tta),
     ]
+    notes = int8_notes(path)
+    if notes is not None:
+        rows.append(("8 bit form", f"calibrated on {notes.n_chips} chips, {notes.made_with}"))
+        rows.append(("  IoU with float32", f"{notes.iou_with_float32:.3f} on these chips"))
     for title, facts in (("training", metadata.training), ("validation", metadata.validation)):
         rows.append((title, "" if facts else "not recorded"))
         rows.extend((f"  {fact}", str(value)) for fact, value in facts.items())

@@ -100,6 +100,7 @@ MODEL = setting("-m", "--model", path="predict.model", metavar="NAME|FILE")
 PREDICT: tuple[Decorator, ...] = (
     MODEL,
     setting("--tta", path="predict.tta"),
+    setting("--precision", path="predict.precision"),
     setting("--bands", path="predict.bands", metavar="1,2,3"),
     setting("--native-gsd", path="predict.native_gsd"),
     setting("--bounds", "--aoi", path="predict.aoi", metavar="FILE|W,S,E,N"),

@@ -74,7 +74,7 @@ def _rows(estimate: Estimate) -> dict[str, str]:
         "scene": f"{_shape(scene)}, {scene['gsd_m']:.3f} m, {scene['dtype']}, {scene['crs']}",
         "work grid": f"{_shape(grid)}, {grid['gsd_m']:.3f} m, {grid['crs']}, {resampled}",
         "model": f"{values['model']['name']} ({values['model']['gsd_m']:g} m), "
-        f"test-time augmentation {values['tta']}",
+        f"test-time augmentation {values['tta']}, {values['precision']}",
         "tiles": f"{values['tiles']:,} of {values['tile_size']} px",
         "workers": who,
     }

@@ -10,7 +10,10 @@ from roadex.config.comparing import CompareConfig
 from roadex.config.constants import (
     BATCH_SYSTEMS,
     DEFAULT_MODEL,
+    FLOAT32,
+    INT8,
     NODATA,
+    PRECISIONS,
     PROBABILITY_MAX,
     THRESHOLDS_TAG,
     TILE_ALIGNMENT,
@@ -34,7 +37,10 @@ from roadex.config.vector import MergeConfig, OutputConfig, VectorConfig
 __all__ = [
     "BATCH_SYSTEMS",
     "DEFAULT_MODEL",
+    "FLOAT32",
+    "INT8",
     "NODATA",
+    "PRECISIONS",
     "PROBABILITY_MAX",
     "THRESHOLDS_TAG",
     "TILE_ALIGNMENT",

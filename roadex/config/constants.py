@@ -30,6 +30,13 @@ TTA_VIEWS: dict[str, int] = {"none": 1, "flip": 4, "d4": 8}
 
 TTA_NAMES: tuple[str, ...] = get_args(Tta)
 
+FLOAT32, INT8 = "float32", "int8"
+
+Precision: TypeAlias = Literal["auto", "float32", "int8"]
+"""Numbers the network computes with: 32 bit floating point, 8 bit integers, or the fastest."""
+
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+
 BatchSystem: TypeAlias = Literal["slurm", "pbs", "lsf"]
 """Batch systems that can run workers as jobs."""
 

@@ -11,7 +11,16 @@ from roadex.config.base import Settings
 from roadex.config.kinds import Limits, NotNegative, Positive, Share, Unset
 
 CleaningStep = Literal[
-    "sure", "borders", "areas", "hairs", "bridges", "loops", "spurs", "junctions", "components"
+    "sure",
+    "borders",
+    "areas",
+    "hairs",
+    "bridges",
+    "loops",
+    "spurs",
+    "junctions",
+    "components",
+    "leaps",
 ]
 """Steps of :mod:`roadex.network.cleaning.steps`, in their order."""
 
@@ -59,7 +68,8 @@ class VectorConfig(Settings):
     """Gaps up to this length, also in the imagery, are bridged whatever their probability."""
 
     empty_gap_m: NotNegative = 8.0
-    """Most of such a gap that has a probability below 0.01 (a fence, a wall)."""
+    """Most of such a gap that has a probability below 0.01 (a fence, a wall). Only between two dead
+    ends straight ahead of each other may it be all, and then the bridge is an edge of its own."""
 
     gap_probability: Share = 0.08
     """Lowest mean probability along a longer gap."""

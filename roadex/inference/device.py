@@ -38,9 +38,9 @@ def device_of(network: nn.Module) -> torch.device:
     return torch.device(CPU) if parameter is None else parameter.device
 
 
-def device_name(device: str) -> str:
-    """Return what a device is called, such as the name of the GPU."""
-    return torch.cuda.get_device_name() if device == CUDA else device
+def device_name() -> str:
+    """Return what the GPU in use is called."""
+    return torch.cuda.get_device_name()
 
 
 def release_cache(device: torch.device) -> None:
@@ -49,6 +49,6 @@ def release_cache(device: torch.device) -> None:
         torch.cuda.empty_cache()
 
 
-def most_memory_used(device: str) -> int | None:
-    """Return the most bytes torch has held on a GPU; None for the CPU, where it does not count."""
-    return int(torch.cuda.max_memory_allocated()) if device == CUDA else None
+def most_memory_used() -> int:
+    """Return the most bytes torch has held on the GPU in use."""
+    return int(torch.cuda.max_memory_allocated())

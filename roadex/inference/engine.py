@@ -6,31 +6,35 @@ pixels give the same probability wherever they are asked for.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from roadex.config import TILE_ALIGNMENT, TilingConfig
-from roadex.errors import ModelError
+from roadex.config import FLOAT32, INT8, TilingConfig
 from roadex.imagery.area import Area
-from roadex.imagery.tiling import Tile, Tiles, moved, plan_chips
+from roadex.imagery.tiling import Tiles, moved, plan_chips
 from roadex.imagery.work_grid import GridReader
-from roadex.inference.device import best_device, device_of, release_cache
-from roadex.inference.folding import ready_for_inference
-from roadex.inference.tta import predict_with_tta
-from roadex.models.base import SegmentationNetwork
-from roadex.models.modelfile import load_model
+from roadex.models.int8 import load_int8
+from roadex.models.modelfile import load_model, read_metadata
 from roadex.models.scaling import Scaling
 
-_SMALLEST_PART = 128
-"""Side below which images are not cut any smaller when memory is short, in pixels."""
+if TYPE_CHECKING:
+    from roadex.models.base import SegmentationNetwork
+
+
+class Form(Protocol):
+    """What computes a network: in float32 by torch, or in 8 bit integers by OpenVINO."""
+
+    n_bands: int
+
+    def probability(self, image: NDArray[np.float32], tta: str) -> tuple[NDArray[np.float32], int]:
+        """Return road probability ``(h, w)`` in [0, 1] of an image ``(C, h, w)`` in [0, 255].
+
+        The second value is into how many parts the image was cut because memory was short.
+        """
 
 
 class WindowPrediction(NamedTuple):
@@ -47,52 +51,71 @@ class WindowPrediction(NamedTuple):
 
 
 class Predictor:
-    """A model on a device, ready to predict. One per process; threads may share it.
-
-    Where the memory of a GPU is short, chips are cut into ever smaller parts, each with a halo,
-    and are cut like that from then on.
+    """A model ready to predict. One per process; threads may share it.
 
     Parameters
     ----------
-    network
-        In evaluation mode; it is not changed.
-    scaling
-        From 0-255 to what the network takes.
+    form
+        What computes it.
     tta
         Test-time augmentation: ``none``, ``flip`` or ``d4``.
-    device
-        As torch names it; None is where the network is.
     """
 
-    def __init__(
-        self,
+    def __init__(self, form: Form, *, tta: str = "none") -> None:
+        self._form, self._tta = form, tta
+        self.n_bands = form.n_bands
+
+    @classmethod
+    def of(
+        cls,
         network: SegmentationNetwork,
         scaling: Scaling,
         *,
         tta: str = "none",
         device: str | None = None,
-    ) -> None:
-        self._device = device_of(network) if device is None else torch.device(device)
-        self._network = ready_for_inference(network).to(self._device)
-        self._scaling = scaling
-        self._tta = tta
-        self.n_bands = network.in_channels
-        self._part_side: int | None = None
-        # Two tiles at a time would take twice the memory of a GPU and not be done any sooner.
-        self._turn = nullcontext() if self._device.type == "cpu" else threading.Lock()
+    ) -> Self:
+        """Predict with a network in float32, see :class:`roadex.inference.float_form.FloatForm`."""
+        from roadex.inference.float_form import FloatForm  # integers need no torch
+
+        return cls(FloatForm(network, scaling, device=device), tta=tta)
 
     @classmethod
-    def load(cls, model: str | Path, *, tta: str = "none", device: str | None = None) -> Self:
-        """Load a packaged model by its name, or a model file; None is the best device there is.
+    def load(
+        cls,
+        model: str | Path,
+        *,
+        tta: str = "none",
+        device: str | None = None,
+        precision: str = FLOAT32,
+    ) -> Self:
+        """Load a packaged model by its name, or a model file.
+
+        Parameters
+        ----------
+        model
+            Name or path.
+        tta
+            Test-time augmentation.
+        device
+            As torch names it; None is the best there is.
+        precision
+            ``float32``, or ``int8`` for its 8 bit form, which computes on the CPU.
 
         Raises
         ------
         ModelError
-            If the model cannot be loaded.
+            If the model cannot be loaded, or has no 8 bit form.
         """
+        if precision == INT8:
+            from roadex.inference.int8_form import IntegerForm
+
+            scaling = Scaling.of(read_metadata(model))
+            return cls(IntegerForm(load_int8(model), scaling), tta=tta)
+        from roadex.inference.device import best_device
+
         loaded = load_model(model)
-        chosen = device or best_device()
-        return cls(loaded.network, Scaling.of(loaded.metadata), tta=tta, device=chosen)
+        scaling = Scaling.of(loaded.metadata)
+        return cls.of(loaded.network, scaling, tta=tta, device=device or best_device())
 
     def probability(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return road probability ``(h, w)`` in [0, 1] of an image ``(C, h, w)`` in [0, 255].
@@ -102,7 +125,7 @@ class Predictor:
         ModelError
             If the device has too little memory even for a small part of the image.
         """
-        return self._probability_and_parts(image)[0]
+        return self._form.probability(image, self._tta)[0]
 
     def predict_window(
         self,
@@ -142,39 +165,7 @@ class Predictor:
             if area is not None:
                 result.valid[core] &= area.inside(chip.core)
             if result.valid[core].any():
-                found, n_parts = self._probability_and_parts(image)
+                found, n_parts = self._form.probability(image, self._tta)
                 result.probability[core] = found[chip.inner]
                 n_most = max(n_most, n_parts)
         return result._replace(n_parts=n_most)
-
-    def _probability_and_parts(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
-        height, width = image.shape[1:]
-        with self._turn:
-            while True:
-                side = self._part_side or max(height, width)
-                parts = Tiles((height, width), side, TilingConfig().halo, is_clipped=True)
-                try:
-                    return self._in_parts(image, parts), len(parts)
-                except torch.OutOfMemoryError as error:
-                    if side <= _SMALLEST_PART:
-                        msg = f"not enough memory on {self._device} for this model: {error}"
-                        raise ModelError(msg) from error
-                # Out here the error does not keep the tensors of the attempt alive any more.
-                self._part_side = -(-side // 2 // TILE_ALIGNMENT) * TILE_ALIGNMENT
-                release_cache(self._device)
-
-    @torch.inference_mode()
-    def _in_parts(self, image: NDArray[np.float32], parts: Sequence[Tile]) -> NDArray[np.float32]:
-        result = np.empty(image.shape[1:], dtype=np.float32)
-        for part in parts:
-            rows, cols = part.read.toslices()
-            chip = self._scaling.apply(torch.from_numpy(image[:, rows, cols]).to(self._device))
-            found = predict_with_tta(self._network, chip, self._tta).cpu().numpy()
-            result[part.core.toslices()] = found[part.inner]
-        return result
-
-
-def compute_in_one_thread() -> None:
-    """Let torch use one core in the calling thread: tiles are what is done side by side."""
-    if torch.get_num_threads() != 1:
-        torch.set_num_threads(1)

@@ -1,7 +1,8 @@
 """How fast the model is on this machine, and how much memory it takes, tried in a process apart.
 
 Apart, because the client of a run does not load torch, and what the model took is known only where
-nothing else was loaded. Run as ``python -m roadex.inference.speed_trial MODEL SIDE``; prints JSON.
+nothing else was loaded. Run as ``python -m roadex.inference.speed_trial MODEL SIDE PRECISION``;
+prints JSON.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from roadex.config import INT8
 from roadex.errors import ModelError
 from roadex.inference.allocator import ALLOCATOR_ENVIRONMENT
 
@@ -38,13 +40,15 @@ class Calibration:
     """Memory beyond that per pixel given to the network; on the GPU where there is one."""
 
 
-def calibrate(model: Path, *, environment: dict[str, str]) -> Calibration:
+def calibrate(model: Path, precision: str, *, environment: dict[str, str]) -> Calibration:
     """Try the model in a process of its own.
 
     Parameters
     ----------
     model
         The model file.
+    precision
+        ``float32`` or ``int8``.
     environment
         Of this process, to which the settings of a worker are added.
 
@@ -53,7 +57,7 @@ def calibrate(model: Path, *, environment: dict[str, str]) -> Calibration:
     ModelError
         If the model cannot be loaded or computed.
     """
-    command = [sys.executable, "-m", __name__, str(model), str(CPU_SIDE)]
+    command = [sys.executable, "-m", __name__, str(model), str(CPU_SIDE), precision]
     settings = ALLOCATOR_ENVIRONMENT | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     try:
         done = subprocess.run(
@@ -70,17 +74,15 @@ def calibrate(model: Path, *, environment: dict[str, str]) -> Calibration:
     return Calibration(**json.loads(done.stdout.strip().splitlines()[-1]))
 
 
-def _measure(model: str, side: int) -> Calibration:
+def _measure(model: str, side: int, precision: str) -> Calibration:
     import numpy as np
 
-    from roadex.inference.device import CPU, best_device, device_name, most_memory_used
-    from roadex.inference.engine import Predictor, compute_in_one_thread
+    from roadex.inference.engine import Predictor
 
-    compute_in_one_thread()
-    device = best_device()
-    predictor = Predictor.load(model, device=device)
+    device = "cpu" if precision == INT8 else _device()
+    predictor = Predictor.load(model, device=device, precision=precision)
     base = _peak_bytes()
-    side = side if device == CPU else 2 * side
+    side = side if device == "cpu" else 2 * side
     image = np.full((predictor.n_bands, side, side), 100, dtype=np.float32)
     predictor.probability(image)
     seconds = []
@@ -88,14 +90,26 @@ def _measure(model: str, side: int) -> Calibration:
         began = time.perf_counter()
         predictor.probability(image)
         seconds.append(time.perf_counter() - began)
-    on_gpu = most_memory_used(device)
-    used = _peak_bytes() - base if on_gpu is None else on_gpu
+    name, used = "cpu", _peak_bytes() - base
+    if device != "cpu":
+        from roadex.inference.device import device_name, most_memory_used
+
+        name, used = device_name(), most_memory_used()
     return Calibration(
-        device=device_name(device),
+        device=name,
         seconds_per_mpx=min(seconds) / side**2 * 1e6,
         base_bytes=base,
         bytes_per_pixel=used / side**2,
     )
+
+
+def _device() -> str:
+    """Return where torch computes; on a CPU in one thread."""
+    from roadex.inference.device import best_device  # integers need no torch
+    from roadex.inference.float_form import compute_in_one_thread
+
+    compute_in_one_thread()
+    return best_device()
 
 
 def _peak_bytes() -> int:
@@ -113,4 +127,6 @@ def _peak_bytes() -> int:
 if __name__ == "__main__":
     from dataclasses import asdict
 
-    sys.stdout.write(json.dumps(asdict(_measure(sys.argv[1], int(sys.argv[2])))) + "\n")
+    sys.stdout.write(
+        json.dumps(asdict(_measure(sys.argv[1], int(sys.argv[2]), sys.argv[3]))) + "\n"
+    )

@@ -1,5 +1,7 @@
 """Test-time augmentation: the mean of the probabilities of turned and mirrored views.
 
+The same code takes arrays of NumPy and tensors of torch, which is not imported for that.
+
 References
 ----------
 .. [1] L. Zhou et al., D-LinkNet, CVPR Workshops 2018, and ``test.py`` of
@@ -9,11 +11,15 @@ References
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from scipy.special import expit
+
+from roadex.models.scaling import Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +36,25 @@ class View:
     """Left to right, after the turn."""
 
     @property
-    def _flipped_axes(self) -> list[int]:
-        return [-2] * self.is_row_flipped + [-1] * self.is_column_flipped
+    def _flipped_axes(self) -> tuple[int, ...]:
+        return (-2,) * self.is_row_flipped + (-1,) * self.is_column_flipped
 
-    def apply(self, chip: Tensor) -> Tensor:
+    def apply(self, chip: Pixels) -> Pixels:
         """Return the view of ``chip``, shape ``(..., h, w)``; ``(..., w, h)`` where turned."""
-        turned = torch.rot90(chip, 1, (-2, -1)) if self.is_turned else chip
-        return turned.flip(self._flipped_axes) if self._flipped_axes else turned
+        library = _library_of(chip)
+        turned = library.rot90(chip, 1, (-2, -1)) if self.is_turned else chip
+        return library.flip(turned, self._flipped_axes) if self._flipped_axes else turned
 
-    def undo(self, view: Tensor) -> Tensor:
+    def undo(self, view: Pixels) -> Pixels:
         """Bring what was computed on the view back; exact, no pixel is interpolated."""
-        turned = view.flip(self._flipped_axes) if self._flipped_axes else view
-        return torch.rot90(turned, -1, (-2, -1)) if self.is_turned else turned
+        library = _library_of(view)
+        turned = library.flip(view, self._flipped_axes) if self._flipped_axes else view
+        return library.rot90(turned, -1, (-2, -1)) if self.is_turned else turned
+
+
+def _library_of(pixels: Any) -> Any:
+    """Return ``numpy`` or ``torch``, whose functions for views have the same names and order."""
+    return sys.modules[type(pixels).__module__.partition(".")[0]]
 
 
 _FLIPS = tuple(View(False, rows, columns) for rows in (False, True) for columns in (False, True))
@@ -75,8 +88,7 @@ def views(tta: str) -> tuple[View, ...]:
     return VIEWS[tta]
 
 
-@torch.inference_mode()
-def predict_with_tta(forward: Callable[[Tensor], Tensor], chip: Tensor, tta: str) -> Tensor:
+def predict_with_tta(forward: Callable[[Pixels], Pixels], chip: Pixels, tta: str) -> Pixels:
     """Return the mean probability of road over the views.
 
     The only place where logits become probability. Views are computed one after the other, so the
@@ -104,11 +116,19 @@ def predict_with_tta(forward: Callable[[Tensor], Tensor], chip: Tensor, tta: str
     if chip.ndim not in (3, 4):
         msg = f"expected a chip (C, h, w) or chips (N, C, h, w), got {tuple(chip.shape)}"
         raise ValueError(msg)
-    chips = chip if chip.ndim == 4 else chip[None]
-    total = torch.zeros((len(chips), *chips.shape[-2:]), dtype=torch.float32, device=chips.device)
+    chips: Any = chip if chip.ndim == 4 else chip[None]
     all_views = views(tta)
-    for view in all_views:
-        logits = forward(view.apply(chips).contiguous())
-        total += view.undo(torch.sigmoid(logits.float())[:, 0])
-    probability = total / len(all_views)
-    return probability if chip.ndim == 4 else probability[0]
+    total = _road(forward, chips, all_views[0])
+    for view in all_views[1:]:
+        total += _road(forward, chips, view)
+    mean = total / len(all_views)
+    probability: Pixels = mean if chip.ndim == 4 else mean[0]
+    return probability
+
+
+def _road(forward: Callable[[Any], Any], chips: Any, view: View) -> Any:
+    """Return the probability ``(N, h, w)`` of one view, turned back."""
+    seen = view.apply(chips)
+    if isinstance(seen, np.ndarray):
+        return view.undo(expit(forward(np.ascontiguousarray(seen)))[:, 0])
+    return view.undo(forward(seen.contiguous()).float().sigmoid()[:, 0])

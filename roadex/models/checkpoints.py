@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from roadex.errors import ModelError
 from roadex.models import create_network
-from roadex.models.modelfile import ModelMetadata, save_model
+from roadex.models.metadata import ModelMetadata
+from roadex.models.modelfile import save_model
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,25 +1,23 @@
 """Model files: weights and a description of themselves in one ``.safetensors`` file.
 
 The header of the file holds ``format``, ``roadex``, the metadata as JSON, and ``sha256``, taken
-over the metadata and all tensors. A change of either is noticed when the file is loaded. Nothing
-in a model file is ever executed, and nothing is downloaded.
+over the metadata and all weights. A change of either is noticed when the file is loaded. Nothing
+in a model file is ever executed, and nothing is downloaded. A file may hold the same network in 8
+bit integers besides, see :mod:`roadex.models.int8`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
-from roadex import __version__
-from roadex.config import TTA_NAMES
 from roadex.errors import ModelError
+from roadex.files import whole_file
 from roadex.models import create_network, require_torch
-from roadex.models.entries import parse_entries
+from roadex.models.metadata import ModelMetadata
 
 if TYPE_CHECKING:
     import torch
@@ -27,123 +25,19 @@ if TYPE_CHECKING:
 
     from roadex.models.base import SegmentationNetwork
 
-_MOST_BANDS = 256
-
-_FORMAT = 1
+FORMAT = "1"
 """Version of the form of model files, their entry ``format``; 1 where it is missing. It is raised
 where what is in a file changes its meaning; an unknown entry of the description is refused anyway.
 """
 
+FORMAT_WITH_INT8 = "2"
+"""Of files that hold an 8 bit form besides, which a roadex that knows only 1 takes for damaged."""
+
+INT8_PREFIX = "int8."
+"""Names of tensors that are no weights but parts of the 8 bit form."""
+
 PACKAGED_MODELS = Path(__file__).parent / "weights"
 """Folder of the models that come with roadex."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelMetadata:
-    """What a model says about itself.
-
-    ``bands``, ``scale`` and ``offset`` are in the order in which the network takes its bands.
-    """
-
-    name: str
-    """Short name, as users type it."""
-
-    network: str
-    """Registered name of the network, see :func:`roadex.models.network_names`."""
-
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    """Options of :func:`roadex.models.create_network`, without ``encoder_weights``."""
-
-    bands: tuple[str, ...] = ("red", "green", "blue")
-    """Names of the bands, in the network's order."""
-
-    scale: tuple[float, ...] = (1 / 127.5,) * 3
-    """Per band, with ``offset``: the network takes ``x * scale + offset``, ``x`` in 0-255."""
-
-    offset: tuple[float, ...] = (-1.0,) * 3
-
-    gsd_m: float
-    """Metres per pixel the model is best at; scenes are brought to it."""
-
-    gsd_range_m: tuple[float, float]
-    """Smallest and largest metres per pixel it was trained on."""
-
-    stretch: tuple[tuple[float, float], ...] = ()
-    """Per band: the values (0-255) of the 1st and 99th percentile of the imagery it was trained on.
-    Scenes of other types than 8 bits are brought to them; without it to 0 and 255."""
-
-    threshold_low: float = 0.5
-    """Hysteresis: road is what is above ``threshold_high``, and what is above this beside it."""
-
-    threshold_high: float = 0.5
-
-    tta: str = "none"
-    """Test-time augmentation the thresholds were tuned with: ``none``, ``flip`` or ``d4``."""
-
-    training: Mapping[str, Any] = field(default_factory=dict)
-    """Data, licence, recipe, hours, adaptation of the first convolution."""
-
-    validation: Mapping[str, Any] = field(default_factory=dict)
-    """Figures, and the data they were measured on."""
-
-    roadex_version: str = __version__
-    """Version of roadex that wrote the model."""
-
-    def __post_init__(self) -> None:
-        n_bands = len(self.bands)
-        low, high = self.gsd_range_m
-        problems = {
-            "needs at least one band": n_bands == 0,
-            f"has {n_bands} bands, no more than {_MOST_BANDS} are read": n_bands > _MOST_BANDS,
-            "needs a stretch from a lower to a higher value for each band": bool(self.stretch)
-            and not (len(self.stretch) == n_bands and all(a < b for a, b in self.stretch)),
-            f"needs {n_bands} scales and offsets, one per band": not (
-                len(self.scale) == len(self.offset) == n_bands
-            ),
-            f"needs gsd_m within gsd_range_m and above 0, got {self.gsd_m} in {low}-{high}": (
-                not 0 < low <= self.gsd_m <= high
-            ),
-            f"needs 0 < threshold_low <= threshold_high < 1, got {self.threshold_low}, "
-            f"{self.threshold_high}": not 0 < self.threshold_low <= self.threshold_high < 1,
-            f"knows tta {', '.join(TTA_NAMES)}, not {self.tta!r}": self.tta not in TTA_NAMES,
-            "must not name encoder_weights: the weights are in the file": (
-                "encoder_weights" in self.arguments
-            ),
-            "must not name in_channels: they are the bands": "in_channels" in self.arguments,
-        }
-        for problem, is_present in problems.items():
-            if is_present:
-                msg = f"metadata of model {self.name!r}: {problem}"
-                raise ModelError(msg)
-
-    @property
-    def in_channels(self) -> int:
-        """Number of bands the network takes."""
-        return len(self.bands)
-
-    @property
-    def channel_order(self) -> str:
-        """Initials of the bands: ``"RGB"``, ``"BGR"`` for networks trained through OpenCV."""
-        return "".join(band[0].upper() for band in self.bands)
-
-    def to_json(self) -> str:
-        """Return the metadata as JSON, keys in the order of the class.
-
-        An empty ``stretch`` is left out, so that versions which do not know it read the model.
-        """
-        values = dataclasses.asdict(self)
-        if not self.stretch:
-            del values["stretch"]
-        return json.dumps(values, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read what :meth:`to_json` wrote.
-
-        Entries this version does not know are an error: they could change what the model needs.
-        """
-        values = parse_entries(text, {item.name for item in dataclasses.fields(cls)})
-        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,17 +107,14 @@ def save_model(
     from safetensors.torch import save
 
     path = Path(path)
-    if path.suffix != ".safetensors":
-        msg = f"a model file must end in .safetensors, got {path}"
-        raise ModelError(msg)
+    require_suffix(path)
     kept = {k: _stored(k, t, dtype or torch.float16) for k, t in network.state_dict().items()}
     _check_fit(create_network_for(metadata), kept, path)
     text = metadata.to_json()
-    header = {"roadex": text, "sha256": _sha256(text, kept), "format": str(_FORMAT)}
+    header = {"roadex": text, "sha256": _sha256(text, kept), "format": FORMAT}
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(save(kept, metadata=header))
-    partial.replace(path)
+    with whole_file(path) as place:
+        place.write_bytes(save(kept, metadata=header))
     return path
 
 
@@ -252,9 +143,9 @@ def load_model(name_or_path: str | Path) -> Model:
     from roadex.models.claims import no_larger_than
 
     path = model_path(name_or_path)
-    header = _read_header(path)
+    header = read_header(path)
     metadata = _parse_metadata(path, header)
-    tensors = load_file(path)
+    tensors = {k: t for k, t in load_file(path).items() if not k.startswith(INT8_PREFIX)}
     digest = _sha256(header["roadex"], tensors)
     if digest != header["sha256"]:
         msg = f"{path} is damaged: sha256 of its content differs from its header. Copy it again"
@@ -269,12 +160,12 @@ def load_model(name_or_path: str | Path) -> Model:
 def read_metadata(name_or_path: str | Path) -> ModelMetadata:
     """Read only the description of a model; loads no weights and no torch."""
     path = model_path(name_or_path)
-    return _parse_metadata(path, _read_header(path))
+    return _parse_metadata(path, read_header(path))
 
 
 def read_sha256(name_or_path: str | Path) -> str:
     """Read the hash a model file states of itself; :func:`load_model` checks it."""
-    return _read_header(model_path(name_or_path))["sha256"]
+    return read_header(model_path(name_or_path))["sha256"]
 
 
 def create_network_for(metadata: ModelMetadata) -> SegmentationNetwork:
@@ -282,7 +173,21 @@ def create_network_for(metadata: ModelMetadata) -> SegmentationNetwork:
     return create_network(metadata.network, in_channels=metadata.in_channels, **metadata.arguments)
 
 
-def _read_header(path: Path) -> dict[str, str]:
+def require_suffix(path: Path) -> None:
+    """Raise :class:`ModelError` where a model file would not end in ``.safetensors``."""
+    if path.suffix != ".safetensors":
+        msg = f"a model file must end in .safetensors, got {path}"
+        raise ModelError(msg)
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """Return the entries in the header of a model file; there are at least roadex and sha256.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read, is no model of roadex, or is one of a newer roadex.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -297,9 +202,10 @@ def _read_header(path: Path) -> dict[str, str]:
             "checkpoints into one with `roadex models import`"
         )
         raise ModelError(msg)
-    if header.get("format", "1") != str(_FORMAT):
+    if header.get("format", FORMAT) not in (FORMAT, FORMAT_WITH_INT8):
         msg = (
-            f"{path} has format {header['format'][:20]}; this roadex reads {_FORMAT}. Update roadex"
+            f"{path} has format {header['format'][:20]}; this roadex reads {FORMAT} and "
+            f"{FORMAT_WITH_INT8}. Update roadex"
         )
         raise ModelError(msg)
     return header

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from roadex.models.modelfile import ModelMetadata
+    from roadex.models.metadata import ModelMetadata
+
+Pixels = TypeVar("Pixels", NDArray[np.float32], "Tensor")
+"""An array of NumPy or a tensor of torch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +29,12 @@ class Scaling:
         """Return the scaling a model was trained with."""
         return cls(metadata.scale, metadata.offset)
 
-    def apply(self, chips: Tensor) -> Tensor:
-        """Scale chips of shape ``(..., C, H, W)`` with values in [0, 255]."""
+    def apply(self, chips: Pixels) -> Pixels:
+        """Scale chips of shape ``(..., C, H, W)``, arrays or tensors, with values in [0, 255]."""
         column = (len(self.scale), 1, 1)
-        return chips * chips.new_tensor(self.scale).view(column) + chips.new_tensor(
-            self.offset
-        ).view(column)
+        like: Any = np.asarray if isinstance(chips, np.ndarray) else chips.new_tensor
+        scale, offset = (
+            like(values, dtype=chips.dtype).reshape(column) for values in (self.scale, self.offset)
+        )
+        scaled: Pixels = chips * scale + offset
+        return scaled

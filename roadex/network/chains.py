@@ -32,7 +32,10 @@ HALF_WIDTH_SCALE: Final = 4
 """Half-widths are stored in quarter pixels."""
 
 MAX_HALF_WIDTH: Final = 60
-"""Largest half-width in pixels that a byte of quarter pixels can carry beside the two marks."""
+"""Largest half-width in pixels that a byte of quarter pixels can carry beside the marks."""
+
+LEAP: Final = 253
+"""Half-width mark of a pixel of a gap in which nothing is seen of a road."""
 
 BRIDGED: Final = 254
 """Half-width mark of a pixel that was added to close a gap."""
@@ -68,7 +71,7 @@ class Chains:
     """Road probability of each pixel, 0..254."""
 
     half_width: NDArray[np.uint8]
-    """Half-width in quarter pixels, or :data:`BRIDGED` or :data:`AREA`."""
+    """Half-width in quarter pixels, or :data:`LEAP`, :data:`BRIDGED` or :data:`AREA`."""
 
     def __len__(self) -> int:
         return len(self.start)

@@ -158,6 +158,47 @@ def replace_edges(
     )
 
 
+def split_edges(graph: RoadGraph, cuts: NDArray[np.int64]) -> RoadGraph:
+    """Return the graph with a node at each cut, ``(edge, position)``, sorted and inside edges."""
+    if len(cuts) == 0:
+        return graph
+    parts, u, v = cut_chains(graph, cuts)
+    at = parts.end[last_part_before(cuts)]
+    return RoadGraph(
+        height=graph.height,
+        node_row=np.r_[graph.node_row, (at // graph.chains.width).astype(np.float64)],
+        node_col=np.r_[graph.node_col, (at % graph.chains.width).astype(np.float64)],
+        node_reach=np.r_[graph.node_reach, np.zeros(len(at))],
+        u=u,
+        v=v,
+        chains=parts,
+    )
+
+
+def last_part_before(cuts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the index of the part that ends at each cut; cuts are sorted by edge."""
+    return cuts[:, 0] + np.arange(len(cuts))
+
+
+def cut_chains(
+    graph: RoadGraph, cuts: NDArray[np.int64]
+) -> tuple[Chains, NDArray[np.int64], NDArray[np.int64]]:
+    """Cut edges at ``(edge, position)``, sorted; return the parts and their nodes.
+
+    Cut ``k`` becomes node ``n_nodes + k``.
+    """
+    n_cuts = np.bincount(cuts[:, 0], minlength=graph.n_edges)
+    index = np.repeat(np.arange(graph.n_edges), n_cuts + 1)
+    stop = np.ones(len(index), dtype=np.bool_)
+    stop[last_part_before(cuts)] = False
+    first, last = np.zeros(len(index), dtype=np.int64), graph.chains.n_steps[index]
+    u, v = graph.u[index], graph.v[index]
+    before = np.flatnonzero(~stop)
+    last[before] = first[before + 1] = cuts[:, 1]
+    v[before] = u[before + 1] = graph.n_nodes + np.arange(len(cuts))
+    return pieces(graph.chains, index, first, last), u, v
+
+
 def merge_nodes(
     graph: RoadGraph,
     label: NDArray[np.int64],

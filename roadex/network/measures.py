@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roadex.imagery.geodesy import PixelSize
-from roadex.network.chains import AREA, BRIDGED, COL_STEP, HALF_WIDTH_SCALE, ROW_STEP, Chains
+from roadex.network.chains import (
+    AREA,
+    BRIDGED,
+    COL_STEP,
+    HALF_WIDTH_SCALE,
+    LEAP,
+    ROW_STEP,
+    Chains,
+)
 from roadex.network.compiled import kernel
 from roadex.network.graph import RoadGraph
 
@@ -83,7 +91,7 @@ def end_half_widths(graph: RoadGraph) -> NDArray[np.float64]:
     """
     at = graph.chains.value_offsets
     quarters = graph.chains.half_width[np.stack([at[:-1], at[1:] - 1])]
-    return np.where(quarters < BRIDGED, quarters / HALF_WIDTH_SCALE, 0.0)
+    return np.where(quarters < LEAP, quarters / HALF_WIDTH_SCALE, 0.0)
 
 
 def _connector_m(graph: RoadGraph, pixel: PixelSize) -> NDArray[np.float64]:
@@ -118,14 +126,15 @@ def _measure(  # type: ignore[no-untyped-def]
         for k in range(4):
             sums[_LENGTH, i] += steps[k] * step_m[k]
         sums[_PROBABILITY, i] = total
-        sums[_BRIDGED, i] = counts[BRIDGED]
+        n_bridged = counts[BRIDGED] + counts[LEAP]
+        sums[_BRIDGED, i] = n_bridged
         sums[_AREA, i] = counts[AREA]
         extremes[0, i] = lowest
         extremes[1, i] = highest
-        n_known = offsets[i + 1] - offsets[i] + 1 - counts[BRIDGED] - counts[AREA]
+        n_known = offsets[i + 1] - offsets[i] + 1 - n_bridged - counts[AREA]
         widths[i] = np.nan
         seen = 0
-        for k in range(BRIDGED):
+        for k in range(LEAP):
             seen += counts[k]
             if n_known and 2 * seen >= n_known:
                 widths[i] = k

@@ -47,7 +47,10 @@ class RoadNetwork:
     nodes."""
 
     nodes: gpd.GeoDataFrame
-    """One point per row: ``node_id, degree, kind`` (end, junction, border, loop)."""
+    """One point per row: ``node_id, degree, kind`` (end, junction, border, loop, gap).
+
+    A gap is where a bridge begins that no probability speaks for.
+    """
 
     summary: dict[str, Any]
     """Totals, and what each cleaning step left."""
@@ -187,7 +190,7 @@ def assemble_network(
         **{name: measured[name] for name in TEXTS if name in measured},
     }
     edges = gpd.GeoDataFrame(columns, geometry=lines, crs=crs)
-    kinds = _node_kinds(degree, is_border)
+    kinds = _node_kinds(degree, is_border, np.isin(np.arange(len(points)), u[u == v]))
     nodes = gpd.GeoDataFrame(
         {"node_id": np.arange(len(points)), "degree": degree.astype(np.int32), "kind": kinds},
         geometry=shapely.points(points),
@@ -244,9 +247,12 @@ def _keys(u: NDArray[np.int64], v: NDArray[np.int64]) -> NDArray[np.int32]:
     return keys
 
 
-def _node_kinds(degree: NDArray[np.int64], is_border: NDArray[np.bool_]) -> NDArray[np.object_]:
+def _node_kinds(
+    degree: NDArray[np.int64], is_border: NDArray[np.bool_], is_ring: NDArray[np.bool_]
+) -> NDArray[np.object_]:
     kinds = np.full(len(degree), "junction", dtype=object)
-    kinds[degree == 2] = "loop"  # a ring needs a node somewhere
+    kinds[degree == 2] = "gap"
+    kinds[(degree == 2) & is_ring] = "loop"  # a ring needs a node somewhere
     kinds[degree == 1] = "end"
     kinds[(degree == 1) & is_border] = "border"
     return kinds

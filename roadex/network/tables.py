@@ -47,7 +47,10 @@ EDGE_COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
 NODE_COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "node_id": ("Node id", "Number of the node; the same scene gives the same"),
     "degree": ("Edges that meet", "Number of edge ends at the node"),
-    "kind": ("Kind of node", "junction, end, border (leaves the scene) or loop"),
+    "kind": (
+        "Kind of node",
+        "junction, end, border (leaves the scene), loop or gap (begin of a bridge over nothing)",
+    ),
 }
 """Columns of ``road_nodes``: title and meaning."""
 

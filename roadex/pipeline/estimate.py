@@ -163,6 +163,7 @@ class Estimate:
             },
             "model": {"name": plan.model.name, "gsd_m": plan.model.gsd_m},
             "tta": self.config.predict.tta,
+            "precision": plan.precision,
             "tiles": len(plan.wanted),
             "tile_size": self.config.tiling.tile_size,
             "workers": {
@@ -210,7 +211,7 @@ def estimate_run(
         plan=plan,
         config=config,
         workers=workers,
-        calibration=calibrate(plan.model_file, environment=environment)
+        calibration=calibrate(plan.model_file, plan.precision, environment=environment)
         if with_calibration
         else None,
         free_disk_bytes=shutil.disk_usage(_existing(output)).free,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roadex.errors import ModelError
+from roadex.models.int8 import int8_sha256
 from roadex.models.modelfile import model_path, packaged_models, read_sha256
 
 _RECEIVED: dict[str, Path] = {}
@@ -20,11 +21,13 @@ class SharedModel:
 
     path: str
     sha256: str
+    int8_sha256: str | None = None
+    """The 8 bit form to compute with; None is float32."""
 
     @classmethod
-    def of(cls, path: Path, sha256: str) -> SharedModel:
+    def of(cls, path: Path, sha256: str, int8_sha256: str | None = None) -> SharedModel:
         """Describe the model file of a run."""
-        return cls(str(path.absolute()), sha256)
+        return cls(str(path.absolute()), sha256, int8_sha256)
 
     def locate(self) -> Path:
         """Return the file of this model on this machine.
@@ -38,13 +41,19 @@ class SharedModel:
         if self.sha256 in _RECEIVED:
             candidates.insert(0, _RECEIVED[self.sha256])
         for candidate in candidates:
-            if candidate.is_file() and read_sha256(candidate) == self.sha256:
+            if candidate.is_file() and self.is_in(candidate):
                 return candidate
         msg = (
             f"this worker ({platform.node()}) has no model with sha256 {self.sha256[:12]}...: "
             f"{self.path} is not there or differs. Install the same roadex on all workers"
         )
         raise ModelError(msg)
+
+    def is_in(self, file: Path | str) -> bool:
+        """Return whether a model file, or the packaged model of a name, holds it."""
+        if read_sha256(file) != self.sha256:
+            return False
+        return self.int8_sha256 is None or int8_sha256(file) == self.int8_sha256
 
 
 def keep_received(sha256: str, content: bytes, folder: Path) -> None:
@@ -58,4 +67,4 @@ def keep_received(sha256: str, content: bytes, folder: Path) -> None:
 
 def is_packaged(model: SharedModel) -> bool:
     """Return whether a model comes with roadex, so that every worker has it."""
-    return model.sha256 in {read_sha256(name) for name in packaged_models()}
+    return any(model.is_in(name) for name in packaged_models())

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from roadex.config import TTA_VIEWS, RunConfig
+from roadex.config import FLOAT32, INT8, TTA_VIEWS, RunConfig
 from roadex.errors import ConfigError, SceneError
 from roadex.imagery.area import Area
 from roadex.imagery.containers import listed
@@ -18,12 +18,14 @@ from roadex.imagery.scene import Scene, open_scene
 from roadex.imagery.source_files import file_states, files_behind
 from roadex.imagery.tiling import Tile, Tiles, plan_chips, plan_tiles
 from roadex.imagery.work_grid import WorkGrid, plan_grid
-from roadex.models.modelfile import ModelMetadata, model_path, read_metadata, read_sha256
+from roadex.models.metadata import ModelMetadata
+from roadex.models.modelfile import model_path, read_metadata, read_sha256
 from roadex.pipeline.area_file import read_area
 from roadex.pipeline.crew import Load
+from roadex.pipeline.precision import int8_form_to_use, precision_name
 from roadex.progress import time_text
 
-SECONDS_PER_MPX = 0.5
+SECONDS_PER_MPX = {FLOAT32: 0.5, INT8: 0.14}
 """Of one core for a forward pass of ``roadex-light`` over a million pixels, see docs/cluster.md."""
 
 _WORTH_SAYING_S = 120.0
@@ -41,6 +43,9 @@ class RunPlan:
     model: ModelMetadata
     model_file: Path
     model_sha256: str
+    int8_sha256: str | None
+    """The 8 bit form the network computes in; None is float32."""
+
     tiles: Tiles
     chips: Tiles
     """What the network sees at a time; a tile is made of whole chips."""
@@ -63,6 +68,11 @@ class RunPlan:
         return self.scene.warnings + self.grid.warnings
 
     @property
+    def precision(self) -> str:
+        """Numbers the network computes with: ``float32`` or ``int8``."""
+        return precision_name(self.int8_sha256)
+
+    @property
     def read_megapixels(self) -> float:
         """Pixels given to the network in one view, halos included, in millions."""
         if self.area is None:
@@ -73,7 +83,8 @@ class RunPlan:
 
     def load(self, config: RunConfig) -> Load:
         """Return what predicting takes, if the model is about as large as ``roadex-light``."""
-        seconds = self.read_megapixels * TTA_VIEWS[config.predict.tta] * SECONDS_PER_MPX
+        per_mpx = TTA_VIEWS[config.predict.tta] * SECONDS_PER_MPX[self.precision]
+        seconds = self.read_megapixels * per_mpx
         return Load(n_tasks=len(self.wanted), core_seconds=seconds)
 
     def cost_of_views(self, config: RunConfig, n_cores: int) -> str | None:
@@ -114,6 +125,7 @@ def plan_run(scenes: Scenes, config: RunConfig) -> RunPlan:
         native_gsd=config.predict.native_gsd,
     )
     sha256 = read_sha256(path)
+    int8_form = int8_form_to_use(config.predict.precision, path, config.cluster)
     tiles = plan_tiles(grid.shape, config.tiling)
     area = None if config.predict.aoi is None else read_area(config.predict.aoi, grid)
     return RunPlan(
@@ -122,11 +134,12 @@ def plan_run(scenes: Scenes, config: RunConfig) -> RunPlan:
         model=model,
         model_file=path,
         model_sha256=sha256,
+        int8_sha256=int8_form,
         tiles=tiles,
         chips=plan_chips(grid.shape, config.tiling),
         area=area,
         wanted=tiles if area is None else _touched(tiles, area),
-        key=tiles_key(scene, grid, sha256, config, area),
+        key=tiles_key(scene, grid, int8_form or sha256, config, area),
         request=request_key(scenes, config),
     )
 
@@ -215,7 +228,10 @@ def _touched(tiles: Tiles, area: Area) -> list[Tile]:
 def tiles_key(
     scene: Scene, grid: WorkGrid, sha256: str, config: RunConfig, area: Area | None = None
 ) -> str:
-    """Return the identity of tiles: a hash over everything that decides their values."""
+    """Return the identity of tiles: a hash over everything that decides their values.
+
+    ``sha256`` is that of the weights, or of the 8 bit form that computes in their place.
+    """
     parts = {
         "scene": scene.identity,
         "radiometry": asdict(scene.radiometry),

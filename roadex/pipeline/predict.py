@@ -22,11 +22,11 @@ from roadex.config import NODATA, THRESHOLDS_TAG, RunConfig
 from roadex.errors import IncompleteError, OutputError, RoadexError, RunError
 from roadex.imagery.tiling import Tile
 from roadex.inference.allocator import release_free_memory
-from roadex.models import require_torch
 from roadex.pipeline.arrays import AnyCRS, probability_on, refuse_place, write_image
 from roadex.pipeline.crew import CallingProcess, Crew, open_crew
 from roadex.pipeline.model_transfer import SharedModel
 from roadex.pipeline.plan import RunPlan, Scenes, plan_run
+from roadex.pipeline.precision import require_what_computes
 from roadex.pipeline.result import TemporaryFolder, open_raster
 from roadex.pipeline.resume import claim
 from roadex.pipeline.tasks import run_tasks
@@ -190,8 +190,7 @@ def predict_scene(
     """
     config = config or RunConfig()
     watch = Stopwatch(progress or default_display(), release_free_memory)
-    if not config.cluster.is_remote:
-        require_torch()
+    require_what_computes(config.predict, config.cluster)
     with watch.stage("plan"):
         plan = plan_run(scenes, config)
     with claim(path, plan, config.cluster, overwrite=overwrite) as mine:
@@ -299,7 +298,7 @@ def _job_of(crew: Crew, plan: RunPlan, store: TileStore, config: RunConfig) -> I
         grid=plan.grid,
         chips=plan.chips,
         area=plan.area,
-        model=SharedModel.of(plan.model_file, plan.model_sha256),
+        model=SharedModel.of(plan.model_file, plan.model_sha256, plan.int8_sha256),
         tta=config.predict.tta,
         store=store,
         device=crew.device if isinstance(crew, CallingProcess) else None,

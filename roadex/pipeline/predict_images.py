@@ -19,11 +19,11 @@ from roadex.files import changes_of_origin, whole_file, write_origin
 from roadex.imagery.scene import open_scene
 from roadex.imagery.work_grid import own_grid, plan_grid
 from roadex.inference.allocator import release_free_memory
-from roadex.models import require_torch
 from roadex.models.modelfile import model_path, read_metadata, read_sha256
 from roadex.pipeline.crew import CallingProcess, Load, open_crew
 from roadex.pipeline.model_transfer import SharedModel
 from roadex.pipeline.plan import SECONDS_PER_MPX
+from roadex.pipeline.precision import int8_form_to_use, precision_name, require_what_computes
 from roadex.pipeline.resume import make_folder
 from roadex.pipeline.tasks import run_tasks
 from roadex.pipeline.worker import predictor_of
@@ -95,8 +95,7 @@ def predict_deepglobe(
         If images failed; the masks of all others are there.
     """
     config = config or RunConfig()
-    if not config.cluster.is_remote:
-        require_torch()
+    require_what_computes(config.predict, config.cluster)
     ids = image_ids(folder)
     if not ids:
         msg = f"no image <id>_sat.jpg in {folder}"
@@ -123,7 +122,11 @@ def _job(folder: Path, output: Path, config: RunConfig, *, with_probability: boo
     return ImageJob(
         folder=folder.absolute(),
         output=output.absolute(),
-        model=SharedModel.of(path, read_sha256(path)),
+        model=SharedModel.of(
+            path,
+            read_sha256(path),
+            int8_form_to_use(config.predict.precision, path, config.cluster),
+        ),
         tta=config.predict.tta,
         threshold=model.threshold_high,
         gsd_m=GSD_M if config.predict.native_gsd else model.gsd_m,
@@ -138,7 +141,7 @@ def _predict_all(
     """Predict images; return the errors of those that failed."""
     watch = Stopwatch(display, release_free_memory)
     mpx = (IMAGE_PX * GSD_M / job.gsd_m) ** 2 / 1e6
-    seconds = mpx * TTA_VIEWS[job.tta] * SECONDS_PER_MPX
+    seconds = mpx * TTA_VIEWS[job.tta] * SECONDS_PER_MPX[precision_name(job.model.int8_sha256)]
     load = Load(n_tasks=len(todo), core_seconds=len(todo) * seconds)
     failed = {}
     with watch.stage("predict", n_images), open_crew(config.cluster, load) as crew:
@@ -172,7 +175,7 @@ def _begin(job: ImageJob, ids: Sequence[str], *, overwrite: bool) -> None:
     """Keep masks of the same origin, refuse others; with ``overwrite`` begin anew."""
     origin = {
         "images": str(job.folder),
-        "model": job.model.sha256,
+        "model": job.model.int8_sha256 or job.model.sha256,
         "tta": job.tta,
         "gsd_m": job.gsd_m,
         "threshold": job.threshold,

@@ -181,7 +181,12 @@ def provenance(plan: RunPlan, config: RunConfig) -> dict[str, Any]:
             "gsd_m": round(plan.grid.gsd_m, 4),
             "is_native": plan.grid.is_native,
         },
-        "model": {"name": plan.model.name, "sha256": plan.model_sha256},
+        "model": {
+            "name": plan.model.name,
+            "sha256": plan.model_sha256,
+            "precision": plan.precision,
+            "int8_sha256": plan.int8_sha256,
+        },
         "config": _settings(config),
     }
 

@@ -24,7 +24,6 @@ from pyproj import CRS
 from roadex.config import RunConfig
 from roadex.imagery.locations import READING
 from roadex.inference.allocator import release_free_memory
-from roadex.models import require_torch
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
 from roadex.outputs.preview import write_preview
@@ -39,6 +38,7 @@ from roadex.pipeline.crew import (
 from roadex.pipeline.gpus import choose_gpus
 from roadex.pipeline.memory import MemoryMeter
 from roadex.pipeline.plan import RunPlan, Scenes, plan_run
+from roadex.pipeline.precision import require_what_computes
 from roadex.pipeline.predict import Failures, predict_tiles, stitch, without_tiles
 from roadex.pipeline.report import Kept, RunFolder, provenance, summarise, write_report
 from roadex.pipeline.result import ResultPaths, RunResult, TemporaryFolder
@@ -144,8 +144,7 @@ def prepare(
     result = RunFolder(Path(output))
     watch = Stopwatch(progress or default_display(), release_free_memory)
     began = time.time()
-    if not config.cluster.is_remote:
-        require_torch()
+    require_what_computes(config.predict, config.cluster)
     with watch.stage("plan"):
         plan = plan_run(scenes, config)
         thresholds = plan.model.threshold_low, plan.model.threshold_high

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import rasterio
 
+from roadex.config import FLOAT32
 from roadex.errors import RoadexError
 from roadex.imagery.area import Area
 from roadex.imagery.locations import READING
@@ -18,6 +19,7 @@ from roadex.imagery.tiling import Tile, Tiles
 from roadex.imagery.work_grid import GridReader, WorkGrid, open_grid
 from roadex.inference.allocator import tune_allocator
 from roadex.pipeline.model_transfer import SharedModel
+from roadex.pipeline.precision import precision_name
 from roadex.probability.encoding import encode
 from roadex.probability.tile_store import TileStore
 
@@ -93,21 +95,27 @@ def _predict_tile(tile: Tile, job: PredictJob) -> TileResult:
 
 
 _JOBS: dict[str, PredictJob] = {}
-_LOADED: dict[tuple[str, str, str | None], Predictor] = {}
+_LOADED: dict[tuple[SharedModel, str, str | None], Predictor] = {}
 _LOADING = threading.Lock()
 _LOCAL = threading.local()
 
 
 def predictor_of(model: SharedModel, tta: str, device: str | None) -> Predictor:
     """Return a model, loaded once per process; one used earlier is dropped."""
-    from roadex.inference.engine import Predictor, compute_in_one_thread  # torch is for workers
+    from roadex.inference.engine import Predictor
 
-    compute_in_one_thread()
-    which = (model.sha256, tta, device)
+    precision = precision_name(model.int8_sha256)
+    if precision == FLOAT32:
+        from roadex.inference.float_form import compute_in_one_thread  # integers need no torch
+
+        compute_in_one_thread()
+    which = (model, tta, device)
     with _LOADING:
         if which not in _LOADED:
             _LOADED.clear()
-            _LOADED[which] = Predictor.load(model.locate(), tta=tta, device=device)
+            _LOADED[which] = Predictor.load(
+                model.locate(), tta=tta, device=device, precision=precision
+            )
         return _LOADED[which]
 
 

@@ -58,7 +58,7 @@ def predict_scenes(
     tta: str = "none",
 ) -> Iterator[tuple[NDArray[np.uint8], Chip]]:
     """Yield the stored probability of every scene, on the grid of its labels, and the scene."""
-    predictor = Predictor(network.eval(), scaling, tta=tta)
+    predictor = Predictor.of(network.eval(), scaling, tta=tta)
     for scene in scenes:
         yield encode(predict_labelled(predictor, scene, gsd_m=gsd_m)), scene.read()
 

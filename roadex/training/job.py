@@ -13,7 +13,8 @@ from typing import Any
 from roadex.config import TrainConfig
 from roadex.files import refuse_existing
 from roadex.inference.allocator import tune_allocator
-from roadex.models.modelfile import Model, ModelMetadata, load_model, save_model
+from roadex.models.metadata import ModelMetadata
+from roadex.models.modelfile import Model, load_model, save_model
 from roadex.models.scaling import Scaling
 from roadex.progress import Display, OpenDisplay, Silent, default_display
 from roadex.scoring.metrics.thresholds import LevelCounts

@@ -11,7 +11,8 @@ from roadex.config import TrainConfig
 from roadex.config.verbs import TRAIN
 from roadex.errors import ConfigError
 from roadex.models import create_network
-from roadex.models.modelfile import ModelMetadata, model_path, read_metadata
+from roadex.models.metadata import ModelMetadata
+from roadex.models.modelfile import model_path, read_metadata
 from roadex.training.losses import loss_by_name
 from roadex.training.recipes import read_recipe
 

@@ -11,7 +11,8 @@ from roadex.errors import ModelError
 from roadex.inference.allocator import tune_allocator
 from roadex.models.averaging import average_networks
 from roadex.models.base import SegmentationNetwork
-from roadex.models.modelfile import Model, ModelMetadata, load_model, save_model
+from roadex.models.metadata import ModelMetadata
+from roadex.models.modelfile import Model, load_model, save_model
 from roadex.models.scaling import Scaling
 from roadex.training.datasets import find_labelled_scenes
 from roadex.training.evaluation import common_figures, evaluate_datasets, thresholds_of

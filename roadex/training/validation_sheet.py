@@ -31,7 +31,7 @@ def write_validation_sheet(
     title: str,
 ) -> None:
     """Predict the middle of a few scenes and draw them, one row each."""
-    predictor = Predictor(network.eval(), scaling)
+    predictor = Predictor.of(network.eval(), scaling)
     chosen = [scenes[i] for i in _spread(len(scenes), N_ROWS)]
     panels = [panel for scene in chosen for panel in _panels(predictor, scene, gsd_m)]
     title = f"{title}: image, truth, probability"

@@ -16,7 +16,8 @@ from roadex.imagery.scene import open_scene
 from roadex.imagery.tiling import plan_tiles
 from roadex.models import create_network
 from roadex.models.claims import no_larger_than
-from roadex.models.modelfile import ModelMetadata, load_model, read_metadata
+from roadex.models.metadata import ModelMetadata
+from roadex.models.modelfile import load_model, read_metadata
 from roadex.pipeline.plan import plan_run
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from roadex.models import create_network
-from roadex.models.modelfile import ModelMetadata, save_model
+from roadex.models.metadata import ModelMetadata
+from roadex.models.modelfile import save_model
 
 DLINKNET = Path(__file__).parents[1] / "data" / "dlinknet"
 

@@ -12,7 +12,8 @@ from PIL import Image
 from roadex.errors import ModelError
 from roadex.models import create_network
 from roadex.models.averaging import average_networks
-from roadex.models.modelfile import ModelMetadata, load_model, save_model
+from roadex.models.metadata import ModelMetadata
+from roadex.models.modelfile import load_model, save_model
 from roadex.synthetic import generate_scene, write_scene
 from roadex.training.tuning import average_models, tune_model
 

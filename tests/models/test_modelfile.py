@@ -11,13 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from roadex.errors import ModelError
-from roadex.models.modelfile import (
-    ModelMetadata,
-    load_model,
-    read_metadata,
-    read_sha256,
-    save_model,
-)
+from roadex.models.metadata import ModelMetadata
+from roadex.models.modelfile import load_model, read_metadata, read_sha256, save_model
 
 
 def _rewrite(path, *, tensors=None, **header):

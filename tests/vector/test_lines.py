@@ -4,6 +4,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from rasterio.features import rasterize
 from scipy.ndimage import gaussian_filter
 
@@ -150,14 +151,44 @@ def test_a_plaza_gets_a_through_line(make_source, length, width):
     assert farthest(edges, truth) <= 4
 
 
+def cut_road(gap, between, angle=0.5, more=()):
+    """Return a road of 360 m with a gap in its middle, and what else is road."""
+    line = shapely.affinity.rotate(shapely.LineString([(20, 150), (380, 150)]), angle)
+    hole = shapely.affinity.rotate(shapely.box(200 - gap / 2, 140, 200 + gap / 2, 160), angle)
+    others = [(shapely.LineString(points).buffer(4, cap_style="flat"), 0.9) for points in more]
+    return paint([(line.buffer(4, cap_style="flat"), 0.9), (hole, between), *others], (300, 400))
+
+
+@pytest.mark.parametrize("angle", [0.5, 20, 39])
 @pytest.mark.parametrize(
-    ("gap", "between", "parts"), [(4, 0, 1), (12, 0, 2), (12, 0.05, 1), (14, 0, 2)]
+    ("gap", "between", "parts"), [(4, 0, 1), (12, 0.05, 1), (12, 0, 3), (14, 0, 3), (19, 0, 2)]
 )
-def test_nothing_is_leapt_over_unseen(make_source, gap, between, parts):
-    y = [150, 153]
-    shapes = [
-        (road([(20, y[0]), (380, y[1])], 8), 0.9),
-        (shapely.box(200 - gap / 2, 100, 200 + gap / 2, 200), between),
-    ]
-    edges, _ = network_of(paint(shapes, (300, 400)), make_source)
+def test_a_bridge_over_nothing_is_an_edge_of_its_own(make_source, gap, between, parts, angle):
+    edges, nodes = network_of(cut_road(gap, between, angle), make_source)
     assert len(edges) == parts
+    leaps = edges[edges.bridged > 0.5]
+    assert len(leaps) == (parts == 3)
+    assert (edges.bridged.drop(leaps.index) < 0.05).all()
+    if parts == 3:
+        assert sorted(nodes.kind) == ["end", "end", "gap", "gap"]
+        assert edges.component_id.nunique() == 1
+        assert leaps.confidence.item() < edges.confidence.drop(leaps.index).min() / 2
+
+
+@pytest.mark.parametrize("gap", [12, 13, 14])
+def test_two_streets_back_to_back_stay_apart(make_source, gap):
+    across = [[(x, 60), (x, 240)] for x in (60, 340)]
+    edges, _ = network_of(cut_road(gap, 0, angle=0, more=across), make_source)
+    assert edges.component_id.nunique() == 2
+    assert edges.bridged.max() < 0.1
+
+
+@pytest.mark.parametrize("strip", [5, 7, 10])
+@pytest.mark.parametrize("gap", [5, 9, 13])
+def test_a_cut_carriageway_goes_on_and_does_not_cross_to_the_other(make_source, strip, gap):
+    beside = 150 + 8 + strip
+    edges, nodes = network_of(
+        cut_road(gap, 0, angle=0, more=[[(20, beside), (380, beside)]]), make_source
+    )
+    assert edges.component_id.nunique() == 2
+    assert "junction" not in set(nodes.kind)

@@ -24,6 +24,9 @@ AT_NODE_PX: Final = 3
 _NOTHING: Final = 0.01 * PROBABILITY_MAX
 """Stored probability below which a pixel shows nothing of a road."""
 
+FACING_COSINE: Final = 0.94
+"""Cosine of the largest angle, 20 degrees, between two dead ends that are one road cut in two."""
+
 _FREE_RADIUS: Final = 3.0
 """Next to the dead end the path may go anywhere: the heading says nothing about a pixel or two."""
 
@@ -100,6 +103,9 @@ class BridgeProposals:
     cost: NDArray[np.float64]
     """Mean cost per step."""
 
+    is_leap: NDArray[np.bool_]
+    """Whether more of the way than ``empty_gap`` shows nothing of a road."""
+
     offsets: NDArray[np.int64]
     codes: NDArray[np.uint8]
     probability: NDArray[np.uint8]
@@ -120,7 +126,7 @@ def search_bridges(
     rows, cols = task.line_pixels[:, 0] - row, task.line_pixels[:, 1] - col
     line_edge, line_position = task.line_pixels[:, 2].copy(), task.line_pixels[:, 3].copy()
     _draw_labels(label, rows, cols, line_edge, line_position)
-    found, cost, offsets, codes, values = _search_all(
+    found, cost, is_leap, offsets, codes, values = _search_all(
         np.ascontiguousarray(probability),
         label,
         line_edge,
@@ -140,6 +146,7 @@ def search_bridges(
         edge=line_edge[found[hit]].astype(np.int64),
         position=line_position[found[hit]].astype(np.int64),
         cost=cost[hit],
+        is_leap=is_leap[hit],
         offsets=np.r_[0, offsets[hit + 1]],
         codes=codes,
         probability=np.where(values == NODATA, np.uint8(0), values),
@@ -182,6 +189,16 @@ def _draw_labels(label, rows, cols, edges, positions):  # type: ignore[no-untype
             label[rows[i], cols[i + 1]] = i + 1
 
 
+_STRAIGHT: Final = 0
+"""Straight on to a dead end that heads for this one: the same road, whatever lies beside it."""
+
+_AHEAD: Final = 1
+"""Ahead to any line."""
+
+_ROUND: Final = 2
+"""Round a bend to another dead end, where the way is seen."""
+
+
 @kernel
 def _search_all(  # type: ignore[no-untyped-def]
     probability, label, line_edge, line_position, tips, tip_heading,
@@ -192,7 +209,7 @@ def _search_all(  # type: ignore[no-untyped-def]
     distance = np.full(side * side, np.inf)
     came = np.full(side * side, -1, dtype=np.int8)
     found = np.full(n, -1, dtype=np.int64)
-    cost = np.zeros(n)
+    cost, is_leap = np.zeros(n), np.zeros(n, dtype=np.bool_)
     offsets = np.zeros(n + 1, dtype=np.int64)
     # An accepted path has at most this many steps, see _is_acceptable.
     longest = int(limits.max_seen_detour * limits.max_gap * 1.08) + 4
@@ -201,23 +218,31 @@ def _search_all(  # type: ignore[no-untyped-def]
     queue = (np.empty(8 * side * side), np.empty(8 * side * side, dtype=np.int64))
     for i in range(n):
         offsets[i + 1] = offsets[i]
-        for seen in (False, True):  # the way the road heads for comes first
+        for kind in (_STRAIGHT, _AHEAD, _ROUND):
             for k in range(len(distance)):
                 distance[k] = np.inf
+            min_cosine = FACING_COSINE if kind == _STRAIGHT else limits.min_cosine
+            seen = kind == _ROUND
             target, goal = _search(
                 probability, label, line_edge, line_position, pixel[i], heading[i], own_edge[i],
-                own_position[i], step_cost, limits, seen, side, distance, came, queue,
+                own_position[i], step_cost, limits, min_cosine, seen, side, distance, came, queue,
             )  # fmt: skip
             if target < 0:
                 continue
             path = _path_to(goal, came, side)
             along = _values_along(path, pixel[i], probability)
-            is_tip, facing = _what_is_met(
-                tips, tip_heading, line_edge[target], line_position[target], heading[i], limits
+            is_tip, cosine = _what_is_met(
+                tips, tip_heading, line_edge[target], line_position[target], heading[i]
             )
-            least = limits.facing_probability if facing else limits.gap_probability
-            if (seen and not is_tip) or not _is_acceptable(path, along, limits, least, seen):
+            if (kind == _STRAIGHT and cosine > -FACING_COSINE) or (seen and not is_tip):
                 continue
+            facing = cosine <= -limits.min_cosine
+            least = limits.facing_probability if facing else limits.gap_probability
+            if not _is_acceptable(path, along, limits, least, limits.empty_gap, seen):
+                most = limits.snap_gap if kind == _STRAIGHT else 0.0
+                is_leap[i] = _is_acceptable(path, along, limits, least, most, seen)
+                if not is_leap[i]:
+                    continue
             found[i] = target
             cost[i] = distance[goal] / len(path)
             offsets[i + 1] += len(path)
@@ -225,27 +250,28 @@ def _search_all(  # type: ignore[no-untyped-def]
                 codes[offsets[i] + k] = path[k]
                 values[offsets[i] + k] = along[k]
             break
-    return found, cost, offsets, codes[: offsets[n]].copy(), values[: offsets[n]].copy()
+    return found, cost, is_leap, offsets, codes[: offsets[n]].copy(), values[: offsets[n]].copy()
 
 
 @kernel
-def _what_is_met(  # type: ignore[no-untyped-def]
-    tips, tip_heading, edge, position, heading, limits
-):
-    """Return whether a place of an edge is a dead end, and whether one heads for this one."""
-    is_tip, facing = False, False
+def _what_is_met(tips, tip_heading, edge, position, heading):  # type: ignore[no-untyped-def]
+    """Return whether a place of an edge is a dead end, and the least cosine to its heading.
+
+    The cosine is -1 where one heads straight for the other, and 1 where there is no dead end.
+    """
+    is_tip, least = False, 1.0
     for k in range(len(tips)):
         if tips[k, 0] == edge and abs(tips[k, 1] - position) <= AT_NODE_PX:
             is_tip = True
             cosine = heading[0] * tip_heading[k, 0] + heading[1] * tip_heading[k, 1]
-            facing |= cosine <= -limits.min_cosine
-    return is_tip, facing
+            least = min(least, cosine)
+    return is_tip, least
 
 
 @kernel
 def _search(  # type: ignore[no-untyped-def]
     probability, label, line_edge, line_position, pixel, heading,
-    own_edge, own_position, step_cost, limits, seen, side, distance, came, queue,
+    own_edge, own_position, step_cost, limits, min_cosine, seen, side, distance, came, queue,
 ):  # fmt: skip
     """Return the line pixel that is cheapest to reach and where in the window it is, or -1.
 
@@ -285,9 +311,9 @@ def _search(  # type: ignore[no-untyped-def]
                 continue
             value = probability[window_row, window_col]
             ahead = r * heading[0] + c * heading[1]
-            if away > _FREE_RADIUS and ahead < limits.min_cosine * away:
+            if away > _FREE_RADIUS and ahead < min_cosine * away:
                 visible = limits.gap_probability <= value < NODATA
-                if not seen or not visible or ahead < -limits.min_cosine * away:
+                if not seen or not visible or ahead < -min_cosine * away:
                     continue  # rule 3
             total = so_far + step_cost[value] * (1.4142135623730951 if k & 1 else 1.0)
             to = (r + reach) * side + c + reach
@@ -330,13 +356,13 @@ def _values_along(path, pixel, probability):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _is_acceptable(path, values, limits, least, seen):  # type: ignore[no-untyped-def]
+def _is_acceptable(path, values, limits, least, most_empty, seen):  # type: ignore[no-untyped-def]
     """Return whether a path is a bridge.
 
     1. It is at most ``max_detour`` times as long as straight on (``max_seen_detour`` if ``seen``).
     2. Its gap, all that is no road, is at most ``max_gap`` long.
     3. A gap longer than ``snap_gap`` has at least the mean probability ``least``.
-    4. Of another one, at most ``empty_gap`` shows nothing of a road although there is imagery.
+    4. Of another one, at most ``most_empty`` shows nothing of a road although there is imagery.
     """
     row, col, length, gap, empty, total = 0, 0, 0.0, 0.0, 0.0, 0.0
     for k in range(len(path)):
@@ -358,4 +384,4 @@ def _is_acceptable(path, values, limits, least, seen):  # type: ignore[no-untype
         return False
     if gap > limits.snap_gap:
         return total >= least * gap  # rule 3
-    return empty <= limits.empty_gap  # rule 4
+    return empty <= most_empty  # rule 4

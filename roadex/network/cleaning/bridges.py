@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roadex.network.chains import BRIDGED, Chains, concatenate, pieces, pixel_ids
+from roadex.network.chains import BRIDGED, LEAP, Chains, concatenate, pieces, pixel_ids
 from roadex.network.cleaning.bridge_search import (
     AT_NODE_PX,
     BridgeProposals,
@@ -23,7 +23,13 @@ from roadex.network.cleaning.bridge_search import (
     search_bridges,
 )
 from roadex.network.cleaning.bridge_tasks import plan_tasks
-from roadex.network.graph import RoadGraph, dissolve, replace_edges
+from roadex.network.graph import (
+    RoadGraph,
+    cut_chains,
+    dissolve,
+    last_part_before,
+    replace_edges,
+)
 from roadex.probability.source import ProbabilitySource
 
 MapTasks = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -32,7 +38,7 @@ MapTasks = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 def bridge_gaps(
     graph: RoadGraph, source: ProbabilitySource, settings: BridgeSettings, map_tasks: MapTasks
 ) -> RoadGraph:
-    """Bridge gaps; the new stretches are marked (:data:`~roadex.network.chains.BRIDGED`)."""
+    """Bridge gaps; the new stretches are marked, see :mod:`roadex.network.chains`."""
     tasks = plan_tasks(graph, settings)
     search = partial(search_bridges, source=source, settings=settings)
     proposals = _join([found for found in map_tasks(search, tasks) if len(found.end)])
@@ -48,8 +54,9 @@ def _join(parts: list[BridgeProposals]) -> BridgeProposals:
         none = np.zeros(0, dtype=np.int64)
         steps = np.zeros(0, dtype=np.uint8)
         return BridgeProposals(
-            none, none, none, none.astype(np.float64), np.zeros(1, np.int64), steps, steps
-        )
+            none, none, none, none.astype(np.float64), none.astype(np.bool_),
+            np.zeros(1, np.int64), steps, steps,
+        )  # fmt: skip
     parts = sorted(parts, key=lambda part: int(part.end[0]))
     sizes = np.concatenate([np.diff(part.offsets) for part in parts])
     return BridgeProposals(
@@ -57,6 +64,7 @@ def _join(parts: list[BridgeProposals]) -> BridgeProposals:
         edge=np.concatenate([part.edge for part in parts]),
         position=np.concatenate([part.position for part in parts]),
         cost=np.concatenate([part.cost for part in parts]),
+        is_leap=np.concatenate([part.is_leap for part in parts]),
         offsets=np.r_[0, np.cumsum(sizes)],
         codes=np.concatenate([part.codes for part in parts]),
         probability=np.concatenate([part.probability for part in parts]),
@@ -64,12 +72,18 @@ def _join(parts: list[BridgeProposals]) -> BridgeProposals:
 
 
 def accept(proposals: BridgeProposals, graph: RoadGraph) -> NDArray[np.int64]:
-    """Return the proposals to build, best first. Ways may meet where they end, not before."""
+    """Return the proposals to build, best first.
+
+    Ways may meet where they end, not before. A way over nothing must lead to or from a road that is
+    connected with no other: two cul-de-sacs back to back stay apart, each belongs to its street.
+    """
     ways = _as_chains(proposals, graph.chains)
     ids, bounds = pixel_ids(ways), ways.value_offsets
     node = np.stack([graph.u, graph.v], axis=1).reshape(-1)
     is_end = graph.degree == 1
     target = target_nodes(proposals, graph)
+    is_alone = is_end[graph.u] & is_end[graph.v]
+    is_wanted = ~proposals.is_leap | is_alone[proposals.end // 2] | is_alone[proposals.edge]
     used: set[int] = set()
     taken: set[int] = set()
     accepted = []
@@ -79,7 +93,7 @@ def accept(proposals: BridgeProposals, graph: RoadGraph) -> NDArray[np.int64]:
             goals.add(int(target[k]))
         way = ids[bounds[k] : bounds[k + 1]]
         cells = set(way[:-1].tolist()) | set(_beside(way, graph.chains.width))
-        if used.isdisjoint(goals) and taken.isdisjoint(cells):
+        if is_wanted[k] and used.isdisjoint(goals) and taken.isdisjoint(cells):
             used |= goals
             taken |= cells
             accepted.append(k)
@@ -134,10 +148,11 @@ def _build(
     middle = np.stack([proposals.edge[accepted], proposals.position[accepted]], axis=1)[splits]
     cuts, cut_of = np.unique(middle, axis=0, return_inverse=True)
     target[splits] = graph.n_nodes + cut_of.ravel()
-    parts, part_u, part_v = _split(graph, cuts)
-    bridges = _marked(pieces(_as_chains(proposals, graph.chains), accepted), threshold)
+    parts, part_u, part_v = cut_chains(graph, cuts)
+    ways = pieces(_as_chains(proposals, graph.chains), accepted)
+    bridges = _marked(ways, proposals.is_leap[accepted], threshold)
     node = np.stack([graph.u, graph.v], axis=1).reshape(-1)
-    at = parts.end[_last_part_before(cuts)]
+    at = parts.end[last_part_before(cuts)]
     longer = RoadGraph(
         height=graph.height,
         node_row=np.r_[graph.node_row, (at // graph.chains.width).astype(np.float64)],
@@ -169,34 +184,12 @@ def _with_reach(
     return reach
 
 
-def _last_part_before(cuts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the index of the part that ends at each cut; cuts are sorted by edge."""
-    return cuts[:, 0] + np.arange(len(cuts))
-
-
-def _split(
-    graph: RoadGraph, cuts: NDArray[np.int64]
-) -> tuple[Chains, NDArray[np.int64], NDArray[np.int64]]:
-    """Cut edges at ``(edge, position)``, sorted; return the parts and their nodes.
-
-    Cut ``k`` becomes node ``n_nodes + k``.
-    """
-    n_cuts = np.bincount(cuts[:, 0], minlength=graph.n_edges)
-    index = np.repeat(np.arange(graph.n_edges), n_cuts + 1)
-    stop = np.ones(len(index), dtype=np.bool_)
-    stop[_last_part_before(cuts)] = False
-    first, last = np.zeros(len(index), dtype=np.int64), graph.chains.n_steps[index]
-    u, v = graph.u[index], graph.v[index]
-    before = np.flatnonzero(~stop)
-    last[before] = first[before + 1] = cuts[:, 1]
-    v[before] = u[before + 1] = graph.n_nodes + np.arange(len(cuts))
-    return pieces(graph.chains, index, first, last), u, v
-
-
-def _marked(ways: Chains, threshold: int) -> Chains:
+def _marked(ways: Chains, is_leap: NDArray[np.bool_], threshold: int) -> Chains:
     """Mark the pixels of gaps; where a way runs over road it is as wide as at its dead end."""
-    width = np.repeat(ways.half_width[ways.value_offsets[:-1]], ways.n_steps + 1)
-    half_width = np.where(ways.probability < threshold, np.uint8(BRIDGED), width)
+    n_pixels = ways.n_steps + 1
+    width = np.repeat(ways.half_width[ways.value_offsets[:-1]], n_pixels)
+    mark = np.repeat(np.where(is_leap, np.uint8(LEAP), np.uint8(BRIDGED)), n_pixels)
+    half_width = np.where(ways.probability < threshold, mark, width)
     return Chains(
         ways.width, ways.start, ways.end, ways.offsets, ways.codes, ways.probability, half_width
     )

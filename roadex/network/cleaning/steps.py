@@ -14,6 +14,7 @@ from roadex.network.cleaning.bridge_search import BridgeSettings
 from roadex.network.cleaning.bridges import MapTasks, bridge_gaps
 from roadex.network.cleaning.components import drop_short_components, keep_sure_components
 from roadex.network.cleaning.junctions import consolidate_junctions
+from roadex.network.cleaning.leaps import cut_out_leaps
 from roadex.network.cleaning.loops import open_small_loops
 from roadex.network.cleaning.spurs import prune_spurs
 from roadex.network.graph import RoadGraph, dissolve
@@ -91,6 +92,9 @@ def plan_steps(
     def components(graph: RoadGraph) -> RoadGraph:
         return drop_short_components(graph, pixel, min_length_m=config.min_component_m)
 
+    def leaps(graph: RoadGraph) -> RoadGraph:
+        return cut_out_leaps(graph)
+
     every: list[tuple[Step, bool]] = [
         (sure, high > low),
         (borders, True),
@@ -101,6 +105,7 @@ def plan_steps(
         (spurs, config.min_spur_m > 0),
         (junctions, config.junction_width_ratio > 0),
         (components, config.min_component_m > 0),
+        (leaps, config.max_gap_m > 0),
     ]
     named = [(step.__name__, step) for step, is_on in every if is_on]
     return [(name, step) for name, step in named if name not in (config.skip or ())]

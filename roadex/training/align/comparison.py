@@ -38,7 +38,7 @@ def compare_labels(
 ) -> LabelComparison:
     """Predict a scene, or a window of it, and find how far its labels should move."""
     metadata = model.metadata
-    predictor = Predictor(model.network, Scaling.of(metadata), tta=config.tta)
+    predictor = Predictor.of(model.network, Scaling.of(metadata), tta=config.tta)
     chip = scene.read(window)
     found = predict_labelled(predictor, scene, gsd_m=metadata.gsd_m, window=window)
     probability = decode(encode(found)) * chip.valid

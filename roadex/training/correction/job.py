@@ -14,7 +14,8 @@ from roadex import __version__
 from roadex.config import AugmentConfig, CorrectConfig, TrainConfig
 from roadex.errors import NetworkError
 from roadex.models.base import SegmentationNetwork
-from roadex.models.modelfile import Model, ModelMetadata, save_model
+from roadex.models.metadata import ModelMetadata
+from roadex.models.modelfile import Model, save_model
 from roadex.models.scaling import Scaling
 from roadex.progress import Display
 from roadex.training.correction.corrected_scene import CorrectedScene

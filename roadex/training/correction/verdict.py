@@ -17,7 +17,7 @@ from scipy.ndimage import binary_dilation
 from roadex.imagery.work_grid import open_grid
 from roadex.inference.engine import Predictor
 from roadex.models.base import SegmentationNetwork
-from roadex.models.modelfile import ModelMetadata
+from roadex.models.metadata import ModelMetadata
 from roadex.models.scaling import Scaling
 from roadex.progress import Display
 from roadex.training.correction.corrected_scene import CorrectedScene
@@ -89,7 +89,7 @@ class Judge:
         self, network: SegmentationNetwork, metadata: ModelMetadata, display: Display, stage: str
     ) -> Verdict:
         """Return the verdict on a network; ``stage`` is what the display calls it."""
-        predictor = Predictor(network, Scaling.of(metadata))
+        predictor = Predictor.of(network, Scaling.of(metadata))
         found, looked = np.zeros(3), np.zeros(3)
         display.start(stage, len(self._parts))
         with open_grid(self._whole.scene, self._whole.grid) as reader:
