@@ -29,8 +29,6 @@ extensions = [
 exclude_patterns = ["_build", "_extensions", "pictures"]
 root_doc = "index"
 language = "en"
-smartquotes = False
-"""Options begin with two hyphens."""
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3

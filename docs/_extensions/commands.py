@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 
 import click
 from from_code import FromCode
 from sphinx.application import Sphinx
 
 from roadex.cli import cli
+
+_OPTION = re.compile(r"(?<![\w`])(--[a-z][a-z-]*)")
 
 
 class Commands(FromCode):
@@ -62,13 +65,18 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
 
 
 def _as_text(text: str) -> str:
-    return re.sub(r"([*_<>])", r"\\\1", " ".join(text.split()))
+    """Return a paragraph as Markdown, options as code."""
+    return _OPTION.sub(r"`\1`", re.sub(r"([*_<>])", r"\\\1", " ".join(text.split())))
 
 
 def _as_rst(text: str) -> str:
+    """Return the help of an option as reStructuredText, options and what is quoted as code."""
+    parts = " ".join(text.split()).split("`")
     # An address in a help text is an example, not a link.
-    text = " ".join(text.split()).replace("*", "\\*").replace("://", ":\\ //")
-    return re.sub(r"`([^`]+)`", r"``\1``", text)
+    plain = [_OPTION.sub(r"``\1``", part.replace("*", "\\*")) for part in parts[::2]]
+    quoted = [f"``{part}``" for part in parts[1::2]]
+    whole = "".join(part for pair in zip_longest(plain, quoted, fillvalue="") for part in pair)
+    return whole.replace("://", ":\\ //")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
+from PIL import Image
 from pyproj import CRS
 from rasterio.features import rasterize
 from sketch import FRAME, GONE, JUNCTION, KEPT, NEW, Sketch, pale, save_small
@@ -18,7 +19,7 @@ from roadex.config import VectorConfig
 from roadex.config.vector import CleaningStep
 from roadex.network.road_network import RoadNetwork
 from roadex.network.vectorize import vectorize
-from roadex.outputs.drawing import WHITE, compose
+from roadex.outputs.drawing import WHITE, Colour, Pixels, compose
 from roadex.probability.source import ArraySource
 
 STEPS: tuple[str, ...] = get_args(CleaningStep)
@@ -53,7 +54,8 @@ PLACES: dict[str, Sequence[Road]] = {
         Road([(x, 47), (x + 1, y)], 7) for x, y in ((25, 36), (58, 59), (95, 34))
     )],
     "bridges": [
-        Road([(-10, 60), (45, 57)]), Road([(45, 57), (82, 55)], 6, TRACE), Road([(82, 55), (140, 51)])
+        Road([(-10, 60), (45, 57)]), Road([(45, 57), (82, 55)], 6, TRACE),
+        Road([(82, 55), (140, 51)]),
     ],
     "loops": [_MAIN, Road([(34, 57), (42, 47), (82, 44), (90, 54)], 5)],
     "spurs": [_MAIN, Road([(50, 56), (52, 38)], 6), Road([(90, 54), (88, 74)], 6)],
@@ -81,7 +83,7 @@ def _drawn(roads: Sequence[Road]) -> NDArray[np.uint8]:
     return probability
 
 
-def _before_and_after(step: str, probability: NDArray[np.uint8]):  # noqa: ANN202
+def _before_and_after(step: str, probability: NDArray[np.uint8]) -> Image.Image:
     number = STEPS.index(step)
     before, after = (_network(probability, STEPS[first:]) for first in (number, number + 1))
     panels = [
@@ -111,8 +113,8 @@ def _surroundings(network: RoadNetwork) -> shapely.Geometry:
 
 
 def _panel(
-    probability: NDArray[np.uint8], network: RoadNetwork, others: shapely.Geometry, colour
-):  # noqa: ANN001, ANN202
+    probability: NDArray[np.uint8], network: RoadNetwork, others: shapely.Geometry, colour: Colour
+) -> Pixels:
     """Draw a network, in ``colour`` what the other one does not have."""
     sketch = Sketch(pale(probability), zoom=_ZOOM)
     lines = _in_pixels(network.edges.geometry)

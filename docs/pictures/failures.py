@@ -48,7 +48,8 @@ def make(folder: Path) -> None:
     worst = {source: _worst(source, network) for source in VALIDATION}
     legend = {"found": FOUND, "false": FALSE, "missed": MISSED, "not labelled": NO_DATA}
     captions = [
-        f"{source.set_name.removeprefix('val/')}: IoU {iou:.2f}" for source, (iou, _) in worst.items()
+        f"{source.set_name.removeprefix('val/')}: IoU {iou:.2f}"
+        for source, (iou, _) in worst.items()
     ]
     sheet = compose(
         [fit(panel, _PANEL_PX) for _, panel in worst.values()], n_columns=4, captions=captions,
@@ -61,11 +62,13 @@ def _worst(source: Source, network: torch.nn.Module) -> tuple[float, Pixels]:
     """Return the lowest IoU of an image of a set, and that image as right and wrong roads."""
     root = Path(os.environ["ROADEX_TEST_DATA"])
     scores = []
-    for place in read_source(root, source):
-        place = at_gsd(place, GSD_M)  # noqa: PLW2901
+    for labelled in read_source(root, source):
+        place = at_gsd(labelled, GSD_M)
         road = predict(network, place.image, torch.device("cpu")) >= THRESHOLD
         if (place.label == ROAD).any():
-            scores.append((_iou(road, place.label), place.name, _right_and_wrong(road, place.label)))
+            scores.append(
+                (_iou(road, place.label), place.name, _right_and_wrong(road, place.label))
+            )
     iou, _, panel = min(scores, key=lambda score: score[:2])
     return iou, panel
 

@@ -61,8 +61,10 @@ def pale(probability: NDArray[np.uint8]) -> Pixels:
 
 
 def save_small(picture: Image.Image, path: Path) -> None:
-    """Write a drawing as PNG of at most 64 colours, a photograph as JPEG."""
+    """Write a drawing as PNG of at most 128 colours, a photograph as JPEG."""
     if path.suffix == ".jpg":
         picture.convert("RGB").save(path, quality=82, optimize=True, progressive=True)
-    else:
-        picture.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+        return
+    method = Image.Quantize.MAXCOVERAGE  # rare colours stay what they are
+    drawing = picture.quantize(128, method=method, dither=Image.Dither.NONE)
+    drawing.save(path, optimize=True)

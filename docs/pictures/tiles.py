@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon, Rectangle
@@ -26,7 +26,7 @@ _BLUE, _ORANGE, _GREEN, _GREY = "#0072b2", "#d55e00", "#009e73", "#9a9a9a"
 def make(folder: Path) -> None:
     """Draw tiles and chips of a grid, and a chip with its context."""
     style = {"svg.fonttype": "none", "svg.hashsalt": "roadex", "font.family": "sans-serif"}
-    with matplotlib.rc_context(style | {"font.size": 9}):
+    with mpl.rc_context(style | {"font.size": 9}):
         figure, (left, right) = plt.subplots(
             1, 2, figsize=(8.6, 3.5), width_ratios=(1.5, 1), layout="constrained"
         )
@@ -64,7 +64,9 @@ def _draw_chip(axes: Axes) -> None:
                       (0.8, "seen by the network, then cut off")):  # fmt: skip
         axes.text(middle, top + row * chip.core.height, text, ha="center", va="center")
     span = (chip.read.col_off - 20, chip.read.col_off + chip.read.width + 20)
-    _frame(axes, "one chip", span, chip.read.row_off + chip.read.height + 20, chip.read.row_off - 20)
+    _frame(
+        axes, "one chip", span, chip.read.row_off + chip.read.height + 20, chip.read.row_off - 20
+    )
 
 
 def _frame(
