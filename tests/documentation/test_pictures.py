@@ -13,12 +13,20 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
-ALONE = ("tiles", "cleaning", "demo", "tutorial")
-"""Modules that need nothing but roadex and little time."""
+MODULES = [
+    "tiles",
+    "cleaning",
+    "demo",
+    "tutorial",
+    pytest.param("qgis", marks=[pytest.mark.service, pytest.mark.real]),
+]
+"""Those that take little time; ``corrected`` and ``failures`` take minutes."""
 
-CLOSE = 6.0
-"""Mean difference of two pictures, of 255, up to which they show the same; another network of the
-tutorial's scene differs by more, see the last test."""
+CLOSE = {".png": 0.05, ".jpg": 0.5}
+"""Mean difference of two pictures, of 255, up to which they show the same. Drawings follow from
+whole numbers; the same code gives 0.0, a cleaning setting that matters 0.1 to 0.9. Networks of
+imagery may differ from one kind of CPU to another; without test-time augmentation the picture of
+the demonstration differs by 1.8."""
 
 pytestmark = pytest.mark.slow
 
@@ -44,17 +52,33 @@ def test_every_picture_has_a_script(makers: dict[str, list[str]]) -> None:
     assert made == sorted(path.name for path in IMAGES.iterdir())
 
 
-@pytest.mark.parametrize("module", ALONE)
+@pytest.mark.parametrize("module", MODULES)
 def test_pictures_are_as_the_program_makes_them(
     module: str, makers: dict[str, list[str]], tmp_path: Path
 ) -> None:
+    if module == "qgis":
+        _need_qgis_and_tiles()
     _pictures(str(tmp_path), module)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(makers[module])
     for name in makers[module]:
         if name.endswith(".svg"):
             assert (tmp_path / name).read_text() == (IMAGES / name).read_text()
         else:
-            assert _difference(tmp_path / name, IMAGES / name) < CLOSE, name
+            close = CLOSE[Path(name).suffix]
+            assert _difference(tmp_path / name, IMAGES / name) < close, f"{name}: make pictures"
+
+
+def _need_qgis_and_tiles() -> None:
+    if "ROADEX_TEST_DATA" not in os.environ:
+        pytest.skip("ROADEX_TEST_DATA is not set: no real imagery here")
+    python = Path("/usr/bin/python3")
+    if (
+        not python.exists()
+        or subprocess.run(
+            [python, "-c", "import qgis.core"], capture_output=True, check=False
+        ).returncode
+    ):
+        pytest.skip(f"{python} has no qgis.core")
 
 
 def _difference(one: Path, other: Path) -> float:
