@@ -1,6 +1,7 @@
 # make demo    a generated scene with known roads through the whole program, into demo/
 # make test    the tests that need nothing but this checkout
 # make lint    style, types and import contracts
+# make docs    the documentation site, into docs/_build/html; warnings are errors
 #
 # Every target first makes or updates .venv by itself. Nothing but the package index is reached.
 #   make test PYTHON=python3.12          which Python to use (3.11, 3.12 or 3.13)
@@ -21,7 +22,7 @@ TORCH_PAIR := grep -E '^torch(vision)?==' constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint style types contracts clean
+.PHONY: help env demo test lint style types contracts docs pictures clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -66,6 +67,14 @@ types: $(STAMP)
 contracts: $(STAMP)
 	$(BIN)/lint-imports
 
+docs: $(STAMP)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@echo "The site is docs/_build/html/index.html"
+
+# The pictures of the pages, made anew; a test compares those that are committed.
+pictures: $(STAMP)
+	$(BIN)/python docs/pictures docs/images
+
 clean:
-	rm -rf $(DEMO) out build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(DEMO) out docs/_build build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find roadex tests benchmarks workflows docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,6 +17,7 @@ from rasterio.windows import Window
 
 from roadex.models import create_network
 from roadex.models.modelfile import load_model, save_model
+from roadex.network.road_network import RoadNetwork
 from roadex.outputs import write_network
 from roadex.pipeline.vectorize import vectorize
 from roadex.synthetic import generate_scene, write_pairs, write_scene
@@ -106,8 +107,10 @@ def _make_networks(folder: Path) -> None:
             _write_network(folder / "truth.tif", folder / f"{name}.gpkg", cols)
     for place in (folder, folder / "scenes" / "one", folder / "scenes" / "two"):
         _write_network(place / "mask.tif", place / "roads.gpkg", slice(0, SIZE))
-    (folder / "out").mkdir()
-    shutil.copy(folder / "roads.gpkg", folder / "out")
+    for run in ("out", "better", "elsewhere-out"):
+        (folder / run).mkdir()
+        shutil.copy(folder / "roads.gpkg", folder / run)
+    write_network(RoadNetwork.read(folder / "roads.gpkg"), folder / "roads.graphml", provenance={})
     _write_network(folder / "mask.tif", folder / "town.osm", slice(0, 200))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+import geopandas as gpd
 import pytest
 
 from roadex.cli import cli
@@ -197,6 +198,41 @@ def _as_a_shell_does(word: str, folder: Path) -> list[str]:
     if "*" not in word or _QUOTED in word:
         return [word.replace(_QUOTED, "")]
     return sorted(str(path.relative_to(folder)) for path in folder.glob(word)) or [word]
+
+
+INPUTS = ("scene.tif", "area.geojson", "town.osm", "other.tif", "other.gpkg", "scenes")
+"""What a reader of the tutorial has before the first command."""
+
+
+@pytest.mark.slow
+def test_the_tutorial_works_from_top_to_bottom(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in INPUTS:
+        copy = shutil.copytree if (world / name).is_dir() else shutil.copy
+        copy(world / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "tutorial.md"
+    commands = [c for c in _commands_in(page.read_text(), page.name) if c.words[0] == "roadex"]
+    assert len(commands) > 10
+    for command in commands:
+        words = [word.replace("town.osm.pbf", "town.osm") for word in command.words]
+        if "edited.gpkg" in words and not Path("edited.gpkg").exists():
+            _edit(Path("out/roads.gpkg"), Path("edited.gpkg"))
+        words += ["--steps", "1"] if words[1] == "correct" else []
+        words = [path for word in words for path in _as_a_shell_does(word, tmp_path)]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as end:
+            _main()
+        assert end.value.code in (0, None), str(command)
+    assert Path("mine.safetensors").exists()
+
+
+def _edit(network: Path, edited: Path) -> None:
+    """Delete the longest road, as a person would who knows better."""
+    shutil.copy(network, edited)
+    edges = gpd.read_file(network, layer="road_edges")
+    edges.drop(index=edges["length_m"].idxmax()).to_file(edited, layer="road_edges")
 
 
 PYTHON = [
