@@ -73,11 +73,7 @@ def main() -> None:
     parser.add_argument("--repository", default="", help="address of the repository")
     parser.add_argument("--email", default="", help="address of the authors")
     arguments = parser.parse_args()
-    print(
-        write_plugin(
-            arguments.output, repository=arguments.repository, email=arguments.email
-        )
-    )
+    print(write_plugin(arguments.output, repository=arguments.repository, email=arguments.email))
 
 
 if __name__ == "__main__":

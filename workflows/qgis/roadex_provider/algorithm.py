@@ -65,9 +65,7 @@ class RoadexAlgorithm(QgsProcessingAlgorithm):
 
     def add_destination(self, title: str, *, optional: bool = False) -> None:
         """Add the parameter of the file to write."""
-        self.addParameter(
-            QgsProcessingParameterVectorDestination(OUTPUT, title, optional=optional)
-        )
+        self.addParameter(QgsProcessingParameterVectorDestination(OUTPUT, title, optional=optional))
 
     def call(
         self,
@@ -104,9 +102,7 @@ class RoadexAlgorithm(QgsProcessingAlgorithm):
             text = commands.with_titles(listener.failure(code), self.verb)
             feedback.reportError(f"Parts of the result are missing: {text}", False)
         elif code:
-            raise QgsProcessingException(
-                commands.with_titles(listener.failure(code), self.verb)
-            )
+            raise QgsProcessingException(commands.with_titles(listener.failure(code), self.verb))
         feedback.setProgress(100)
         return True
 

@@ -211,7 +211,8 @@ REBUILD = Verb(
 DOCTOR = Verb(
     "doctor",
     "Check the installation of roadex",
-    "Says which roadex is called, and checks its environment: packages, model, GPU, memory, disk.\n\n"
+    "Says which roadex is called, and checks its environment: packages, model, GPU, memory, "
+    "disk.\n\n"
     "Its path is set in Settings > Options > Processing > Providers > roadex.",
     (),
     {},

@@ -34,10 +34,11 @@ def raster_path(layer: QgsRasterLayer) -> str:
         If the layer is no raster that GDAL reads, such as a map service.
     """
     if layer.dataProvider().name() != "gdal":
-        raise QgsProcessingException(
+        msg = (
             f"Layer {layer.name()} is not a raster file ({layer.dataProvider().name()}): export it "
             "as GeoTIFF first"
         )
+        raise QgsProcessingException(msg)
     return layer.source().partition("|")[0]
 
 
@@ -50,12 +51,12 @@ def network_path(layer: QgsVectorLayer) -> str:
         If the layer is no file, or has edits that are not in it.
     """
     if layer.isEditable() and layer.isModified():
-        raise QgsProcessingException(f"Layer {layer.name()} has edits: save them first")
+        msg = f"Layer {layer.name()} has edits: save them first"
+        raise QgsProcessingException(msg)
     path = _file(layer)
     if path is None:
-        raise QgsProcessingException(
-            f"Layer {layer.name()} is not a file of roadex ({layer.dataProvider().name()})"
-        )
+        msg = f"Layer {layer.name()} is not a file of roadex ({layer.dataProvider().name()})"
+        raise QgsProcessingException(msg)
     return path
 
 
@@ -95,7 +96,8 @@ def _copy(layer: QgsVectorLayer, path: Path) -> str:
         layer, str(path), QgsCoordinateTransformContext(), options
     )
     if error != QgsVectorFileWriter.WriterError.NoError:
-        raise QgsProcessingException(f"Layer {layer.name()} cannot be copied to a file: {text}")
+        msg = f"Layer {layer.name()} cannot be copied to a file: {text}"
+        raise QgsProcessingException(msg)
     return str(path)
 
 
@@ -120,10 +122,12 @@ def area_file(
         If there is no polygon, or no CRS.
     """
     if not crs.isValid():
-        raise QgsProcessingException("The area of interest has no CRS")
+        msg = "The area of interest has no CRS"
+        raise QgsProcessingException(msg)
     polygons = [QgsGeometry(polygon) for polygon in polygons if not polygon.isEmpty()]
     if not polygons:
-        raise QgsProcessingException("The area of interest holds no polygon")
+        msg = "The area of interest holds no polygon"
+        raise QgsProcessingException(msg)
     authority, _, code = crs.authid().partition(":")
     if authority != "EPSG":
         authority, code = "EPSG", "4326"
@@ -152,5 +156,6 @@ def _feature(polygon: QgsGeometry) -> dict[str, Any]:
 def require(layer: QgsMapLayer | None, what: str) -> QgsMapLayer:
     """Return a layer, or say that it cannot be read."""
     if layer is None:
-        raise QgsProcessingException(f"The {what} cannot be read")
+        msg = f"The {what} cannot be read"
+        raise QgsProcessingException(msg)
     return layer

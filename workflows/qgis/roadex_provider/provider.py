@@ -61,7 +61,7 @@ class RoadexProvider(QgsProcessingProvider):
         """Return the formats of networks, the default one first."""
         return _FORMATS
 
-    def defaultVectorFileExtension(self, hasGeometry: bool = True) -> str:
+    def defaultVectorFileExtension(self, _hasGeometry: bool = True) -> str:
         """Return the format that keeps edges, nodes and styles in one file."""
         return _FORMATS[0]
 

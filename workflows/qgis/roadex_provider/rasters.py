@@ -12,6 +12,7 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputFile,
+    QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterFolderDestination,
@@ -79,6 +80,8 @@ class RunAlgorithm(RasterAlgorithm):
             return False, "Give the area of interest as polygons or as an extent, not as both"
         if not parameters.get(FOLDER) and not parameters.get(OUTPUT):
             return False, "Give a folder, or a file for the network alone"
+        if parameters.get(FOLDER) and _is_chosen(parameters.get(OUTPUT)):
+            return False, "Give a folder or a file for the network alone, not both"
         return super().checkParameterValues(parameters, context)
 
     def processAlgorithm(
@@ -119,6 +122,14 @@ class RunAlgorithm(RasterAlgorithm):
             rectangle = self.parameterAsExtentGeometry(parameters, EXTENT, context, crs)
             return inputs.area_file([rectangle], crs, folder)
         return None
+
+
+def _is_chosen(destination: Any) -> bool:
+    """Return whether a user named a file, and it is not one that Processing made up."""
+    if isinstance(destination, QgsProcessingOutputLayerDefinition):
+        destination = destination.sink.staticValue()
+    made_up = (QgsProcessing.TEMPORARY_OUTPUT, QgsProcessingUtils.tempFolder())
+    return bool(destination) and not str(destination).startswith(made_up)
 
 
 class VectorizeAlgorithm(RasterAlgorithm):

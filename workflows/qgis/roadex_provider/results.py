@@ -55,9 +55,7 @@ def has_features(source: str) -> bool:
     return QgsVectorLayer(source, "", "ogr").featureCount() > 0
 
 
-def deliver(
-    path: str, first: str, destination: str, context: QgsProcessingContext
-) -> str:
+def deliver(path: str, first: str, destination: str, context: QgsProcessingContext) -> str:
     """Let the layers of a result be loaded if its destination is to be, and return the first one.
 
     Parameters
@@ -90,7 +88,7 @@ def _source(path: str, layer: str) -> str:
 def _details(
     given: QgsProcessingContext.LayerDetails, layer: str, path: str
 ) -> QgsProcessingContext.LayerDetails:
-    details = QgsProcessingContext.LayerDetails(layer, given.project, given.outputName)
+    details = QgsProcessingContext.LayerDetails(given)
+    details.name = layer
     details.setPostProcessor(Styler(f"{Path(path).stem} {layer}"))
     return details
-
