@@ -60,7 +60,7 @@ def network_path(layer: QgsVectorLayer) -> str:
     return path
 
 
-def reference_path(layer: QgsVectorLayer, folder: str) -> str:
+def reference_path(layer: QgsVectorLayer, copy: str) -> str:
     """Return a file with the lines of a reference layer.
 
     A whole file of one layer, and an OpenStreetMap extract, are taken as they are; of everything
@@ -70,15 +70,16 @@ def reference_path(layer: QgsVectorLayer, folder: str) -> str:
     ----------
     layer
         Lines.
-    folder
-        Where a copy goes.
+    copy
+        Name of a copy, in a folder that is there.
     """
     path = _file(layer)
     if path is not None and not layer.subsetString() and not layer.isEditable():
         n_layers = len(QgsProviderRegistry.instance().querySublayers(path))
         if path.lower().endswith(_OSM) or n_layers == 1:
             return path
-    return _copy(layer, Path(folder) / "reference.gpkg")
+    _copy(layer, copy)
+    return copy
 
 
 def _file(layer: QgsVectorLayer) -> str | None:
@@ -89,16 +90,15 @@ def _file(layer: QgsVectorLayer) -> str | None:
     return path if path and Path(path).exists() else None
 
 
-def _copy(layer: QgsVectorLayer, path: Path) -> str:
+def _copy(layer: QgsVectorLayer, path: str) -> None:
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName, options.layerName = "GPKG", "reference"
     error, text, *_ = QgsVectorFileWriter.writeAsVectorFormatV3(
-        layer, str(path), QgsCoordinateTransformContext(), options
+        layer, path, QgsCoordinateTransformContext(), options
     )
     if error != QgsVectorFileWriter.WriterError.NoError:
         msg = f"Layer {layer.name()} cannot be copied to a file: {text}"
         raise QgsProcessingException(msg)
-    return str(path)
 
 
 def area_file(

@@ -41,10 +41,10 @@ class CompareAlgorithm(RoadexAlgorithm):
         """Find the files of the layers, where layers may be used: in the thread they belong to."""
         network = self.parameterAsVectorLayer(parameters, INPUT, context)
         reference = self.parameterAsVectorLayer(parameters, REFERENCE, context)
-        folder = QgsProcessingUtils.generateTempFilename("reference")
+        copy = QgsProcessingUtils.generateTempFilename("reference.gpkg")
         self._inputs = [
             inputs.network_path(inputs.require(network, "network")),
-            inputs.reference_path(inputs.require(reference, "reference"), folder),
+            inputs.reference_path(inputs.require(reference, "reference"), copy),
         ]
         return True
 
