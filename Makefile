@@ -1,8 +1,9 @@
 # make demo    a generated scene with known roads through the whole program, into demo/
 # make test    the tests that need nothing but this checkout
 # make lint    style, types and import contracts
+# make qgis-plugin    the plugin for QGIS as a ZIP file, into dist/
 #
-# Every target first makes or updates .venv by itself. Nothing but the package index is reached.
+# Every target but the last makes or updates .venv first. Nothing but the package index is reached.
 #   make test PYTHON=python3.12          which Python to use (3.11, 3.12 or 3.13)
 #   make test PROCESSES=8                how many processes run tests side by side (2)
 #   make env TORCH_INDEX=URL             take torch and torchvision from the package index at URL.
@@ -21,7 +22,7 @@ TORCH_PAIR := grep -E '^torch(vision)?==' constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint style types contracts clean
+.PHONY: help env demo test lint style types contracts qgis-plugin clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -65,6 +66,9 @@ types: $(STAMP)
 
 contracts: $(STAMP)
 	$(BIN)/lint-imports
+
+qgis-plugin:
+	$(PYTHON) workflows/qgis/package.py --output dist
 
 clean:
 	rm -rf $(DEMO) out build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -3,10 +3,12 @@
     /usr/bin/python3 plugin_in_qgis.py install roadex_provider-0.1.0.zip
     /usr/bin/python3 plugin_in_qgis.py load ALGORITHM PARAMETERS_AS_JSON
     /usr/bin/python3 plugin_in_qgis.py cancel ALGORITHM PARAMETERS_AS_JSON TEXT
+    /usr/bin/python3 plugin_in_qgis.py edit LAYER LINE_AS_WKT OUTPUT
 
 ``install`` unpacks as the plugin manager does and says what it thinks of the plugin. ``load`` runs
 an algorithm and says what is in the project then. ``cancel`` cancels it when the log says TEXT.
-The answer is one line of JSON.
+``edit`` draws a line into a layer that stays open and rebuilds the network before and after the
+edits are saved. The answer is one line of JSON.
 """
 
 import json
@@ -16,7 +18,15 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsProject
+from qgis.core import (
+    QgsApplication,
+    QgsFeature,
+    QgsGeometry,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProject,
+    QgsVectorLayer,
+)
 
 QgsApplication.setPrefixPath("/usr", True)
 PROFILE = Path(os.environ["QGIS_CUSTOM_CONFIG_PATH"]) / "profiles" / "default"
@@ -38,6 +48,10 @@ class Log(QgsProcessingFeedback):
         self.lines.append(text)
         if self.until is not None and self.until in text:
             self.cancel()
+
+    def pushConsoleInfo(self, text):  # noqa: N802 - as QGIS calls it
+        """Keep a line."""
+        self.pushInfo(text)
 
     def reportError(self, text, _fatal=False):  # noqa: N802 - as QGIS calls it
         """Keep an error."""
@@ -108,12 +122,34 @@ def cancel(algorithm, parameters, text):
     return answer, started
 
 
+def edit(source, wkt, output):
+    """Draw a line and rebuild; return the errors before the line is saved, and what came after."""
+    started = start_qgis()
+    layer = QgsVectorLayer(source, "roads", "ogr")
+    QgsProject.instance().addMapLayer(layer)
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    found = QgsApplication.processingRegistry().createAlgorithmById("roadex:rebuild")
+    parameters = {"INPUT": layer.id(), "OUTPUT": output}
+    layer.startEditing()
+    drawn = QgsFeature(layer.fields())
+    drawn.setGeometry(QgsGeometry.fromWkt(wkt))
+    layer.addFeature(drawn)
+    unsaved, saved = Log(), Log()
+    found.run(parameters, context, unsaved)
+    layer.commitChanges(False)  # the layer stays in edit mode, as in QGIS
+    results, is_good = found.run(parameters, context, saved)
+    answer = {"unsaved": unsaved.errors, "results": results, "ok": is_good, "errors": saved.errors}
+    return answer, started
+
+
 def main():
     """Do what the command line says."""
     verb, *words = sys.argv[1:]
-    if verb != "install":
+    if verb in ("load", "cancel"):
         words[1] = json.loads(words[1])
-    answer, _alive = {"install": install, "load": load, "cancel": cancel}[verb](*words)
+    verbs = {"install": install, "load": load, "cancel": cancel, "edit": edit}
+    answer, _alive = verbs[verb](*words)
     print(json.dumps(answer))
     sys.stdout.flush()
     os._exit(0)  # Qt's offscreen teardown crashes

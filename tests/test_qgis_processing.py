@@ -204,10 +204,16 @@ def test_compare_with_one_layer_of_several_and_with_a_filter(qgis, tmp_path):
     assert "holds no roads" in text
 
 
-def test_rebuild_of_an_edited_network(qgis, files):
+def test_rebuild_wants_edits_saved_and_sees_them_in_an_open_layer(qgis, files):
     network = f"{files}/out/roads.gpkg|layername=road_edges"
-    found = qgis.results("roadex:rebuild", INPUT=network, SNAP=0.5, OUTPUT=files / "rebuilt.gpkg")
-    assert len(edges_of(found["OUTPUT"])) > 0
+    before = qgis.results("roadex:rebuild", INPUT=network, SNAP=0.5, OUTPUT=files / "before.gpkg")
+    line = "LINESTRING (501000 4999000, 501500 4999000)"  # far from all others
+    told = qgis.script("edit", network, line, str(files / "after.gpkg"))
+    assert any("has edits: save them first" in error for error in told["unsaved"])
+    assert told["ok"], told["errors"]
+    after = edges_of(told["results"]["OUTPUT"])
+    assert len(after) == len(edges_of(before["OUTPUT"])) + 1
+    assert after.length.max() == pytest.approx(500)
 
 
 def test_existing_result_is_refused_with_the_name_of_the_parameter(qgis, files):

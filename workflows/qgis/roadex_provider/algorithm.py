@@ -137,7 +137,7 @@ def follow(
         elif message.level == messages.ERROR:
             feedback.reportError(message.text, False)
         else:
-            feedback.pushInfo(message.text)
+            feedback.pushConsoleInfo(message.text)
         if listener.percent > 0:
             feedback.setProgress(listener.percent)
 

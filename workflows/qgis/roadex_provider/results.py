@@ -11,6 +11,7 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingLayerPostProcessorInterface,
+    QgsProcessingUtils,
     QgsProviderRegistry,
     QgsVectorLayer,
 )
@@ -90,5 +91,6 @@ def _details(
 ) -> QgsProcessingContext.LayerDetails:
     details = QgsProcessingContext.LayerDetails(given)
     details.name = layer
-    details.setPostProcessor(Styler(f"{Path(path).stem} {layer}"))
+    is_temporary = path.startswith(QgsProcessingUtils.tempFolder())
+    details.setPostProcessor(Styler(layer if is_temporary else f"{Path(path).stem} {layer}"))
     return details
