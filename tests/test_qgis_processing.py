@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,18 @@ class Qgis:
         done = self.run("run", algorithm, "--", *words)
         assert done.returncode != 0
         return done.stdout + done.stderr
+
+    @contextmanager
+    def executable(self, path: str | Path) -> Iterator[None]:
+        """Set the path of ``roadex`` in the options of Processing."""
+        settings = self.profile / "profiles" / "default" / "QGIS" / "QGIS3.ini"
+        before = settings.read_text()
+        line = f"Configuration\\ROADEX_EXECUTABLE={path}"
+        settings.write_text(f"{before}\n[Processing]\n{line}\n")
+        try:
+            yield
+        finally:
+            settings.write_text(before)
 
     def script(self, *words: str) -> dict[str, Any]:
         """Call ``plugin_in_qgis.py``."""
@@ -233,19 +247,30 @@ def test_doctor_says_which_roadex_is_called(qgis, program_folder):
 
 
 def test_wrong_path_of_the_executable_is_one_clear_line(qgis, files):
-    settings = qgis.profile / "profiles" / "default" / "QGIS" / "QGIS3.ini"
-    before = settings.read_text()
-    settings.write_text(
-        f"{before}\n[Processing]\nConfiguration\\ROADEX_EXECUTABLE=/nowhere/roadex\n"
-    )
-    try:
+    with qgis.executable("/nowhere/roadex"):
         text = qgis.error(
             "roadex:vectorize", INPUT=files / "out" / "probability.tif", OUTPUT=files / "new.gpkg"
         )
-    finally:
-        settings.write_text(before)
     assert "The roadex executable /nowhere/roadex does not exist: correct it in Settings" in text
     assert "Traceback" not in text
+
+
+def test_incomplete_result_is_delivered_and_what_is_missing_is_said(qgis, files):
+    stub = files / "stub"
+    stub.write_text(
+        "#!/bin/sh\n[ $1 = --version ] && echo 'roadex, version 9' && exit\n"
+        f"cp {files}/out/roads.gpkg $4\necho 'Error: 1 of 12 tiles failed' >&2\nexit 3\n"
+    )
+    stub.chmod(0o755)
+    target = files / "new.gpkg"
+    with qgis.executable(stub):
+        done = qgis.run(
+            "run", "roadex:vectorize", "--", f"INPUT={files}/out/probability.tif",
+            f"OUTPUT={target}",
+        )  # fmt: skip
+    assert done.returncode == 0
+    assert f"{target}|layername=road_edges" in done.stdout
+    assert "Parts of the result are missing: 1 of 12 tiles failed" in done.stdout + done.stderr
 
 
 def test_results_are_loaded_with_the_styles_of_their_file(qgis, files):
