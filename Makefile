@@ -2,8 +2,9 @@
 # make test    the tests that need nothing but this checkout
 # make lint    style, types and import contracts
 # make docs    the documentation site, into docs/_build/html; warnings are errors
+# make qgis-plugin    the plugin for QGIS as a ZIP file, into dist/
 #
-# Every target first makes or updates .venv by itself. Nothing but the package index is reached.
+# Every target but the last makes or updates .venv first. Nothing but the package index is reached.
 #   make test PYTHON=python3.12          which Python to use (3.11, 3.12 or 3.13)
 #   make test PROCESSES=8                how many processes run tests side by side (2)
 #   make env TORCH_INDEX=URL             take torch and torchvision from the package index at URL.
@@ -22,7 +23,7 @@ TORCH_PAIR := grep -E '^torch(vision)?==' constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint style types contracts docs pictures clean
+.PHONY: help env demo test lint style types contracts docs pictures qgis-plugin clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -74,6 +75,9 @@ docs: $(STAMP)
 # The pictures of the pages, made anew; a test compares those that are committed.
 pictures: $(STAMP)
 	$(BIN)/python docs/pictures docs/images
+
+qgis-plugin:
+	$(PYTHON) workflows/qgis/package.py --output dist
 
 clean:
 	rm -rf $(DEMO) out docs/_build build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
