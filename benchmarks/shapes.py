@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -327,12 +327,10 @@ def width_error(found: gpd.GeoDataFrame, truth: gpd.GeoDataFrame) -> float:
     return float(errors[order][half])
 
 
-def measure(kind: str, n_places: int, seed: int, save: Path | None) -> dict[str, float]:
-    """Vectorize the places of a kind and return its figures."""
-    found, truth = places_of(kind, n_places, seed, save)
+def figures_of(found: gpd.GeoDataFrame, truth: gpd.GeoDataFrame) -> dict[str, float]:
+    """Return what the columns of the table say."""
     report = roadex.score(found, truth, metrics=METRICS)
-    figures = {name: report.value(name) for name in COLUMNS}
-    return figures | {
+    return {name: report.value(name) for name in COLUMNS} | {
         "km": truth.length.sum() / 1000,
         "offset": offsets(found, truth),
         "width": width_error(found, truth),
@@ -348,15 +346,24 @@ def main() -> None:
     options = parser.parse_args()
     columns = ("km", *COLUMNS, "offset", "width")
     print("| kind |", " | ".join(columns), "|")
-    rows = []
-    for kind in options.kinds:
-        figures = measure(kind, options.places, options.seed, options.save)
-        rows.append(figures)
-        print(f"| {kind} |", " | ".join(f"{figures[c]:.3f}" for c in columns), "|", flush=True)
-    km = np.array([row["km"] for row in rows])
-    means = {c: float(np.average([row[c] for row in rows], weights=km)) for c in columns}
-    means["km"] = float(km.sum())
-    print("| all, by km |", " | ".join(f"{means[c]:.3f}" for c in columns), "|")
+    everything: list[tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]] = []
+    for number, kind in enumerate(options.kinds):
+        both = places_of(kind, options.places, options.seed, options.save)
+        show(kind, figures_of(*both), columns)
+        below = 2 * SIDE_M * number
+        everything.append(
+            tuple(frame.set_geometry(frame.geometry.translate(0, below)) for frame in both)
+        )
+    found, truth = (
+        pd.concat(frames, ignore_index=True) for frames in zip(*everything, strict=True)
+    )
+    show("all", figures_of(found, truth), columns)
+
+
+def show(kind: str, figures: dict[str, float], columns: Sequence[str]) -> None:
+    print(
+        f"| {kind} |", " | ".join(f"{figures[column]:.3f}" for column in columns), "|", flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ PLACES: dict[str, Sequence[Road]] = {
         Road([(-10, 50), (140, 45)], 12), Road([(58, 47), (52, -10)]), Road([(66, 47), (72, 100)])
     ],
     "components": [_MAIN, Road([(30, 20), (66, 17)])],
+    "leaps": [Road([(-10, 60), (58, 57)]), Road([(71, 56), (140, 53)])],
 }  # fmt: skip
 """Cleaning step to a place it has work at."""
 

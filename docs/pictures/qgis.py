@@ -23,7 +23,9 @@ _OPENER = Path(__file__).parents[2] / "tests" / "vector" / "open_in_qgis.py"
 def make(folder: Path) -> None:
     """Run on a tile and let QGIS draw the GeoPackage."""
     tile = Path(os.environ["ROADEX_TEST_DATA"]) / TILE
-    config = RunConfig.from_dict({"cluster": {"workers": 0, "gpus": "none"}})
+    config = RunConfig.from_dict(
+        {"predict": {"precision": "float32"}, "cluster": {"workers": 0, "gpus": "none"}}
+    )
     with tempfile.TemporaryDirectory() as place:
         network = run(tile, Path(place) / "out", config=config).paths.network
         drawn = Path(place) / "drawn.png"

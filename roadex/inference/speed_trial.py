@@ -81,7 +81,7 @@ def _measure(model: str, side: int, precision: str) -> Calibration:
 
     device = "cpu" if precision == INT8 else _device()
     predictor = Predictor.load(model, device=device, precision=precision)
-    base = _peak_bytes()
+    base = peak_bytes()
     side = side if device == "cpu" else 2 * side
     image = np.full((predictor.n_bands, side, side), 100, dtype=np.float32)
     predictor.probability(image)
@@ -90,7 +90,7 @@ def _measure(model: str, side: int, precision: str) -> Calibration:
         began = time.perf_counter()
         predictor.probability(image)
         seconds.append(time.perf_counter() - began)
-    name, used = "cpu", _peak_bytes() - base
+    name, used = "cpu", peak_bytes() - base
     if device != "cpu":
         from roadex.inference.device import device_name, most_memory_used
 
@@ -112,7 +112,7 @@ def _device() -> str:
     return best_device()
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """Return the most memory this process has held; on Linux getrusage counts its parent's too."""
     status = Path("/proc/self/status")
     if status.exists():
