@@ -32,8 +32,9 @@ def write_place(folder: Path) -> dict[str, Path]:
 
 def extract(scene: Path, output: Path, *, model: Path | None = None) -> RunResult:
     """Run with the packaged model or another one, in this process."""
+    chosen = {"model": str(model)} if model else {}
     settings = {
-        "predict": {"tta": "none", "precision": "float32"} | ({"model": str(model)} if model else {}),
+        "predict": {"tta": "none", "precision": "float32"} | chosen,
         "cluster": {"workers": 0, "gpus": "none"},
     }
     return run(scene, output, config=RunConfig.from_dict(settings))

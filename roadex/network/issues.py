@@ -30,6 +30,7 @@ BRIDGED_M = 15.0
 KINDS = {
     "gap": "dead end close to another road",
     "crossing": "roads cross without a junction",
+    "level": "crossing that may be a bridge",
     "parallel": "two lines on one road",
     "zigzag": "line turns to and fro",
     "bridged": "not seen as road along a stretch",
@@ -63,15 +64,16 @@ def find_issues(edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame) -> gpd.GeoData
     -------
     issues
         Points in the CRS of the edges: ``kind`` (see :data:`KINDS`), ``text``, ``edge_id``,
-        ``other_id`` (-1 without another edge) and ``size_m``: width of a gap, length on the other
-        road, of the zigzag or of the bridge. Sorted by kind, the largest first.
+        ``other_id`` (-1 without another edge) and ``size_m``: width of a gap or of the wider road
+        of a crossing, length on the other road, of the zigzag or of the bridge. Sorted by kind,
+        the largest first.
     """
     found: list[_Issue] = []
     if len(edges):
         middle = shapely.centroid(shapely.box(*edges.to_crs(4326).total_bounds))
         crs = metric_crs_at(middle.x, middle.y)
         metric, points = edges.to_crs(crs), nodes.to_crs(crs)
-        for rule in (_gaps, _crossings, _parallels, _zigzags, _bridged):
+        for rule in (_gaps, _crossings, _levels, _parallels, _zigzags, _bridged):
             found += rule(metric, points)
         back = gpd.GeoSeries([issue.point for issue in found], crs=crs).to_crs(edges.crs)
     else:
@@ -131,6 +133,20 @@ def _crossings(edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame) -> Iterator[_Is
         for x, y in shapely.get_coordinates(shapely.intersection(lines[a], lines[b])).tolist():
             if all(np.hypot(x - p[0], y - p[1]) > 1e-3 for p in common):
                 yield _Issue("crossing", a, b, 0.0, shapely.Point(x, y))
+
+
+def _levels(edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame) -> Iterator[_Issue]:
+    """Crossings of two roads that may be on different levels; the widest edge and the narrowest."""
+    if "level_unknown" not in nodes:
+        return
+    width = edges["width_m"].fillna(0).to_numpy()
+    u, v = edges["u"].to_numpy(), edges["v"].to_numpy()
+    unknown = nodes[nodes["level_unknown"].fillna(value=False).astype(bool)]
+    for node, point in zip(unknown["node_id"], unknown.geometry, strict=True):
+        arms = np.flatnonzero((u == node) | (v == node))
+        if len(arms):
+            widest, narrowest = arms[np.argmax(width[arms])], arms[np.argmin(width[arms])]
+            yield _Issue("level", int(widest), int(narrowest), float(width[widest]), point)
 
 
 def _parallels(edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame) -> Iterator[_Issue]:

@@ -22,6 +22,7 @@ from roadex.imagery.geodesy import PixelSize, geodesic_lengths_m, place
 from roadex.network.cleaning.borders import border_nodes
 from roadex.network.confidence import edge_confidence
 from roadex.network.graph import RoadGraph, group
+from roadex.network.levels import level_unknown
 from roadex.network.measures import EdgeMeasures, measure_edges
 from roadex.network.smoothing import draw_lines
 from roadex.network.tables import read_tables
@@ -49,7 +50,8 @@ class RoadNetwork:
     nodes: gpd.GeoDataFrame
     """One point per row: ``node_id, degree, kind`` (end, junction, border, loop, gap).
 
-    A gap is where a bridge begins that no probability speaks for.
+    A gap is where a bridge begins that no probability speaks for. ``level_unknown``: two roads
+    cross here that may pass over each other.
     """
 
     summary: dict[str, Any]
@@ -198,6 +200,7 @@ def assemble_network(
     )
     if "confidence" not in measured:
         edges["confidence"] = edge_confidence(edges, nodes).round(4)
+    nodes.insert(3, "level_unknown", level_unknown(edges, nodes))
     return RoadNetwork(edges=edges, nodes=nodes, summary=_totals(edges, nodes))
 
 

@@ -51,6 +51,7 @@ NODE_COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
         "Kind of node",
         "junction, end, border (leaves the scene), loop or gap (begin of a bridge over nothing)",
     ),
+    "level_unknown": ("Level unknown", "Two roads cross here that may pass over each other"),
 }
 """Columns of ``road_nodes``: title and meaning."""
 

@@ -56,7 +56,7 @@ _COLUMNS: Final = {
     EDGE_LAYER: EDGE_COLUMNS,
     NODE_LAYER: NODE_COLUMNS,
     ISSUE_LAYER: {
-        "kind": ("Kind of issue", "gap, crossing, parallel, zigzag or bridged"),
+        "kind": ("Kind of issue", "gap, crossing, level, parallel, zigzag or bridged"),
         "text": ("What it may be", "Meaning of the kind"),
         "edge_id": ("Edge id", "edge_id of the edge concerned"),
         "other_id": ("Other edge", "edge_id of the other edge concerned, or -1"),

@@ -16,7 +16,7 @@ from roadex.outputs.layers import write_layers, write_provenance
 if TYPE_CHECKING:
     from roadex.outputs import Network
 
-SHORT_NAMES: Final = {"component_id": "component"}
+SHORT_NAMES: Final = {"component_id": "component", "level_unknown": "level_unkn"}
 """Columns whose names are too long for the format."""
 
 
@@ -27,6 +27,7 @@ def write(
     config: OutputConfig,  # noqa: ARG001 - nothing to choose here
 ) -> None:
     """Write ``roads.shp`` and ``roads_nodes.shp`` with what belongs to them."""
-    frames = {"": network.edges.rename(columns=SHORT_NAMES), "_nodes": network.nodes}
+    tables = {"": network.edges, "_nodes": network.nodes}
+    frames = {suffix: table.rename(columns=SHORT_NAMES) for suffix, table in tables.items()}
     write_layers(frames, path, "ESRI Shapefile", layer_options={"ENCODING": "UTF-8"})
     write_provenance(provenance, path)

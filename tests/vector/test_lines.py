@@ -9,6 +9,7 @@ from rasterio.features import rasterize
 from scipy.ndimage import gaussian_filter
 
 from roadex.config import VectorConfig
+from roadex.network.issues import find_issues
 from roadex.network.vectorize import vectorize
 
 TILE_SIZES = (1000, 130)
@@ -192,3 +193,29 @@ def test_a_cut_carriageway_goes_on_and_does_not_cross_to_the_other(make_source, 
     )
     assert edges.component_id.nunique() == 2
     assert "junction" not in set(nodes.kind)
+
+
+@pytest.mark.parametrize("angle", [60, 90, 115])
+@pytest.mark.parametrize(
+    ("widths", "levels", "unknown"),
+    [((14, 6), (0.9, 0.9), 1), ((8, 8), (0.9, 0.9), 0), ((8, 8), (0.95, 0.6), 1)],
+)
+def test_a_crossing_of_two_different_roads_has_an_unknown_level(
+    make_source, angle, widths, levels, unknown
+):
+    first = shapely.LineString([(10, 150), (390, 152)])
+    second = shapely.affinity.rotate(first, angle)
+    shapes = [
+        (line.buffer(width / 2), level)
+        for line, width, level in zip((second, first), widths, levels, strict=True)
+    ]
+    edges, nodes = network_of(paint(shapes, (300, 400)), make_source)
+    assert nodes.level_unknown.sum() == unknown
+    assert (find_issues(edges, nodes).kind == "level").sum() == unknown
+
+
+def test_a_tee_of_two_different_roads_is_on_one_level(make_source):
+    shapes = [(road([(10, 150), (390, 150)], 16), 0.9), (road([(200, 150), (200, 20)], 5), 0.9)]
+    _, nodes = network_of(paint(shapes, (300, 400)), make_source)
+    assert "junction" in set(nodes.kind)
+    assert not nodes.level_unknown.any()

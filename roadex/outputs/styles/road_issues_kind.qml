@@ -7,6 +7,7 @@
    <category symbol="2" value="parallel" label="two lines on one road" render="true" type="string"/>
    <category symbol="3" value="zigzag" label="zigzag" render="true" type="string"/>
    <category symbol="4" value="bridged" label="not seen as road" render="true" type="string"/>
+   <category symbol="5" value="level" label="crossing that may be a bridge" render="true" type="string"/>
   </categories>
   <symbols>
    <symbol type="marker" name="0" alpha="1" clip_to_extent="1" force_rhr="0">
@@ -66,6 +67,19 @@
      <Option type="Map">
        <Option type="QString" name="color" value="0,158,115,255"/>
        <Option type="QString" name="name" value="triangle"/>
+       <Option type="QString" name="size" value="3"/>
+       <Option type="QString" name="size_unit" value="MM"/>
+       <Option type="QString" name="outline_color" value="0,0,0,255"/>
+       <Option type="QString" name="outline_width" value="0.3"/>
+       <Option type="QString" name="outline_width_unit" value="MM"/>
+     </Option>
+    </layer>
+   </symbol>
+   <symbol type="marker" name="5" alpha="1" clip_to_extent="1" force_rhr="0">
+    <layer class="SimpleMarker" enabled="1" locked="0" pass="0">
+     <Option type="Map">
+       <Option type="QString" name="color" value="0,114,178,255"/>
+       <Option type="QString" name="name" value="pentagon"/>
        <Option type="QString" name="size" value="3"/>
        <Option type="QString" name="size_unit" value="MM"/>
        <Option type="QString" name="outline_color" value="0,0,0,255"/>

@@ -6,6 +6,7 @@
    <category symbol="1" value="end" label="dead end" render="true" type="string"/>
    <category symbol="2" value="border" label="leaves the scene" render="true" type="string"/>
    <category symbol="3" value="loop" label="ring without junction" render="true" type="string"/>
+   <category symbol="4" value="gap" label="begin of a bridge over nothing" render="true" type="string"/>
   </categories>
   <symbols>
    <symbol type="marker" name="0" alpha="1" clip_to_extent="1" force_rhr="0">
@@ -60,6 +61,19 @@
      </Option>
     </layer>
    </symbol>
+   <symbol type="marker" name="4" alpha="1" clip_to_extent="1" force_rhr="0">
+    <layer class="SimpleMarker" enabled="1" locked="0" pass="0">
+     <Option type="Map">
+       <Option type="QString" name="color" value="230,159,0,255"/>
+       <Option type="QString" name="name" value="triangle"/>
+       <Option type="QString" name="size" value="1.8"/>
+       <Option type="QString" name="size_unit" value="MM"/>
+       <Option type="QString" name="outline_color" value="255,255,255,255"/>
+       <Option type="QString" name="outline_width" value="0.2"/>
+       <Option type="QString" name="outline_width_unit" value="MM"/>
+     </Option>
+    </layer>
+   </symbol>
   </symbols>
  </renderer-v2>
  <aliases>
@@ -67,5 +81,6 @@
   <alias index="1" field="node_id" name="Node id"/>
   <alias index="2" field="degree" name="Edges that meet"/>
   <alias index="3" field="kind" name="Kind of node"/>
+  <alias index="4" field="level_unknown" name="Level unknown"/>
  </aliases>
 </qgis>
