@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 import geopandas as gpd
-import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
+import numpy as np
+import pandas as pd
+from pyproj import CRS
 
 from roadex.errors import NetworkError
+from roadex.imagery.geodesy import require_earth
 from roadex.network.line_reader import EDGE_LAYER
+from roadex.network.vector_files import read_geometries
 
 NODE_LAYER = "road_nodes"
 NETWORK_NAME = "roads.gpkg"
@@ -44,6 +47,11 @@ EDGE_COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Columns of ``road_edges``: title and meaning. The last three only some networks have."""
 
+TEXT_COLUMNS: Final = ("scene", "surface", "review", "kind")
+"""Columns of either table that hold text; all others hold numbers."""
+
+_WHOLE = ("edge_id", "u", "v", "key", "component_id", "node_id", "degree")
+
 NODE_COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "node_id": ("Node id", "Number of the node; the same scene gives the same"),
     "degree": ("Edges that meet", "Number of edge ends at the node"),
@@ -65,6 +73,8 @@ def read_tables(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     ------
     NetworkError
         If there is none, it has no CRS, or a newer roadex wrote it in another form.
+    SceneError
+        If its CRS is not one of the Earth.
     """
     if path.is_dir():
         path = path / NETWORK_NAME
@@ -73,27 +83,42 @@ def read_tables(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
         raise NetworkError(msg)
     try:
         edges, nodes = _read_layers(path)
-    except (DataSourceError, DataLayerError, OSError) as error:
+    except NetworkError as error:
         msg = f"{path} is not a road network of roadex ({EDGE_LAYER}, {NODE_LAYER}): {error}"
         raise NetworkError(msg) from error
     _check_version(path)
     missing = sorted({"edge_id", "u", "v", "key", "length_m"} - set(edges.columns))
-    if missing or "node_id" not in nodes or edges.crs is None:
-        what = f"columns {', '.join(missing)}" if missing else "a CRS or column node_id"
+    if missing or not {"node_id", "kind"} <= set(nodes.columns) or edges.crs is None:
+        what = f"columns {', '.join(missing)}" if missing else "a CRS, or column node_id or kind"
         msg = f"{path} is not a road network of roadex: it lacks {what}"
         raise NetworkError(msg)
-    return edges, nodes
+    if nodes.crs != edges.crs:
+        msg = f"{path} is not a road network of roadex: edges and nodes have different CRS"
+        raise NetworkError(msg)
+    require_earth(CRS.from_user_input(edges.crs), str(path))
+    return _with_numbers(edges, EDGE_COLUMNS), _with_numbers(nodes, NODE_COLUMNS)
 
 
 def _read_layers(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     if path.suffix == ".gpkg":
-        edges, nodes = (
-            pyogrio.read_dataframe(path, layer=layer) for layer in (EDGE_LAYER, NODE_LAYER)
-        )
+        edges, nodes = (read_geometries(path, layer=name) for name in (EDGE_LAYER, NODE_LAYER))
         return edges, nodes
     beside = path.with_name(f"{path.stem}_nodes{path.suffix}")
-    read = gpd.read_parquet if path.suffix == ".parquet" else pyogrio.read_dataframe
-    return read(path), read(beside)
+    return read_geometries(path), read_geometries(beside)
+
+
+def _with_numbers(frame: gpd.GeoDataFrame, columns: Iterable[str]) -> gpd.GeoDataFrame:
+    """Return a table whose columns hold numbers where they should; what is none is unknown."""
+    numbers = {}
+    for name in set(columns) & set(frame.columns) - set(TEXT_COLUMNS):
+        values = pd.to_numeric(frame[name], errors="coerce")
+        if values.dtype.kind == "f":
+            values = values.where(np.isfinite(values))
+            # Ids that other programs have made decimal numbers.
+            if name in _WHOLE and (values == np.floor(values)).all() and values.abs().max() < 2**53:
+                values = values.astype(np.int64)
+        numbers[name] = values
+    return frame.assign(**numbers)
 
 
 def read_provenance(path: Path) -> dict[str, Any]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import geopandas
-import pyogrio
 import shapely
-from pyogrio.errors import DataSourceError
 from pyproj import CRS
 
-from roadex.errors import ConfigError, SceneError
+from roadex.errors import ConfigError, NetworkError, SceneError
 from roadex.imagery.area import Area
 from roadex.imagery.locations import public_name
 from roadex.imagery.work_grid import WorkGrid
+from roadex.network.vector_files import layers_of, read_geometries
 
 _PARTS = 256
 """Into how many parts the longest side of an area is cut before it is brought to another CRS:
@@ -64,10 +63,10 @@ def _of_bounds(text: str) -> geopandas.GeoSeries | None:
 def _of_file(path: str) -> geopandas.GeoSeries:
     name = public_name(path)
     try:
-        names = [layer for layer, kind in pyogrio.list_layers(path) if kind is not None]
-        frames = [pyogrio.read_dataframe(path, layer=layer, columns=[]) for layer in names]
-    except DataSourceError as error:
-        msg = f"cannot read the area of interest {name}: {error}"
+        names = [layer for layer, kind in layers_of(path).items() if kind is not None]
+        frames = [read_geometries(path, layer=layer, columns=[]) for layer in names]
+    except NetworkError as error:
+        msg = f"cannot read the area of interest {name}: {error.__cause__ or error}"
         raise ConfigError(msg) from error
     polygons = [f.geometry[f.geom_type.isin(["Polygon", "MultiPolygon"])] for f in frames]
     polygons = [found for found in polygons if len(found)]
