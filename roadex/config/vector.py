@@ -36,7 +36,8 @@ class VectorConfig(Settings):
     """Wider regions are areas (parking lots, water), not roads."""
 
     max_hole_m2: NotNegative = 60.0
-    """Smaller holes in roads (cars, lane marks) are filled before lines are drawn."""
+    """Smaller holes in roads (cars, lane marks) are filled before lines are drawn, those of up to
+    65,536 pixels."""
 
     spur_width_ratio: NotNegative = 0.5
     """Dead ends shorter than this many widths of the road they leave are dropped as artefacts of

@@ -20,6 +20,9 @@ from roadex.errors import SceneError
 _EARTH_AXIS_M = (6.3e6, 6.45e6)
 """Semi-major axes of the ellipsoids people have measured the Earth with, with room to spare."""
 
+SMALLEST_PIXEL_M = 1e-3
+"""No camera over roads sees less than a millimetre: such pixels are a wrong georeference."""
+
 _CYLINDRICAL = (
     "Popular Visualisation Pseudo Mercator", "Mercator (variant A)", "Mercator (variant B)",
     "Mercator (Spherical)", "Equidistant Cylindrical", "Equidistant Cylindrical (Spherical)",
@@ -268,7 +271,7 @@ def pixel_size(transform: Affine, crs: CRS, shape: tuple[int, int]) -> PixelSize
     Raises
     ------
     SceneError
-        If the middle of the grid has no place on the Earth in this CRS.
+        If the middle of the grid has no place on the Earth in this CRS, or its pixels no size.
     """
     row, col = shape[0] / 2, shape[1] / 2
     x, y = place(transform, np.array([col, col, col + 1]), np.array([row, row + 1, row]))
@@ -281,6 +284,13 @@ def pixel_size(transform: Affine, crs: CRS, shape: tuple[int, int]) -> PixelSize
         raise SceneError(msg)
     geod = geod_of(crs)
     _, _, distance = geod.inv(longitude[[0, 0]], latitude[[0, 0]], longitude[1:], latitude[1:])
+    if not (np.isfinite(distance) & (distance > SMALLEST_PIXEL_M)).all():
+        msg = (
+            f"the grid's pixels measure {distance[1]:.3g} by {distance[0]:.3g} m on the ground at "
+            f"({x[0]:.6g}, {y[0]:.6g}) in {crs.name}: the transform and the CRS do not belong "
+            "together"
+        )
+        raise SceneError(msg)
     return PixelSize(row_m=float(distance[0]), col_m=float(distance[1]))
 
 

@@ -100,7 +100,8 @@ class Predictor:
         Raises
         ------
         ModelError
-            If the device has too little memory even for a small part of the image.
+            If the device has too little memory even for a small part of the image, or the network
+            gives what is no number.
         """
         return self._probability_and_parts(image)[0]
 
@@ -171,6 +172,9 @@ class Predictor:
             chip = self._scaling.apply(torch.from_numpy(image[:, rows, cols]).to(self._device))
             found = predict_with_tta(self._network, chip, self._tta).cpu().numpy()
             result[part.core.toslices()] = found[part.inner]
+        if not np.isfinite(result).all():
+            msg = "the model gives values that are no numbers: its weights are too large"
+            raise ModelError(msg)
         return result
 
 

@@ -262,6 +262,10 @@ def load_model(name_or_path: str | Path) -> Model:
     with no_larger_than(tensors, path):
         network = create_network_for(metadata)
     _check_fit(network, tensors, path)
+    odd = next((key for key, tensor in tensors.items() if not _is_finite(tensor)), None)
+    if odd is not None:
+        msg = f"{path} is no model: {odd} holds values that are no numbers. Train it again"
+        raise ModelError(msg)
     network.load_state_dict(tensors)
     return Model(metadata, network.float().eval().requires_grad_(False), digest, path)
 
@@ -314,14 +318,16 @@ def _parse_metadata(path: Path, header: Mapping[str, str]) -> ModelMetadata:
 
 
 def _stored(key: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    import torch
-
     is_weight = tensor.is_floating_point() and tensor.ndim > 1
     stored = tensor.detach().cpu().to(dtype if is_weight else tensor.dtype).contiguous()
-    if stored.is_floating_point() and not bool(torch.isfinite(stored).all()):
+    if not _is_finite(stored):
         msg = f"tensor {key} is not finite as {stored.dtype}; save with float32 or train again"
         raise ModelError(msg)
     return stored.clone()
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(tensor.isfinite().all())
 
 
 def _sha256(metadata_json: str, tensors: Mapping[str, Tensor]) -> str:

@@ -165,9 +165,7 @@ def read_line_table(
     return single_lines(frame, path, with_areas=with_areas)[0]
 
 
-def _read(
-    path: str, layer: str, *, columns: Sequence[str] | None = None
-) -> geopandas.GeoDataFrame:
+def _read(path: str, layer: str, *, columns: Sequence[str] | None = None) -> geopandas.GeoDataFrame:
     chosen = None if is_parquet(path) else layer or line_layer(path)
     return read_geometries(path, layer=chosen, columns=columns)
 

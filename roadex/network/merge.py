@@ -207,7 +207,8 @@ def _roads(
     edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame, crs: CRS, name: str
 ) -> tuple[_Roads, tuple[str, ...]]:
     edges, notes = _in_metres(edges, crs, name)
-    is_border = (nodes["kind"] == "border") & nodes.geometry.notna()
+    is_point = shapely.get_type_id(nodes.geometry.to_numpy()) == 0
+    is_border = (nodes["kind"] == "border") & is_point & ~shapely.is_empty(nodes.geometry)
     borders = shapely.get_coordinates(nodes.geometry[is_border].to_crs(crs).to_numpy())
     attributes = pd.DataFrame(edges.drop(columns=edges.geometry.name))
     if "scene" not in attributes or attributes["scene"].isna().all():

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import rasterio
 from rasterio.errors import RasterioError
 
 from roadex.errors import NetworkError, ScoreError
-from roadex.imagery.containers import without_georeference_warning
+from roadex.imagery.containers import open_location
 from roadex.network.vector_files import is_parquet, layers_of
 from roadex.probability.values import PROBABILITY_ENDING
 
@@ -154,7 +153,7 @@ def _has_layers(path: str) -> bool:
 
 def _is_raster(path: str) -> bool:
     try:
-        with without_georeference_warning(), rasterio.open(path) as dataset:
+        with open_location(path) as dataset:
             return bool(dataset.count > 0)
     except RasterioError:
         return False

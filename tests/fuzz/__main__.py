@@ -96,7 +96,9 @@ def table(results: Sequence[Result]) -> str:
     most = max((r.n_bytes for r in results), default=0)
     slowest = max(results, key=lambda r: r.seconds, default=None)
     if slowest is not None:
-        lines.append(f"slowest: {slowest.name} {slowest.seconds:.1f} s; most memory: {most / 1e9:.2f} GB")
+        lines.append(
+            f"slowest: {slowest.name} {slowest.seconds:.1f} s; most memory: {most / 1e9:.2f} GB"
+        )
     return "\n".join(lines)
 
 
@@ -118,7 +120,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
     parser.add_argument("--kind", action="append", choices=list(KINDS), help="repeatable; all")
-    parser.add_argument("--keep", type=Path, default=Path("fuzz-failures"), help="folder for faults")
+    parser.add_argument(
+        "--keep", type=Path, default=Path("fuzz-failures"), help="folder for faults"
+    )
     parser.add_argument("--replay", metavar="KIND:SEED:NUMBER", help="run one input again")
     options = parser.parse_args()
     if options.replay:

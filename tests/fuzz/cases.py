@@ -35,6 +35,11 @@ class Bench:
         return self.folder / "outputs"
 
     @property
+    def work(self) -> Path:
+        """What a command reads and writes."""
+        return self.folder / "work"
+
+    @property
     def said(self) -> Path:
         """What the last command printed."""
         return self.folder / "said.txt"
@@ -85,7 +90,7 @@ def run_case(kind: Kind, seed: int, number: int, bench: Bench) -> tuple[Ending, 
         The first law that is broken, else how the first command ended; and what was done to the
         input.
     """
-    for folder in (bench.inputs, bench.outputs):
+    for folder in (bench.inputs, bench.outputs, bench.work):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     rng = Random(f"{kind.name}:{seed}:{number}")

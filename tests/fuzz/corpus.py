@@ -91,7 +91,9 @@ def write_virtual(folder: Path) -> list[Path]:
     )
     height, width = SHAPE
     sources = [(west, 0), (east, width)]
-    plain, more = ([_vrt_band(band, sources, form) for band in (1, 2, 3)] for form in ("Simple", "Complex"))
+    plain, more = (
+        [_vrt_band(band, sources, form) for band in (1, 2, 3)] for form in ("Simple", "Complex")
+    )
     mask = (
         '<MaskBand><VRTRasterBand dataType="Byte"><SimpleSource><SourceFilename relativeToVRT="1">'
         "west.tif</SourceFilename><SourceBand>mask,1</SourceBand></SimpleSource></VRTRasterBand></MaskBand>"
@@ -151,7 +153,10 @@ def write_probabilities(folder: Path) -> list[Path]:
         "percent": (np.round(share * 100).astype(np.uint8), {}),
         "mask": (mask, {"nbits": 1}),
         "classes": (classes, {"nodata": 255}),
-        "degrees": (mask * 255, {"crs": "EPSG:4326", "transform": Affine(1e-5, 0, 15, 0, -1e-5, 48)}),
+        "degrees": (
+            mask * 255,
+            {"crs": "EPSG:4326", "transform": Affine(1e-5, 0, 15, 0, -1e-5, 48)},
+        ),
         "roadex": (np.round(share * 254).astype(np.uint8), {"nodata": 255, "compress": "zstd"}),
     }
     written = [write_raster(folder / f"{k}.tif", v, **how) for k, (v, how) in forms.items()]

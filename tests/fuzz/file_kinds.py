@@ -108,7 +108,9 @@ def _train_words(healthy: Path, output: Path, run_folder: Path) -> Words:
     }  # fmt: skip
     data = healthy / "data"
     toml = healthy / "train.toml"
-    toml.write_text("".join(f"{k} = {v if k == 'arguments' else json.dumps(v)}\n" for k, v in settings.items()))
+    toml.write_text(
+        "".join(f"{k} = {v if k == 'arguments' else json.dumps(v)}\n" for k, v in settings.items())
+    )
     return [
         "train", f"lines:{data / 'scene.tif'}+{data / 'roads.geojson'}", "-o", str(output),
         "--run-folder", str(run_folder), "--config", str(toml), "--processes", "1", "-q",
@@ -120,7 +122,10 @@ def _prepare_checkpoint(folder: Path) -> None:
     data = folder / "data"
     data.mkdir()
     corpus.write_raster(data / "scene.tif", corpus.pixels(), photometric="rgb")
-    lines = [[[500_000, 5_399_969], [500_080, 5_399_969]], [[500_043, 5_399_936], [500_043, 5_400_000]]]
+    lines = [
+        [[500_000, 5_399_969], [500_080, 5_399_969]],
+        [[500_043, 5_399_936], [500_043, 5_400_000]],
+    ]
     crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32633"}}
     features = [
         {"type": "Feature", "properties": {}, "geometry": {"type": "LineString", "coordinates": c}}
@@ -134,18 +139,18 @@ def _prepare_checkpoint(folder: Path) -> None:
 
 
 def _checkpoint(rng: Random, bench: Bench, healthy: Path) -> Case:
-    run = bench.inputs / "run"
+    run = bench.work / "run"
     run.mkdir()
-    broken = rng.choice(("checkpoint.pt", "checkpoint.pt", "checkpoint.pt", "config.json", "data.json"))
+    broken = rng.choice(
+        ("checkpoint.pt", "checkpoint.pt", "checkpoint.pt", "config.json", "data.json")
+    )
     note = ""
     for source in corpus.files_below(healthy / "run"):
         content = source.read_bytes()
         if source.name == broken:
             content, note = _broken_file(rng, content, source.suffix)
         (run / source.name).write_bytes(content)
-    # A training writes into its run folder: that is no input which has to stay as it is.
-    run.rename(bench.outputs / "run")
-    words = _train_words(healthy, bench.outputs / "model.safetensors", bench.outputs / "run")
+    words = _train_words(healthy, bench.outputs / "model.safetensors", run)
     return Case(f"{broken}: {note}", iter([words]))
 
 

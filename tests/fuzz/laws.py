@@ -1,7 +1,7 @@
 """What must hold for every input, whatever was done to it.
 
 * A command ends with 0, or with 2 or 3 and one printable line; never with a traceback.
-* Nothing but that line reaches standard error.
+* Nothing but that line reaches standard error, and nothing that steers a terminal any stream.
 * What it wrote can be read, and every number in it is finite.
 * The input is as it was, with nothing beside it, and no unfinished file is left.
 
@@ -105,6 +105,9 @@ def _judged(code: object, said: str, native: str, printed: str) -> Ending:
         return Ending("traceback", f"exit code {code}: {said}", f"exit code {code}")
     if native:
         return Ending("noise", native, f"native output: {native[:40]}")
+    odd = next((c for c in printed if not c.isprintable() and c not in "\n\t"), None)
+    if odd is not None:
+        return Ending("noise", printed, f"{odd!r} on standard output")
     if code == 0:
         wrong = lines
     else:

@@ -58,7 +58,9 @@ def mutate_xml(rng: Random, content: bytes) -> Mutated:
     if not parents:
         return mutate_bytes(rng, content)
     parent, child = rng.choice(parents)
-    action = rng.choice(("drop", "double", "move", "text", "text", "number", "attribute", "attribute"))
+    action = rng.choice(
+        ("drop", "double", "move", "text", "text", "number", "attribute", "attribute")
+    )
     match action:
         case "drop":
             parent.remove(child)

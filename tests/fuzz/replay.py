@@ -26,7 +26,7 @@ def replay(name: str, keep: Path) -> int:
         ending, note = run_case(KINDS[kind], int(seed), int(number), bench)
         kept = keep / f"replay-{name.replace(':', '-')}"
         shutil.rmtree(kept, ignore_errors=True)
-        for part in (bench.inputs, bench.outputs):
+        for part in (bench.inputs, bench.work, bench.outputs):
             shutil.copytree(part, kept / part.name)
     print(f"{ending.verdict} {ending.place}\n{note}\n{ending.text}\ninput and results: {kept}")
     return int(ending.verdict not in ("accepted", "refused"))

@@ -16,7 +16,16 @@ from tests.fuzz import corpus
 from tests.fuzz.cases import Bench, Case, Kind, Words, put
 from tests.fuzz.mutations import NUMBERS, TEXTS, Mutated, mutate_bytes, mutate_often, mutate_value
 
-_CRS = (None, "EPSG:4326", "EPSG:3857", "EPSG:32601", "EPSG:4978", "EPSG:2263", "EPSG:5041", "IAU_2015:30100")
+_CRS = (
+    None,
+    "EPSG:4326",
+    "EPSG:3857",
+    "EPSG:32601",
+    "EPSG:4978",
+    "EPSG:2263",
+    "EPSG:5041",
+    "IAU_2015:30100",
+)
 
 # Networks
 
@@ -27,7 +36,9 @@ def _network(rng: Random, bench: Bench, healthy: Path) -> Case:
     import pyogrio
 
     west = healthy / "west.gpkg"
-    tables = {name: pyogrio.read_dataframe(west, layer=name) for name in ("road_edges", "road_nodes")}
+    tables = {
+        name: pyogrio.read_dataframe(west, layer=name) for name in ("road_edges", "road_nodes")
+    }
     notes = []
     for _ in range(rng.randint(1, 3)):
         name = rng.choice(("road_edges", "road_edges", "road_edges", "road_nodes"))
@@ -37,7 +48,11 @@ def _network(rng: Random, bench: Bench, healthy: Path) -> Case:
     path = bench.inputs / f"edited{suffix}"
     try:
         for name, table in tables.items():
-            beside = path if name == "road_edges" or suffix == ".gpkg" else path.with_stem("edited_nodes")
+            beside = (
+                path
+                if name == "road_edges" or suffix == ".gpkg"
+                else path.with_stem("edited_nodes")
+            )
             if suffix == ".parquet":
                 gpd.GeoDataFrame(table).to_parquet(beside)
             else:
@@ -50,7 +65,9 @@ def _network(rng: Random, bench: Bench, healthy: Path) -> Case:
 def _network_commands(rng: Random, bench: Bench, path: Path, healthy: Path) -> Iterator[Words]:
     east, edited, out = str(healthy / "east.gpkg"), str(path), bench.outputs
     pair = [edited, east] if rng.random() < 0.5 else [east, edited]
-    suffix = rng.choice((".geojson", ".fgb", ".graphml", ".osm", ".kml", ".csv", ".overture.parquet"))
+    suffix = rng.choice(
+        (".geojson", ".fgb", ".graphml", ".osm", ".kml", ".csv", ".overture.parquet")
+    )
     commands = [
         ["merge", *pair, "-o", str(out / "merged.geojson")],
         ["rebuild", edited, "-o", str(out / "rebuilt.geojson")],
@@ -67,7 +84,9 @@ def _changed_table(rng: Random, table: Any) -> tuple[Any, str]:
     if len(table) == 0:
         return table, "empty"
     row = rng.randrange(len(table))
-    match rng.choice(("geometry", "geometry", "geometry", "value", "value", "column", "rows", "crs")):
+    match rng.choice(
+        ("geometry", "geometry", "geometry", "value", "value", "column", "rows", "crs")
+    ):
         case "geometry":
             make = rng.choice(_GEOMETRIES)
             geometry = table.geometry.to_numpy().copy()
@@ -76,7 +95,9 @@ def _changed_table(rng: Random, table: Any) -> tuple[Any, str]:
         case "value":
             column = rng.choice([name for name in table.columns if name != "geometry"])
             value = rng.choice((None, *NUMBERS, *TEXTS[:12]))
-            table[column] = table[column].astype(object if isinstance(value, str) else float, errors="ignore")
+            table[column] = table[column].astype(
+                object if isinstance(value, str) else float, errors="ignore"
+            )
             values = table[column].to_list()
             values[row] = value if isinstance(value, str) or value is None else float(value)
             table[column] = [str(v) for v in values] if isinstance(value, str) else values
@@ -103,7 +124,9 @@ def _null(rng: Random, line: Any) -> None:
 
 
 def _empty(rng: Random, line: Any) -> Any:
-    return rng.choice((shapely.LineString(), shapely.MultiLineString(), shapely.GeometryCollection()))
+    return rng.choice(
+        (shapely.LineString(), shapely.MultiLineString(), shapely.GeometryCollection())
+    )
 
 
 def _odd_coordinate(rng: Random, line: Any) -> Any:
@@ -124,7 +147,11 @@ def _moved(rng: Random, line: Any) -> Any:
 
 
 def _several(rng: Random, line: Any) -> Any:
-    return shapely.MultiLineString([line, _moved(rng, line)]) if line.geom_type == "LineString" else line
+    return (
+        shapely.MultiLineString([line, _moved(rng, line)])
+        if line.geom_type == "LineString"
+        else line
+    )
 
 
 def _collection(rng: Random, line: Any) -> Any:
@@ -203,6 +230,11 @@ def _line_commands(rng: Random, bench: Bench, path: Path, healthy: Path) -> Iter
 
 
 VECTOR_KINDS = (
-    Kind("network", "network: merge, rebuild, convert, score, compare", corpus.write_networks, _network),
+    Kind(
+        "network",
+        "network: merge, rebuild, convert, score, compare",
+        corpus.write_networks,
+        _network,
+    ),
     Kind("lines", "bytes of line files: score, compare, merge", corpus.write_networks, _lines),
 )
