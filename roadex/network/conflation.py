@@ -249,7 +249,9 @@ def _layer(pieces: pd.DataFrame, crs: CRS) -> gpd.GeoDataFrame:
     frame = gpd.GeoDataFrame(pieces[keep].copy(), geometry=list(pieces.get("geometry", [])))
     frame["length_m"] = shapely.length(frame.geometry.to_numpy()).round(2)
     weight = frame["length_m"] * how_sure(frame)
-    frame["review_order"] = weight.rank(method="first", ascending=False).astype(np.int64)
+    frame["review_order"] = weight.rank(method="first", ascending=False, na_option="bottom").astype(
+        np.int64
+    )
     frame = frame.sort_values("review_order", ignore_index=True)
     source = pieces.crs if isinstance(pieces, gpd.GeoDataFrame) else None
     return frame.set_crs(source or crs).to_crs(crs)

@@ -80,9 +80,10 @@ def _finite(geometry: NDArray[np.object_]) -> NDArray[np.bool_]:
 def _on_earth(geometry: NDArray[np.object_], crs: CRS) -> NDArray[np.bool_]:
     """Return which finite geometries have all their places on the Earth, none far from the next."""
     coordinates, owner = shapely.get_coordinates(geometry, return_index=True)
-    geographic = to_geographic(crs)
-    unit = float(geographic.target_crs.axis_info[0].unit_conversion_factor)
-    longitude, latitude = (np.asarray(v) * unit for v in geographic.transform(*coordinates.T))
+    angles = crs.geodetic_crs or CRS.from_epsg(4326)
+    unit = float(angles.axis_info[0].unit_conversion_factor)
+    found = to_geographic(crs).transform(*coordinates.T)
+    longitude, latitude = (np.asarray(v, dtype=np.float64) * unit for v in found)
     with np.errstate(invalid="ignore"):  # infinity, where a projection has no such place
         is_place = (np.abs(latitude) <= np.radians(90.001)) & (np.abs(longitude) <= 3 * np.pi)
         step = _EARTH_RADIUS_M * 2 * np.arcsin(np.sqrt(_haversine(longitude, latitude).clip(0, 1)))
@@ -95,8 +96,8 @@ def _haversine(
 ) -> NDArray[np.float64]:
     """Return the squared sine of half the angle from each place to the next, in radians."""
     across = np.cos(latitude[1:]) * np.cos(latitude[:-1]) * np.sin(np.diff(longitude) / 2) ** 2
-    along: NDArray[np.float64] = np.sin(np.diff(latitude) / 2) ** 2
-    return along + across
+    squared: NDArray[np.float64] = np.sin(np.diff(latitude) / 2) ** 2 + across
+    return squared
 
 
 def _without(owners: NDArray[np.int64], count: int) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from pyproj import CRS
 
 from roadex.errors import NetworkError
@@ -49,6 +50,8 @@ EDGE_COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
 
 TEXT_COLUMNS: Final = ("scene", "surface", "review", "kind")
 """Columns of either table that hold text; all others hold numbers."""
+
+_POINT, _LINE_STRING = 0, 1  # as GEOS numbers geometries
 
 _WHOLE = ("edge_id", "u", "v", "key", "component_id", "node_id", "degree")
 
@@ -119,6 +122,49 @@ def _with_numbers(frame: gpd.GeoDataFrame, columns: Iterable[str]) -> gpd.GeoDat
                 values = values.astype(np.int64)
         numbers[name] = values
     return frame.assign(**numbers)
+
+
+def require_whole(edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame, name: str) -> None:
+    """Refuse tables that a program other than roadex has changed so that they are no network.
+
+    Every edge is one finite line between two nodes of the table, every node a point, and ids,
+    degrees and lengths are there.
+
+    Raises
+    ------
+    NetworkError
+        If not; it says what is missing, and that ``roadex rebuild`` restores it.
+    """
+    whole = {"edge_id", "u", "v", "key"} & _wholes(edges), {"node_id", "degree"} & _wholes(nodes)
+    problems = {
+        "an edge that is no single line": not _are_all(edges, _LINE_STRING),
+        "a node that is no point": not _are_all(nodes, _POINT),
+        "an edge without edge_id, u, v or key": len(whole[0]) < 4,
+        "a node without node_id or degree": len(whole[1]) < 2,
+        "a node without kind": bool(nodes["kind"].isna().any()),
+        "two nodes with one node_id": not nodes["node_id"].is_unique,
+        "an edge to a node that is not there": not (
+            edges["u"].isin(nodes["node_id"]) & edges["v"].isin(nodes["node_id"])
+        ).all(),
+        "an edge without length_m": not (edges["length_m"] >= 0).all(),
+    }
+    found = [problem for problem, is_there in problems.items() if is_there]
+    if found:
+        msg = (
+            f"{name} has {found[0]}: it was changed by another program. Restore it with `roadex "
+            f"rebuild {name}`"
+        )
+        raise NetworkError(msg)
+
+
+def _wholes(frame: gpd.GeoDataFrame) -> set[str]:
+    return {str(name) for name, kind in frame.dtypes.items() if kind.kind in "iu"}
+
+
+def _are_all(frame: gpd.GeoDataFrame, type_id: int) -> bool:
+    geometry = frame.geometry.to_numpy()
+    is_kind = (shapely.get_type_id(geometry) == type_id) & ~shapely.is_empty(geometry)
+    return bool(is_kind.all() and np.isfinite(shapely.get_coordinates(geometry)).all())
 
 
 def read_provenance(path: Path) -> dict[str, Any]:

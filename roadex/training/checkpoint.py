@@ -112,25 +112,25 @@ def _read(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    TrainingError, ValueError
-        If it is damaged; if an entry is missing or of another kind.
+    TrainingError
+        If it is damaged.
+    TypeError
+        If an entry is missing or of another kind.
     """
     try:
-        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        saved: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the reader raises many kinds, none of them documented
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         msg = f"checkpoint {path} is damaged ({reason}); use another --run-folder"
         raise TrainingError(msg) from error
     if not isinstance(saved, dict):
         msg = f"it is a {type(saved).__name__}"
-        raise ValueError(msg)
-    wrong = [
-        name for name, is_kind in _ENTRIES.items() if name in saved and not is_kind(saved[name])
-    ]
+        raise TypeError(msg)
+    wrong = [name for name in _ENTRIES if name in saved and not _ENTRIES[name](saved[name])]
     wrong += [name for name in ("step", "seconds", "smooth_loss", "history") if name not in saved]
     if wrong:
-        msg = f"entry {wrong[0]} is missing or no such entry"
-        raise ValueError(msg)
+        msg = f"its entry {wrong[0]} is missing or of another kind"
+        raise TypeError(msg)
     return saved
 
 

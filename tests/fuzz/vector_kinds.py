@@ -88,8 +88,9 @@ def _changed_table(rng: Random, table: Any) -> tuple[Any, str]:
         ("geometry", "geometry", "geometry", "value", "value", "column", "rows", "crs")
     ):
         case "geometry":
-            make = rng.choice(_GEOMETRIES)
             geometry = table.geometry.to_numpy().copy()
+            is_whole = geometry[row] is not None and not geometry[row].is_empty
+            make = rng.choice(_GEOMETRIES) if is_whole else _null
             geometry[row] = make(rng, geometry[row])
             return table.set_geometry(_series(geometry, table)), f"row {row} {make.__name__}"
         case "value":
