@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import geopandas
+import numpy as np
 import shapely
 from pyproj import CRS
 
@@ -30,14 +31,13 @@ def read_area(text: str, grid: WorkGrid) -> Area:
     Raises
     ------
     ConfigError
-        If it is neither.
+        If it is neither, or reaches beyond what the CRS of the grid can say.
     SceneError
         If it does not meet the scene.
     """
     bounds = _of_bounds(text)
     frame = _of_file(text) if bounds is None else bounds
-    longest = max(frame.total_bounds[2:] - frame.total_bounds[:2])
-    there = frame.segmentize(longest / _PARTS).to_crs(CRS.from_wkt(grid.crs.to_wkt()))
+    there = _on_grid(frame, grid, public_name(text))
     polygons = shapely.union_all(shapely.make_valid(there.to_numpy()))
     matrix = ~grid.transform
     in_pixels = shapely.transform(polygons, lambda x, y: matrix @ (x, y), interleaved=False)
@@ -46,6 +46,21 @@ def read_area(text: str, grid: WorkGrid) -> Area:
         msg = f"the area of interest {public_name(text)} does not meet the scene"
         raise SceneError(msg)
     return area
+
+
+def _on_grid(area: geopandas.GeoSeries, grid: WorkGrid, name: str) -> geopandas.GeoSeries:
+    """Return polygons in the CRS of a grid."""
+    problem = f"the area of interest {name} has coordinates that are not finite"
+    if np.isfinite(shapely.get_coordinates(area.to_numpy())).all():
+        longest = max(area.total_bounds[2:] - area.total_bounds[:2])
+        there = area.segmentize(longest / _PARTS).to_crs(CRS.from_wkt(grid.crs.to_wkt()))
+        if np.isfinite(shapely.get_coordinates(there.to_numpy())).all():
+            return there
+        problem = (
+            f"the area of interest {name} reaches where the CRS of the scene has no coordinates; "
+            "cut it to the region of the scene"
+        )
+    raise ConfigError(problem)
 
 
 def _of_bounds(text: str) -> geopandas.GeoSeries | None:

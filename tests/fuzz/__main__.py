@@ -16,8 +16,8 @@ from tests.fuzz.replay import replay
 from tests.fuzz.watch import Result, Worker
 
 COLUMNS = (
-    "refused", "accepted", "traceback", "noise", "crash", "hang", "memory", "non-finite", "unreadable",
-    "changed", "left behind", "ms",
+    "refused", "accepted", "traceback", "noise", "crash", "hang", "memory", "non-finite",
+    "unreadable", "changed", "left behind", "ms",
 )  # fmt: skip
 """Endings, as the table lists them, all but the first two faults; and milliseconds for an input."""
 
@@ -57,17 +57,21 @@ def fuzz(
             result = worker.run(kind, seed, number)
             results.append(result)
             seen[result.verdict, result.place] += 1
-            if keep is not None and result.is_fault:
-                if seen[result.verdict, result.place] <= _KEPT_OF_A_FAULT:
-                    _keep(result, worker.inputs, keep)
-                    print(f"{result.verdict:12}{result.name:28}{result.place}", flush=True)
+            is_new = seen[result.verdict, result.place] <= _KEPT_OF_A_FAULT
+            if keep is not None and result.is_fault and is_new:
+                _keep(result, worker.inputs, keep)
+                print(f"{result.verdict:12}{result.name:28}{result.place}", flush=True)
     finally:
         worker.close()
     return results
 
 
 def _in_turn(kinds: Sequence[str], first: int) -> Iterator[tuple[str, int]]:
-    return ((kind, number) for number in count(first) for kind in kinds)
+    """Yield kinds and numbers of inputs, round by round, each kind as often as its share says."""
+    for turn in count():
+        for kind in kinds:
+            share = KINDS[kind].share
+            yield from ((kind, first + turn * share + i) for i in range(share))
 
 
 def _keep(result: Result, inputs: Path, keep: Path) -> None:

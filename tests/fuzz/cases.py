@@ -80,6 +80,9 @@ class Kind:
     make: Callable[[Random, Bench, Path], Case]
     """Breaks one of them into the folder of inputs; the folder of healthy ones is the last."""
 
+    share: int = 1
+    """How many inputs of it are made in a round: more of what is cheap to run."""
+
 
 def run_case(kind: Kind, seed: int, number: int, bench: Bench) -> tuple[Ending, str]:
     """Make one input and run its commands.

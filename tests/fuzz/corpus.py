@@ -11,7 +11,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, Resampling
+from rasterio.enums import Resampling
 
 SHAPE = (64, 80)
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
@@ -99,9 +99,9 @@ def write_virtual(folder: Path) -> list[Path]:
         "west.tif</SourceFilename><SourceBand>mask,1</SourceBand></SimpleSource></VRTRasterBand></MaskBand>"
     )
     derived = (
-        '<VRTRasterBand dataType="Byte" band="1" subClass="VRTDerivedRasterBand"><PixelFunctionType>sum'
-        '</PixelFunctionType><SimpleSource><SourceFilename relativeToVRT="1">west.tif</SourceFilename>'
-        "<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+        '<VRTRasterBand dataType="Byte" band="1" subClass="VRTDerivedRasterBand"><PixelFunctionType>'
+        'sum</PixelFunctionType><SimpleSource><SourceFilename relativeToVRT="1">west.tif'
+        "</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
     )
     raw = (
         '<VRTRasterBand dataType="Byte" band="1" subClass="VRTRawRasterBand"><SourceFilename '
@@ -116,8 +116,8 @@ def write_virtual(folder: Path) -> list[Path]:
     for name, body in bodies.items():
         path = folder / f"{name}.vrt"
         path.write_text(
-            f'<VRTDataset rasterXSize="{2 * width}" rasterYSize="{height}"><SRS>{UTM}</SRS><GeoTransform>'
-            f"{PLACE.c}, 1, 0, {PLACE.f}, 0, -1</GeoTransform>{body}</VRTDataset>"
+            f'<VRTDataset rasterXSize="{2 * width}" rasterYSize="{height}"><SRS>{UTM}</SRS>'
+            f"<GeoTransform>{PLACE.c}, 1, 0, {PLACE.f}, 0, -1</GeoTransform>{body}</VRTDataset>"
         )
         written.append(path)
     return written

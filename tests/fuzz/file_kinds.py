@@ -204,6 +204,10 @@ def _settings_commands(
     yield ["vectorize", mask, "-o", output, "-q", *here(has_gpus=False), *given]
 
 
+def _nothing(folder: Path) -> None:
+    """Settings are made from their description."""
+
+
 def _toml(values: Mapping[str, object]) -> bytes:
     return "".join(f"{name} = {_toml_value(v)}\n" for name, v in values.items()).encode()
 
@@ -219,7 +223,7 @@ def _toml_value(value: object) -> str:
 
 
 FILE_KINDS = (
-    Kind("model", "model file: models show, plan, predict", corpus.write_model, _model),
+    Kind("model", "model file: models show, plan, predict", corpus.write_model, _model, 3),
     Kind("checkpoint", "run folder: train goes on", _prepare_checkpoint, _checkpoint),
-    Kind("settings", "settings: plan, vectorize", lambda folder: None, _settings),
+    Kind("settings", "settings: plan, vectorize", _nothing, _settings, 3),
 )

@@ -70,7 +70,7 @@ def run_command(words: Sequence[str]) -> Ending:
         code = end.code
     except MemoryError as error:
         return Ending("memory", traceback.format_exc(), _place(error))
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+    except Exception as error:  # whatever it is, it is a finding
         text = traceback.format_exc()
         is_memory = "allocate" in str(error) or "bad_alloc" in str(error)
         return Ending("memory" if is_memory else "traceback", text, _place(error))
@@ -87,7 +87,7 @@ def check_outputs(folder: Path) -> Ending | None:
         check = _CHECKS.get(path.suffix)
         try:
             problem = None if check is None else check(path)
-        except Exception:  # noqa: BLE001 - a result that cannot be read is a finding
+        except Exception:  # a result that cannot be read is a finding
             return Ending("unreadable", traceback.format_exc(), f"unreadable {path.suffix}")
         if problem:
             return Ending("non-finite", f"{path.name}: {problem}", f"{problem} in {path.suffix}")

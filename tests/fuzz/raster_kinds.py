@@ -54,7 +54,9 @@ def _probability(rng: Random, bench: Bench, healthy: Path) -> Case:
 
 
 RASTER_KINDS = (
-    Kind("geotiff", "GeoTIFF: plan, predict", corpus.write_scenes, _scene),
-    Kind("vrt", "virtual raster: plan, predict", corpus.write_virtual, _virtual),
-    Kind("probability", "probability, mask: vectorize", corpus.write_probabilities, _probability),
+    Kind("geotiff", "GeoTIFF: plan, predict", corpus.write_scenes, _scene, 6),
+    Kind("vrt", "virtual raster: plan, predict", corpus.write_virtual, _virtual, 4),
+    Kind(
+        "probability", "probability, mask: vectorize", corpus.write_probabilities, _probability, 3
+    ),
 )

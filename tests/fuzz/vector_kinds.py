@@ -13,7 +13,7 @@ import numpy as np
 import shapely
 
 from tests.fuzz import corpus
-from tests.fuzz.cases import Bench, Case, Kind, Words, put
+from tests.fuzz.cases import Bench, Case, Kind, Words, plan_words, put
 from tests.fuzz.mutations import NUMBERS, TEXTS, Mutated, mutate_bytes, mutate_often, mutate_value
 
 _CRS = (
@@ -57,7 +57,7 @@ def _network(rng: Random, bench: Bench, healthy: Path) -> Case:
                 gpd.GeoDataFrame(table).to_parquet(beside)
             else:
                 pyogrio.write_dataframe(table, beside, layer=name, append=beside.exists())
-    except Exception as error:  # noqa: BLE001 - what no program can write needs no reader
+    except Exception as error:  # what no program can write needs no reader
         return Case(f"not written ({error})", iter([["merge", "--help"]]))
     return Case(f"{suffix}: {'; '.join(notes)}", _network_commands(rng, bench, path, healthy))
 
@@ -230,6 +230,33 @@ def _line_commands(rng: Random, bench: Bench, path: Path, healthy: Path) -> Iter
         yield ["rebuild", broken, "-o", str(out / "rebuilt.geojson")]
 
 
+# Areas of interest
+
+
+def _write_area(folder: Path) -> None:
+    """Write a polygon and a multi-part one over the healthy scene."""
+    import geopandas as gpd
+
+    left, top = corpus.PLACE.c, corpus.PLACE.f
+    boxes = [
+        shapely.box(left + 8, top - 40, left + 50, top - 4),
+        shapely.box(left, top - 60, left + 9, top),
+    ]
+    frame = gpd.GeoDataFrame(geometry=[boxes[0], shapely.MultiPolygon(boxes[1:])], crs=corpus.UTM)
+    frame.to_crs(4326).to_file(folder / "area.geojson")
+    frame.to_file(folder / "area.fgb")
+
+
+def _area_file(rng: Random, bench: Bench, healthy: Path) -> Case:
+    source = rng.choice([*corpus.files_below(healthy)])
+    mutate = _mutate_geojson if source.suffix == ".geojson" else mutate_bytes
+    content, note = mutate_often(rng, source.read_bytes(), mutate)
+    path = put(bench, source.name, content)
+    return Case(
+        f"{source.name}: {note}", iter([plan_words(bench, bench.scene, "--aoi", str(path))])
+    )
+
+
 VECTOR_KINDS = (
     Kind(
         "network",
@@ -237,5 +264,6 @@ VECTOR_KINDS = (
         corpus.write_networks,
         _network,
     ),
-    Kind("lines", "bytes of line files: score, compare, merge", corpus.write_networks, _lines),
+    Kind("lines", "file of lines: score, compare, merge", corpus.write_networks, _lines),
+    Kind("area", "area of interest: plan", _write_area, _area_file, 3),
 )

@@ -114,7 +114,8 @@ class Worker:
         )  # fmt: skip
         answer = self._wait(self._process, _START_SECONDS, _START_SECONDS)
         if not answer.get("ready"):
-            raise RuntimeError(f"the worker did not start: {answer['text']}")
+            msg = f"the worker did not start: {answer['text']}"
+            raise RuntimeError(msg)
         return self._process
 
     def _wait(self, process: subprocess.Popen[str], seconds: float, waiting: float) -> dict:
