@@ -77,15 +77,32 @@ def _finite(geometry: NDArray[np.object_]) -> NDArray[np.bool_]:
     return _without(owner[~np.isfinite(coordinates).all(axis=1)], len(geometry))
 
 
+def are_places(coordinates: NDArray[np.float64], crs: CRS) -> NDArray[np.bool_]:
+    """Return which coordinates ``(n, 2)`` in a CRS of the Earth are places on it."""
+    return _are_angles(*_angles(coordinates, crs))
+
+
+def _angles(
+    coordinates: NDArray[np.float64], crs: CRS
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return longitude and latitude in radians; infinity where a projection has no such place."""
+    geographic = crs.geodetic_crs or CRS.from_epsg(4326)
+    unit = float(geographic.axis_info[0].unit_conversion_factor)
+    longitude, latitude = to_geographic(crs).transform(*coordinates.T)
+    return np.asarray(longitude) * unit, np.asarray(latitude) * unit
+
+
+def _are_angles(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = np.abs(latitude) <= np.radians(90.001)
+    return found & (np.abs(longitude) <= 3 * np.pi)
+
+
 def _on_earth(geometry: NDArray[np.object_], crs: CRS) -> NDArray[np.bool_]:
     """Return which finite geometries have all their places on the Earth, none far from the next."""
     coordinates, owner = shapely.get_coordinates(geometry, return_index=True)
-    angles = crs.geodetic_crs or CRS.from_epsg(4326)
-    unit = float(angles.axis_info[0].unit_conversion_factor)
-    found = to_geographic(crs).transform(*coordinates.T)
-    longitude, latitude = (np.asarray(v, dtype=np.float64) * unit for v in found)
-    with np.errstate(invalid="ignore"):  # infinity, where a projection has no such place
-        is_place = (np.abs(latitude) <= np.radians(90.001)) & (np.abs(longitude) <= 3 * np.pi)
+    longitude, latitude = _angles(coordinates, crs)
+    is_place = _are_angles(longitude, latitude)
+    with np.errstate(invalid="ignore"):  # of infinity
         step = _EARTH_RADIUS_M * 2 * np.arcsin(np.sqrt(_haversine(longitude, latitude).clip(0, 1)))
         is_jump = (step > MOST_STEP_M) & (owner[1:] == owner[:-1])
     return _without(owner[~is_place], len(geometry)) & _without(owner[1:][is_jump], len(geometry))

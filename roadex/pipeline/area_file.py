@@ -9,8 +9,10 @@ from pyproj import CRS
 
 from roadex.errors import ConfigError, NetworkError, SceneError
 from roadex.imagery.area import Area
+from roadex.imagery.geodesy import require_earth
 from roadex.imagery.locations import public_name
 from roadex.imagery.work_grid import WorkGrid
+from roadex.network.sound_lines import are_places
 from roadex.network.vector_files import layers_of, read_geometries
 
 _PARTS = 256
@@ -33,7 +35,7 @@ def read_area(text: str, grid: WorkGrid) -> Area:
     ConfigError
         If it is neither, or reaches beyond what the CRS of the grid can say.
     SceneError
-        If it does not meet the scene.
+        If it does not meet the scene, or its CRS is not one of the Earth.
     """
     bounds = _of_bounds(text)
     frame = _of_file(text) if bounds is None else bounds
@@ -50,8 +52,10 @@ def read_area(text: str, grid: WorkGrid) -> Area:
 
 def _on_grid(area: geopandas.GeoSeries, grid: WorkGrid, name: str) -> geopandas.GeoSeries:
     """Return polygons in the CRS of a grid."""
-    problem = f"the area of interest {name} has coordinates that are not finite"
-    if np.isfinite(shapely.get_coordinates(area.to_numpy())).all():
+    problem = f"the area of interest {name} has coordinates that are no places on the Earth"
+    own = CRS.from_user_input(area.crs)
+    require_earth(own, name)
+    if are_places(shapely.get_coordinates(area.to_numpy()), own).all():
         longest = max(area.total_bounds[2:] - area.total_bounds[:2])
         there = area.segmentize(longest / _PARTS).to_crs(CRS.from_wkt(grid.crs.to_wkt()))
         if np.isfinite(shapely.get_coordinates(there.to_numpy())).all():

@@ -99,8 +99,8 @@ def write_virtual(folder: Path) -> list[Path]:
         "west.tif</SourceFilename><SourceBand>mask,1</SourceBand></SimpleSource></VRTRasterBand></MaskBand>"
     )
     derived = (
-        '<VRTRasterBand dataType="Byte" band="1" subClass="VRTDerivedRasterBand"><PixelFunctionType>'
-        'sum</PixelFunctionType><SimpleSource><SourceFilename relativeToVRT="1">west.tif'
+        '<VRTRasterBand dataType="Byte" band="1" subClass="VRTDerivedRasterBand">'
+        '<PixelFunctionType>sum</PixelFunctionType><SimpleSource><SourceFilename relativeToVRT="1">west.tif'
         "</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
     )
     raw = (

@@ -21,9 +21,9 @@ NUMBERS = (
 )  # fmt: skip
 
 TEXTS = (
-    "", " ", "0", "-1", "1.5", "nan", "-inf", "1e999", "9" * 400, "\0", "\x1b[2J", "a\nb", "é€\u202e",
-    "../..", "/dev/null", ".", "%s%n", "{x}", "<a>", "true", "null", "None", "[]", "1,2,3",
-    "EPSG:4326", "x" * 5000,
+    "", " ", "0", "-1", "1.5", "nan", "-inf", "1e999", "9" * 400, "\0", "\x1b[2J", "a\nb",
+    "é€\u202e", "../..", "/dev/null", ".", "%s%n", "{x}", "<a>", "true", "null", "None", "[]",
+    "1,2,3", "EPSG:4326", "x" * 5000,
 )  # fmt: skip
 
 Mutated: TypeAlias = tuple[bytes, str]

@@ -188,8 +188,8 @@ def _there_and_back(rng: Random, line: Any) -> Any:
 
 
 _GEOMETRIES: tuple[Callable[[Random, Any], Any], ...] = (
-    _null, _empty, _odd_coordinate, _odd_coordinate, _far_away, _moved, _several, _collection, _point,
-    _area, _with_height, _no_length, _knot, _there_and_back,
+    _null, _empty, _odd_coordinate, _odd_coordinate, _far_away, _moved, _several, _collection,
+    _point, _area, _with_height, _no_length, _knot, _there_and_back,
 )  # fmt: skip
 
 
