@@ -54,7 +54,7 @@ class VectorConfig(Settings):
     lines of their two sides, than this many road widths."""
 
     max_gap_m: NotNegative = 100.0
-    """Longest gap that is bridged along the probability raster."""
+    """Longest gap that is bridged along the probability raster, in no case over 1,000 pixels."""
 
     snap_gap_m: NotNegative = 15.0
     """Gaps up to this length, also in the imagery, are bridged whatever their probability."""

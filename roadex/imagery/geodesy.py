@@ -122,7 +122,8 @@ def require_pixels(transform: Affine, name: str) -> None:
     Raises
     ------
     SceneError
-        If a number of it is not finite, or pixels are lines or points.
+        If a number of it is not finite, pixels are lines or points, or coordinates are so large
+        that one pixel is not told from the next.
     """
     width, height = np.hypot(transform.a, transform.d), np.hypot(transform.b, transform.e)
     area = abs(transform.a * transform.e - transform.b * transform.d)
@@ -130,6 +131,10 @@ def require_pixels(transform: Affine, name: str) -> None:
         problem = "is not made of numbers"
     elif not area > 1e-6 * width * height:
         problem = f"gives pixels of {width:g} by {height:g} CRS units, an area of {area:g}"
+    elif np.spacing(max(abs(transform.c), abs(transform.f))) > 1e-3 * min(width, height):
+        problem = (
+            f"has its origin at ({transform.c:g}, {transform.f:g}), too far away to tell pixels"
+        )
     else:
         return
     msg = (

@@ -20,7 +20,7 @@ from roadex.imagery.locations import public_name
 
 _UNREADABLE = (
     DataSourceError, DataLayerError, pa.ArrowException, ShapelyError, ProjError, OSError,
-    ValueError, KeyError,
+    ValueError, KeyError, IndexError,
 )  # fmt: skip
 """What GDAL, Arrow, GEOS and GeoPandas raise for files that are damaged or of another kind."""
 

@@ -98,10 +98,13 @@ def write_virtual(folder: Path) -> list[Path]:
         '<MaskBand><VRTRasterBand dataType="Byte"><SimpleSource><SourceFilename relativeToVRT="1">'
         "west.tif</SourceFilename><SourceBand>mask,1</SourceBand></SimpleSource></VRTRasterBand></MaskBand>"
     )
+    source = (
+        '<SimpleSource><SourceFilename relativeToVRT="1">west.tif</SourceFilename><SourceBand>1'
+        "</SourceBand></SimpleSource>"
+    )
     derived = (
         '<VRTRasterBand dataType="Byte" band="1" subClass="VRTDerivedRasterBand">'
-        '<PixelFunctionType>sum</PixelFunctionType><SimpleSource><SourceFilename relativeToVRT="1">west.tif'
-        "</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+        f"<PixelFunctionType>sum</PixelFunctionType>{source}</VRTRasterBand>"
     )
     raw = (
         '<VRTRasterBand dataType="Byte" band="1" subClass="VRTRawRasterBand"><SourceFilename '

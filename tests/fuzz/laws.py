@@ -151,6 +151,12 @@ def _place(error: BaseException) -> str:
     return f"{type(error).__name__} at {name}:{last.lineno} {last.name}"
 
 
+_REQUIRED = {
+    "road_edges": ("edge_id", "u", "v", "key", "length_m"), "road_nodes": ("node_id", "degree"),
+}  # fmt: skip
+"""Columns by layer that hold a number in each row; in other layers the length alone."""
+
+
 def _check_vectors(path: Path) -> str | None:
     import pyogrio
     import shapely
@@ -166,8 +172,8 @@ def _check_vectors(path: Path) -> str | None:
             values = frame[name].to_numpy(dtype=float, na_value=np.nan)
             if np.isinf(values).any():
                 return f"column {name} of {layer}"
-            required = name in ("length_m", "edge_id", "u", "v", "node_id")
-            if required and len(frame) and not np.isfinite(values).all():
+            is_known = name in _REQUIRED.get(layer, ("length_m",))
+            if is_known and not np.isfinite(values).all():
                 return f"NULL in column {name} of {layer}"
     return None
 

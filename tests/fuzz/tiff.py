@@ -10,6 +10,8 @@ from random import Random
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8, 18: 8}
 """Bytes of a value by the number of its type."""
 
+_SHORT = 3
+
 _TAGS = (
     256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 338,
     339, 33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113, 50844, 65000,
@@ -75,12 +77,16 @@ def entries(content: bytes) -> list[Entry]:
         end = at + 2 + 12 * count
         if end + 4 > len(content):
             break
-        found += [
-            Entry(place, order, *struct.unpack_from(f"{order}HHII", content, place))
-            for place in range(at + 2, end, 12)
-        ]
+        found += [_entry(content, place, order) for place in range(at + 2, end, 12)]
         (at,) = struct.unpack_from(f"{order}I", content, end)
     return found
+
+
+def _entry(content: bytes, at: int, order: str) -> Entry:
+    tag, kind, count, value = struct.unpack_from(f"{order}HHII", content, at)
+    if kind == _SHORT and count == 1:  # in the first two of the four bytes
+        (value,) = struct.unpack_from(f"{order}H", content, at + 8)
+    return Entry(at, order, tag, kind, count, value)
 
 
 def with_entry(content: bytes, entry: Entry, part: str, rng: Random) -> tuple[bytes, str]:
@@ -96,7 +102,11 @@ def with_entry(content: bytes, entry: Entry, part: str, rng: Random) -> tuple[by
         case _:
             value = rng.choice((*_WHOLES, *_LARGE, value ^ 1 << rng.randrange(32)))
     changed = bytearray(content)
-    struct.pack_into(f"{entry.order}HHII", changed, entry.at, tag, kind, count, value)
+    if kind == _SHORT and count == 1:
+        value &= 0xFFFF
+        struct.pack_into(f"{entry.order}HHIHH", changed, entry.at, tag, kind, count, value, 0)
+    else:
+        struct.pack_into(f"{entry.order}HHII", changed, entry.at, tag, kind, count, value)
     now = f"type {kind} count {count} value {value}"
     return bytes(changed), f"tag {entry.tag} is tag {tag} {now}"
 

@@ -18,6 +18,9 @@ import psutil
 
 ROOT = Path(__file__).parents[2]
 
+PROGRAM = "tests.fuzz.worker"
+"""Module that runs the inputs."""
+
 MOST_SECONDS = 10.0
 """Of processor time for one input; on a busy machine the clock may show more."""
 
@@ -107,11 +110,12 @@ class Worker:
         environment = os.environ | {
             "OMP_NUM_THREADS": "1", "GDAL_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1",
         }  # fmt: skip
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fuzz.worker", str(self._folder), *self._kinds],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment,
-            stderr=(self._folder / "stderr.txt").open("w"),
-        )  # fmt: skip
+        with (self._folder / "stderr.txt").open("w") as said:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", PROGRAM, str(self._folder), *self._kinds],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True, cwd=ROOT,
+                env=environment,
+            )  # fmt: skip
         answer = self._wait(self._process, _START_SECONDS, _START_SECONDS)
         if not answer.get("ready"):
             msg = f"the worker did not start: {answer['text']}"
