@@ -29,6 +29,9 @@ _NAMED = re.compile(
 
 _END = ".,;:)"
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""How libraries colour their messages."""
+
 _LONGEST_LINE = 1000
 """Characters of an error: more than any that names a few files."""
 
@@ -51,7 +54,7 @@ def one_line(text: str) -> str:
     Names in damaged files hold anything: what steers a terminal becomes its code, and what is very
     long loses its middle.
     """
-    text = " ".join(text.split())
+    text = " ".join(_COLOUR.sub("", text).split())
     if not text.isprintable():
         text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     half = _LONGEST_LINE // 2

@@ -18,6 +18,7 @@ KINDS = [
     ("text", "said"),
     [
         ("a\nb\t c", "a b c"),
+        ("\x1b[1mbold\x1b[0m", "bold"),
         ("\x1b[2J\0\x7f", r"\x1b[2J\x00\x7f"),
         ("rot\u202egrün é", r"rot\u202egrün é"),
         ("x" * 5000 + "end", "x" * 500 + " [...] " + "x" * 497 + "end"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from roadex.models.base import SegmentationNetwork
 
 _MOST_BANDS = 256
+
+_HASH = re.compile("[0-9a-f]{64}")
 
 _FORMAT = 1
 """Version of the form of model files, their entry ``format``; 1 where it is missing. It is raised
@@ -300,6 +303,9 @@ def _read_header(path: Path) -> dict[str, str]:
             f"{path} is not a roadex model (its header has no 'roadex' entry). Turn published "
             "checkpoints into one with `roadex models import`"
         )
+        raise ModelError(msg)
+    if not _HASH.fullmatch(header["sha256"]):
+        msg = f"{path} is damaged: what its header gives as sha256 is none. Copy it again"
         raise ModelError(msg)
     if header.get("format", "1") != str(_FORMAT):
         msg = (

@@ -120,8 +120,11 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         saved: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the reader raises many kinds, none of them documented
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        msg = f"checkpoint {path} is damaged ({reason}); use another --run-folder"
+        reason = str(error).partition(". ")[0] or type(error).__name__
+        msg = (
+            f"checkpoint {path} does not fit this training: it is damaged ({reason}); use another "
+            "--run-folder"
+        )
         raise TrainingError(msg) from error
     if not isinstance(saved, dict):
         msg = f"it is a {type(saved).__name__}"

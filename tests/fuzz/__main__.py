@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import time
 from collections import Counter
@@ -33,7 +34,7 @@ def fuzz(
     first: int = 0,
     keep: Path | None = None,
 ) -> list[Result]:
-    """Run inputs of all kinds in turn, until time or number is reached.
+    """Run inputs of all kinds in turn, until time or number is reached, or it is interrupted.
 
     Parameters
     ----------
@@ -61,6 +62,8 @@ def fuzz(
             if keep is not None and result.is_fault and is_new:
                 _keep(result, worker.inputs, keep)
                 print(f"{result.verdict:12}{result.name:28}{result.place}", flush=True)
+    except KeyboardInterrupt:  # what was found so far is worth seeing
+        pass
     finally:
         worker.close()
     return results
@@ -129,6 +132,7 @@ def main() -> None:
     )
     parser.add_argument("--replay", metavar="KIND:SEED:NUMBER", help="run one input again")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if options.replay:
         sys.exit(replay(options.replay, options.keep))
     results = fuzz(

@@ -176,6 +176,15 @@ def test_a_network_larger_than_its_file_is_refused_before_memory_is_claimed(tmp_
         load_model(path)
 
 
+@pytest.mark.parametrize("sha256", ["", "a" * 63, "\x1b[2J" + "a" * 60, "A" * 64])
+def test_a_hash_that_is_none_is_refused_before_it_is_shown(tmp_path, sha256):
+    path = tmp_path / "model.safetensors"
+    header = {"roadex": json.dumps(described()), "sha256": sha256}
+    save_file({"w": torch.ones(1)}, path, metadata=header)
+    with pytest.raises(ModelError, match="is damaged"):
+        read_metadata(path)
+
+
 @pytest.mark.parametrize("odd", [np.nan, np.inf])
 def test_weights_that_are_no_numbers_are_refused(tmp_path, odd):
     tensors = create_network("unet", width=1 / 64).state_dict()
