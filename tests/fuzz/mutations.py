@@ -22,8 +22,8 @@ NUMBERS = (
 
 TEXTS = (
     "", " ", "0", "-1", "1.5", "nan", "-inf", "1e999", "9" * 400, "\0", "\x1b[2J", "a\nb",
-    "é€\u202e", "../..", "/dev/null", ".", "%s%n", "{x}", "<a>", "[/a]", "true", "null", "None", "[]",
-    "1,2,3", "EPSG:4326", "x" * 5000,
+    "é€\u202e", "../..", "/dev/null", ".", "%s%n", "{x}", "<a>", "[/a]", "true", "null", "None",
+    "[]", "1,2,3", "EPSG:4326", "x" * 5000,
 )  # fmt: skip
 
 Mutated: TypeAlias = tuple[bytes, str]
