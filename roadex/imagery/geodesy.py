@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -125,10 +126,10 @@ def require_pixels(transform: Affine, name: str) -> None:
         If a number of it is not finite, pixels are lines or points, or coordinates are so large
         that one pixel is not told from the next.
     """
-    width, height = np.hypot(transform.a, transform.d), np.hypot(transform.b, transform.e)
+    width, height = math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)
     area = abs(transform.a * transform.e - transform.b * transform.d)
-    if not np.isfinite([*transform[:6], width * height, area]).all():
-        problem = "is not made of numbers"
+    if not all(map(math.isfinite, (*transform[:6], width * height, area))):
+        problem = "is not made of numbers of any size on the Earth"
     elif not area > 1e-6 * width * height:
         problem = f"gives pixels of {width:g} by {height:g} CRS units, an area of {area:g}"
     elif np.spacing(max(abs(transform.c), abs(transform.f))) > 1e-3 * min(width, height):

@@ -17,6 +17,9 @@ from roadex.imagery.geodesy import to_geographic
 MOST_STEP_M = 500_000.0
 """No road runs straight this far (the longest known one does for 240 km): a coordinate is wrong."""
 
+_LARGEST_M = 1e8
+"""Twice and a half the way around the Earth, with room for zones that are numbers of millions."""
+
 _LINES = (1, 2, 5)  # LineString, LinearRing, MultiLineString
 _AREAS = (3, 6)  # Polygon, MultiPolygon
 _COLLECTION = 7
@@ -79,7 +82,16 @@ def _finite(geometry: NDArray[np.object_]) -> NDArray[np.bool_]:
 
 def are_places(coordinates: NDArray[np.float64], crs: CRS) -> NDArray[np.bool_]:
     """Return which coordinates ``(n, 2)`` in a CRS of the Earth are places on it."""
-    return _are_angles(*_angles(coordinates, crs))
+    return _are_angles(*_angles(coordinates, crs)) & _are_near(coordinates, crs)
+
+
+def _are_near(coordinates: NDArray[np.float64], crs: CRS) -> NDArray[np.bool_]:
+    """Return which coordinates are not larger than any of a map: some projections go round."""
+    if not crs.is_projected:
+        return np.ones(len(coordinates), dtype=np.bool_)
+    unit = crs.axis_info[0].unit_conversion_factor
+    near: NDArray[np.bool_] = (np.abs(coordinates) * unit <= _LARGEST_M).all(axis=1)
+    return near
 
 
 def _angles(
@@ -101,7 +113,7 @@ def _on_earth(geometry: NDArray[np.object_], crs: CRS) -> NDArray[np.bool_]:
     """Return which finite geometries have all their places on the Earth, none far from the next."""
     coordinates, owner = shapely.get_coordinates(geometry, return_index=True)
     longitude, latitude = _angles(coordinates, crs)
-    is_place = _are_angles(longitude, latitude)
+    is_place = _are_angles(longitude, latitude) & _are_near(coordinates, crs)
     with np.errstate(invalid="ignore"):  # of infinity
         step = _EARTH_RADIUS_M * 2 * np.arcsin(np.sqrt(_haversine(longitude, latitude).clip(0, 1)))
         is_jump = (step > MOST_STEP_M) & (owner[1:] == owner[:-1])

@@ -91,9 +91,12 @@ def read_tables(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
         raise NetworkError(msg) from error
     _check_version(path)
     missing = sorted({"edge_id", "u", "v", "key", "length_m"} - set(edges.columns))
-    if missing or not {"node_id", "kind"} <= set(nodes.columns) or edges.crs is None:
-        what = f"columns {', '.join(missing)}" if missing else "a CRS, or column node_id or kind"
-        msg = f"{path} is not a road network of roadex: it lacks {what}"
+    missing += sorted({"node_id", "kind"} - set(nodes.columns))
+    if missing:
+        msg = f"{path} is not a road network of roadex: it lacks columns {', '.join(missing)}"
+        raise NetworkError(msg)
+    if edges.crs is None:
+        msg = f"{path} has no CRS; write one with `ogr2ogr -a_srs EPSG:CODE OUT {path}`"
         raise NetworkError(msg)
     if nodes.crs != edges.crs:
         msg = f"{path} is not a road network of roadex: edges and nodes have different CRS"

@@ -240,8 +240,9 @@ def test_pixels_without_area_or_place_are_refused(write, pixels, transform):
 @pytest.mark.parametrize(
     "transform",
     [Affine(1, 0, 0, 0, 1, 0), Affine(1, 0, 0, 0, -1, 0), Affine(1e-12, 0, 5e5, 0, -1e-12, 54e5),
-     Affine(1, 0, 1e300, 0, -1, 54e5)],
+     Affine(1, 0, 1e300, 0, -1, 54e5), Affine(1e200, 0, 5e5, 0, -1e200, 54e5)],
 )  # fmt: skip
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_pixels_that_cannot_be_told_apart_or_lie_nowhere_are_refused(write, pixels, transform):
     path = write(pixels, transform=transform)

@@ -225,6 +225,35 @@ def test_a_network_is_not_brought_to_a_crs_that_has_no_such_place(network):
         network.to_crs("+proj=gnom +lat_0=-48 +lon_0=-165")
 
 
+def test_a_projected_area_larger_than_the_earth_is_one_line(write, tmp_path, pixels):
+    path = tmp_path / "area.fgb"
+    frame_of(shapely.box(5e5, 54e5, 1e30, 1e30)).to_file(path)
+    scene = open_scene([write(pixels)])
+    with pytest.raises(ConfigError, match="no places on the Earth"):
+        read_area(str(path), plan_grid(scene, **RANGE))
+
+
+def test_merge_says_what_it_leaves_out(edited, tmp_path, capsys):
+    def change(edges, nodes):
+        edges.loc[0, "geometry"] = None
+        return edges, nodes
+
+    words = ["merge", str(edited(change)), "-o", str(tmp_path / "merged.gpkg")]
+    cli.main(words, standalone_mode=False)
+    assert "1 rows of edited without geometry were left out" in capsys.readouterr().out
+
+
+def test_a_network_without_crs_is_told_how_to_get_one(edited, tmp_path):
+    path = edited(
+        lambda edges, nodes: (
+            edges.set_crs(None, allow_override=True), nodes.set_crs(None, allow_override=True)
+        ),
+        ".parquet",
+    )  # fmt: skip
+    with pytest.raises(NetworkError, match="has no CRS; write one"):
+        roadex.merge([path])
+
+
 @pytest.mark.parametrize("x", ["NaN", "1e300", "-1e9"])
 def test_an_area_off_the_earth_is_one_line(write, tmp_path, pixels, x):
     ring = [[15, 48], [15.1, 48], [15.1, 48.1], [15, 48]]
