@@ -1,5 +1,6 @@
 # make demo    a generated scene with known roads through the whole program, into demo/
 # make test    the tests that need nothing but this checkout
+# make fuzz    broken inputs for ten minutes; those that break roadex go to fuzz-failures/
 # make lint    style, types and import contracts
 # make docs    the documentation site, into docs/_build/html; warnings are errors
 # make qgis-plugin    the plugin for QGIS as a ZIP file, into dist/
@@ -7,6 +8,7 @@
 # Every target but the last makes or updates .venv first. Nothing but the package index is reached.
 #   make test PYTHON=python3.12          which Python to use (3.11, 3.12 or 3.13)
 #   make test PROCESSES=8                how many processes run tests side by side (2)
+#   make fuzz SECONDS=60 SEED=7          how long, and which inputs (600, 0)
 #   make env TORCH_INDEX=URL             take torch and torchvision from the package index at URL.
 #                                        PyTorch's own index of CPU builds, which its installation
 #                                        page names, needs 0.3 GB instead of 5 GB
@@ -16,6 +18,8 @@ VENV ?= .venv
 DEMO ?= demo
 TORCH_INDEX ?=
 PROCESSES ?= 2
+SECONDS ?= 600
+SEED ?= 0
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.up-to-date
@@ -23,7 +27,7 @@ TORCH_PAIR := grep -E '^torch(vision)?==' constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint style types contracts docs pictures qgis-plugin clean
+.PHONY: help env demo test fuzz lint style types contracts docs pictures qgis-plugin clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -55,6 +59,9 @@ demo: $(STAMP)
 # One thread each: processes that run side by side are not to compete for cores.
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PROCESSES)
+
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED)
 
 lint: style types contracts
 

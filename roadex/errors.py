@@ -29,6 +29,12 @@ _NAMED = re.compile(
 
 _END = ".,;:)"
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""How libraries colour their messages."""
+
+_LONGEST_LINE = 1000
+"""Characters of an error: more than any that names a few files."""
+
 
 def public_text(text: str) -> str:
     """Return a text without what may be secret in it.
@@ -40,6 +46,19 @@ def public_text(text: str) -> str:
         text = _URL.sub(_without_secret, text)
     text = _GDAL_QUERY.sub(_without_secret, text)
     return _NAMED.sub(r"\g<name>***", text)
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line that any terminal can show.
+
+    Names in damaged files hold anything: what steers a terminal becomes its code, and what is very
+    long loses its middle.
+    """
+    text = " ".join(_COLOUR.sub("", text).split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    half = _LONGEST_LINE // 2
+    return text if len(text) <= _LONGEST_LINE else f"{text[:half]} [...] {text[-half:]}"
 
 
 def public(value: Any) -> Any:
@@ -64,7 +83,7 @@ class RoadexError(Exception):
     """Base of all errors that say what is wrong, where, and what to do about it."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(public_text(message))
+        super().__init__(one_line(public_text(message)))
 
 
 class ConfigError(RoadexError):

@@ -50,7 +50,9 @@ def changes_of_origin(path: Path, origin: Mapping[str, Any]) -> tuple[str, ...] 
     """
     try:
         before: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
+        return None
+    if not isinstance(before, dict):
         return None
     now: Mapping[str, Any] = json.loads(json.dumps(origin))  # lists where there were tuples
     return tuple(

@@ -80,6 +80,22 @@ def test_each_scene_gets_the_results_it_gets_alone_and_a_bad_one_stops_nobody(
     assert extract_many(listed[:1], out, config=other)[0].state == "done"
 
 
+@pytest.mark.parametrize("content", ['{"title": "Delhi"}', "[1]", '{"result": 3}', "{", None])
+def test_a_report_of_another_program_stops_that_scene_alone(
+    make_scene, settings, tmp_path, content
+):
+    paths = [make_scene(f"{name}.tif", shape=(70, 90)) for name in "ab"]
+    report = tmp_path / "out" / "a" / "report.json"
+    report.parent.mkdir(parents=True)
+    report.mkdir() if content is None else report.write_text(content)
+    outcomes = extract_many(
+        name_scenes((None, str(p)) for p in paths), tmp_path / "out", config=settings
+    )
+    assert [outcome.state for outcome in outcomes] == ["failed", "done"]
+    assert "report.json" in outcomes[0].error
+    assert report.is_dir() if content is None else report.read_text() == content
+
+
 def test_a_bug_in_one_scene_is_told_and_stops_nobody(make_scene, settings, tmp_path, monkeypatch):
     def broken(work, client):
         if work.result.folder.name == "a":

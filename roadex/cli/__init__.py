@@ -6,14 +6,16 @@ imports torch, rasterio and the rest inside its function.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from importlib import import_module
+from types import TracebackType
 
 import click
 
 from roadex import __version__
-from roadex.errors import IncompleteError, RoadexError, public_text
+from roadex.errors import IncompleteError, RoadexError, one_line, public_text
 
 VERBS = {
     "run": "Extract the road network of a scene, or of many.",
@@ -92,22 +94,47 @@ def cli() -> None:
     """
 
 
-def _one_line(error: click.ClickException) -> str:
+def _wrong_command(error: click.ClickException) -> str:
     """Return what is wrong with a command, and where its options are listed."""
     message = " ".join(error.format_message().split()).rstrip(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     return message if context is None else f"{message}. See `{context.command_path} --help`"
 
 
+def _quieten_libraries() -> None:
+    """Keep warnings of GDAL off the terminal; what matters of them comes as errors and notes.
+
+    GDAL writes them to the file descriptor itself wherever rasterio does not listen, and rasterio
+    itself complains, past its caller, of those that quote bytes that are no text (as of 1.4.4).
+    """
+    if "CPL_DEBUG" not in os.environ:
+        os.environ.setdefault("CPL_LOG", os.devnull)
+    sys.unraisablehook, sys.excepthook = _tell_unraisable, _tell_uncaught
+
+
+def _tell_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    if not isinstance(unraisable.exc_value, UnicodeDecodeError):
+        sys.__unraisablehook__(unraisable)
+
+
+def _tell_uncaught(
+    kind: type[BaseException], error: BaseException, where: TracebackType | None
+) -> None:
+    # What comes from compiled code alone has no traceback.
+    if where is not None or not issubclass(kind, UnicodeDecodeError):
+        sys.__excepthook__(kind, error, where)
+
+
 def main() -> None:
     """Run the command line; user errors become one line on standard error and an exit code."""
+    _quieten_libraries()
     state: dict[str, bool] = {}
     try:
         sys.exit(cli.main(standalone_mode=False, prog_name="roadex", obj=state) or 0)
     except click.exceptions.Exit as exit_request:
         sys.exit(exit_request.exit_code)
     except click.ClickException as error:
-        click.echo(f"Error: {public_text(_one_line(error))}", err=True)
+        click.echo(f"Error: {one_line(public_text(_wrong_command(error)))}", err=True)
         sys.exit(EXIT_USER_ERROR)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted. Run the same command again to resume.", err=True)

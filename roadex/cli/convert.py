@@ -40,10 +40,12 @@ def convert(network: Path, output: Path, crs: str | None, overwrite: bool, **opt
     from rich.console import Console
 
     from roadex.network.road_network import RoadNetwork
+    from roadex.network.tables import require_whole
     from roadex.outputs import check_target, write_network
 
     check_target(output, overwrite=overwrite, inputs=[network])
     found = RoadNetwork.read(network)
+    require_whole(found.edges, found.nodes, str(network))
     if crs is not None:
         found = found.to_crs(crs)
     config = opt.read_settings(CONVERT, options).output

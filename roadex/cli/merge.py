@@ -28,6 +28,7 @@ def merge(networks: tuple[str, ...], output: Path, overwrite: bool, **options: A
     """
     from rich.console import Console
 
+    from roadex.cli.display import show_warnings
     from roadex.network.merge import merge as merge_networks
     from roadex.outputs import check_target, write_network
 
@@ -40,6 +41,7 @@ def merge(networks: tuple[str, ...], output: Path, overwrite: bool, **options: A
     }
     write_network(network, output, provenance=provenance, overwrite=overwrite, config=config.output)
     console = Console()
+    show_warnings(network.summary["notes"], console)
     road_km = network.summary["length_km"]
     console.print(
         f"{road_km:,.1f} km of road in {len(network.edges):,} edges from {len(networks)} networks",

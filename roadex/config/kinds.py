@@ -213,8 +213,12 @@ def _int(value: Any) -> int:
 
 def _float(value: Any) -> float:
     is_number = isinstance(value, Real) and not isinstance(value, bool)
-    _demand(is_number and math.isfinite(value), "must be a finite number")
-    return float(value)
+    try:
+        number = float(value) if is_number else math.nan
+    except OverflowError:  # a whole number of more than 308 digits
+        number = math.inf
+    _demand(math.isfinite(number), "must be a finite number")
+    return number
 
 
 def _str(value: Any) -> str:

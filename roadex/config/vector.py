@@ -45,7 +45,8 @@ class VectorConfig(Settings):
     """Wider regions are areas (parking lots, water), not roads."""
 
     max_hole_m2: NotNegative = 60.0
-    """Smaller holes in roads (cars, lane marks) are filled before lines are drawn."""
+    """Smaller holes in roads (cars, lane marks) are filled before lines are drawn, those of up to
+    65,536 pixels."""
 
     spur_width_ratio: NotNegative = 0.5
     """Dead ends shorter than this many widths of the road they leave are dropped as artefacts of
@@ -62,7 +63,7 @@ class VectorConfig(Settings):
     lines of their two sides, than this many road widths."""
 
     max_gap_m: NotNegative = 100.0
-    """Longest gap that is bridged along the probability raster."""
+    """Longest gap that is bridged along the probability raster, in no case over 1,000 pixels."""
 
     snap_gap_m: NotNegative = 15.0
     """Gaps up to this length, also in the imagery, are bridged whatever their probability."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
 from roadex.errors import SceneError
 from roadex.imagery.locations import gdal_location, is_virtual, means_absent, public_name
@@ -61,13 +61,23 @@ def without_georeference_warning() -> Iterator[None]:
 
 
 def open_location(location: str) -> rasterio.DatasetReader:
-    """Open what GDAL calls ``location``, in the same way each time."""
+    """Open what GDAL calls ``location``, in the same way each time, placed on the Earth or not.
+
+    Raises
+    ------
+    RasterioError
+        If GDAL cannot read it.
+    """
     options = {}
     if location.upper().startswith("NETCDF:") or location.lower().endswith(".nc"):
         # Axes x and y of files that do not follow the CF conventions to the letter.
         options["IGNORE_XY_AXIS_NAME_CHECKS"] = "YES"
     with without_georeference_warning():
-        return rasterio.open(location, **options)
+        try:
+            return rasterio.open(location, **options)
+        except UnicodeDecodeError as error:  # what GDAL says of the file quotes its bytes
+            msg = f"{location} names parts of itself with bytes that are no text"
+            raise RasterioIOError(msg) from error
 
 
 @contextmanager
@@ -87,7 +97,7 @@ def open_raster(path: str) -> Iterator[rasterio.DatasetReader]:
         raise SceneError(msg)
     try:
         raster = open_location(location)
-    except (RasterioError, UnicodeDecodeError, ValueError) as error:
+    except (RasterioError, ValueError) as error:
         raise _unreadable(location, name, error) from error
     with raster:
         if raster.count == 0:

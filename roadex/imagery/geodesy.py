@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,9 @@ from roadex.errors import SceneError
 
 _EARTH_AXIS_M = (6.3e6, 6.45e6)
 """Semi-major axes of the ellipsoids people have measured the Earth with, with room to spare."""
+
+SMALLEST_PIXEL_M = 1e-3
+"""No camera over roads sees less than a millimetre: such pixels are a wrong georeference."""
 
 _CYLINDRICAL = (
     "Popular Visualisation Pseudo Mercator", "Mercator (variant A)", "Mercator (variant B)",
@@ -119,14 +123,19 @@ def require_pixels(transform: Affine, name: str) -> None:
     Raises
     ------
     SceneError
-        If a number of it is not finite, or pixels are lines or points.
+        If a number of it is not finite, pixels are lines or points, or coordinates are so large
+        that one pixel is not told from the next.
     """
-    width, height = np.hypot(transform.a, transform.d), np.hypot(transform.b, transform.e)
+    width, height = math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)
     area = abs(transform.a * transform.e - transform.b * transform.d)
-    if not np.isfinite([*transform[:6], width * height, area]).all():
-        problem = "is not made of numbers"
+    if not all(map(math.isfinite, (*transform[:6], width * height, area))):
+        problem = "is not made of numbers of any size on the Earth"
     elif not area > 1e-6 * width * height:
         problem = f"gives pixels of {width:g} by {height:g} CRS units, an area of {area:g}"
+    elif np.spacing(max(abs(transform.c), abs(transform.f))) > 1e-3 * min(width, height):
+        problem = (
+            f"has its origin at ({transform.c:g}, {transform.f:g}), too far away to tell pixels"
+        )
     else:
         return
     msg = (
@@ -268,7 +277,7 @@ def pixel_size(transform: Affine, crs: CRS, shape: tuple[int, int]) -> PixelSize
     Raises
     ------
     SceneError
-        If the middle of the grid has no place on the Earth in this CRS.
+        If the middle of the grid has no place on the Earth in this CRS, or its pixels no size.
     """
     row, col = shape[0] / 2, shape[1] / 2
     x, y = place(transform, np.array([col, col, col + 1]), np.array([row, row + 1, row]))
@@ -281,6 +290,13 @@ def pixel_size(transform: Affine, crs: CRS, shape: tuple[int, int]) -> PixelSize
         raise SceneError(msg)
     geod = geod_of(crs)
     _, _, distance = geod.inv(longitude[[0, 0]], latitude[[0, 0]], longitude[1:], latitude[1:])
+    if not (np.isfinite(distance) & (distance > SMALLEST_PIXEL_M)).all():
+        msg = (
+            f"the grid's pixels measure {distance[1]:.3g} by {distance[0]:.3g} m on the ground at "
+            f"({x[0]:.6g}, {y[0]:.6g}) in {crs.name}: the transform and the CRS do not belong "
+            "together"
+        )
+        raise SceneError(msg)
     return PixelSize(row_m=float(distance[0]), col_m=float(distance[1]))
 
 

@@ -111,7 +111,7 @@ class Member:
         """
         _check_type(raster, path)
         _check_size(raster, path)
-        is_placed = raster.crs is not None and not raster.transform.is_identity
+        is_placed = raster.crs is not None and _is_somewhere(raster.transform)
         if is_placed or unplaced_gsd_m is None:
             crs, transform, notes = _place(raster, path)
         else:
@@ -223,7 +223,7 @@ def require_place(raster: rasterio.DatasetReader, path: str) -> None:
         If either is missing or has no meaning; it says what places the raster instead.
     """
     points, _ = raster.gcps
-    is_placed = raster.crs is not None and not raster.transform.is_identity
+    is_placed = raster.crs is not None and _is_somewhere(raster.transform)
     if not is_placed and points:
         msg = (
             f"{path} is placed by {len(points)} ground control points alone. Bring it onto a map "
@@ -239,11 +239,19 @@ def require_place(raster: rasterio.DatasetReader, path: str) -> None:
     if raster.crs is None:
         msg = f"{path} has no CRS. Write one with `rio edit-info --crs EPSG:CODE {path}`"
         raise SceneError(msg)
-    if raster.transform.is_identity:
+    if not _is_somewhere(raster.transform):
         msg = f"{path} has no georeference. Write one with `rio edit-info --transform ... {path}`"
         raise SceneError(msg)
     require_pixels(raster.transform, path)
     parse_crs(raster.crs.to_wkt(), path)
+
+
+def _is_somewhere(transform: Affine) -> bool:
+    """Return whether a transform is more than rows and columns, from above or from below.
+
+    GDAL writes neither: a result on such a grid would have no place.
+    """
+    return not (transform.is_identity or transform == Affine.scale(1, -1))
 
 
 def _place(raster: rasterio.DatasetReader, path: str) -> tuple[CRS, Affine, tuple[str, ...]]:

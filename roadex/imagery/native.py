@@ -249,6 +249,7 @@ def _read(
     pixels = member.pixels(stored[[unique.index(band) for band in bands]])
     if pixels.dtype.kind == "f":
         seen &= np.isfinite(pixels).all(axis=0)
+        pixels[np.isnan(pixels)] = np.nan  # damaged files hold NaN that signal when computed with
     return pixels, seen, stored[unique.index(alpha)] if alpha else None, covered
 
 

@@ -11,7 +11,7 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from roadex.errors import SceneError
-from roadex.imagery.containers import listed, without_georeference_warning
+from roadex.imagery.containers import listed, open_location
 from roadex.imagery.locations import gdal_location, is_virtual, public_name
 
 _DEEPEST = 8
@@ -129,7 +129,7 @@ def _sources(raster: rasterio.DatasetReader, name: str, depth: int) -> Iterator[
         yield location
         if location.lower().endswith(".vrt") and os.path.exists(location):  # noqa: PTH110
             try:
-                with without_georeference_warning(), rasterio.open(location) as nested:
+                with open_location(location) as nested:
                     yield from _sources(nested, name, depth + 1)
             except RasterioError as error:
                 msg = f"{name} is made of {public_name(location)}, which cannot be read ({error})"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import rasterio
 from rasterio.errors import RasterioError
 
-from roadex.imagery.containers import without_georeference_warning
+from roadex.imagery.containers import open_location
 
 FileState = tuple[str, int, int]
 """Name, size in bytes and modification time in nanoseconds; zeros for what is not on this disk."""
@@ -28,7 +27,7 @@ def files_behind(location: str) -> tuple[str, ...]:
     waiting = [location]
     while waiting:
         try:
-            with without_georeference_warning(), rasterio.open(waiting.pop()) as raster:
+            with open_location(waiting.pop()) as raster:
                 names = raster.files
         except RasterioError:  # a file of vectors, or a source that is not there
             continue

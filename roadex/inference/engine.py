@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from roadex.config import FLOAT32, INT8, TilingConfig
+from roadex.errors import ModelError
 from roadex.imagery.area import Area
 from roadex.imagery.tiling import Tiles, moved, plan_chips
 from roadex.imagery.work_grid import GridReader
@@ -123,9 +124,10 @@ class Predictor:
         Raises
         ------
         ModelError
-            If the device has too little memory even for a small part of the image.
+            If the device has too little memory even for a small part of the image, or the network
+            gives what is no number.
         """
-        return self._form.probability(image, self._tta)[0]
+        return self._compute(image)[0]
 
     def predict_window(
         self,
@@ -165,7 +167,14 @@ class Predictor:
             if area is not None:
                 result.valid[core] &= area.inside(chip.core)
             if result.valid[core].any():
-                found, n_parts = self._form.probability(image, self._tta)
+                found, n_parts = self._compute(image)
                 result.probability[core] = found[chip.inner]
                 n_most = max(n_most, n_parts)
         return result._replace(n_parts=n_most)
+
+    def _compute(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+        found, n_parts = self._form.probability(image, self._tta)
+        if not np.isfinite(found).all():
+            msg = "the model gives values that are no numbers: its weights are too large"
+            raise ModelError(msg)
+        return found, n_parts

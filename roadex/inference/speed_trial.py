@@ -8,6 +8,7 @@ prints JSON.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -20,6 +21,9 @@ from roadex.inference.allocator import ALLOCATOR_ENVIRONMENT
 
 CPU_SIDE = 512
 """Side of the image tried on a CPU, in pixels: a second or two of work."""
+
+_ERROR_NAME = re.compile(r"^roadex\.errors\.\w+: ")
+"""What a traceback puts before one of our errors."""
 
 _REPEATS = 2
 _TIMEOUT_S = 300
@@ -66,7 +70,7 @@ def calibrate(model: Path, precision: str, *, environment: dict[str, str]) -> Ca
         )  # fmt: skip
     except subprocess.CalledProcessError as error:
         lines = error.stderr.strip().splitlines() or [str(error)]
-        msg = f"cannot try {model}: {lines[-1]}"
+        msg = f"cannot try {model}: {_ERROR_NAME.sub('', lines[-1])}"
         raise ModelError(msg) from error
     except subprocess.TimeoutExpired as error:
         msg = f"cannot try {model}: no result in {_TIMEOUT_S} s"

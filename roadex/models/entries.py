@@ -13,8 +13,10 @@ from roadex.errors import ModelError
 _LONGEST = 1_000_000
 """Characters of a description; those of the models that come with roadex have 3 000."""
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Characters that steer a terminal."""
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]"
+)
+"""Characters that steer a terminal, and those that turn the direction of a text around."""
 
 
 def parse_entries(text: str, known: set[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ bit integers besides, see :mod:`roadex.models.int8`.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from roadex.models.base import SegmentationNetwork
+
+_HASH = re.compile("[0-9a-f]{64}")
 
 FORMAT = "1"
 """Version of the form of model files, their entry ``format``; 1 where it is missing. It is raised
@@ -153,6 +156,10 @@ def load_model(name_or_path: str | Path) -> Model:
     with no_larger_than(tensors, path):
         network = create_network_for(metadata)
     _check_fit(network, tensors, path)
+    odd = next((key for key, tensor in tensors.items() if not _is_finite(tensor)), None)
+    if odd is not None:
+        msg = f"{path} is no model: {odd} holds values that are no numbers. Train it again"
+        raise ModelError(msg)
     network.load_state_dict(tensors)
     return Model(metadata, network.float().eval().requires_grad_(False), digest, path)
 
@@ -202,6 +209,9 @@ def read_header(path: Path) -> dict[str, str]:
             "checkpoints into one with `roadex models import`"
         )
         raise ModelError(msg)
+    if not _HASH.fullmatch(header["sha256"]):
+        msg = f"{path} is damaged: what its header gives as sha256 is none. Copy it again"
+        raise ModelError(msg)
     if header.get("format", FORMAT) not in (FORMAT, FORMAT_WITH_INT8):
         msg = (
             f"{path} has format {header['format'][:20]}; this roadex reads {FORMAT} and "
@@ -220,14 +230,16 @@ def _parse_metadata(path: Path, header: Mapping[str, str]) -> ModelMetadata:
 
 
 def _stored(key: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    import torch
-
     is_weight = tensor.is_floating_point() and tensor.ndim > 1
     stored = tensor.detach().cpu().to(dtype if is_weight else tensor.dtype).contiguous()
-    if stored.is_floating_point() and not bool(torch.isfinite(stored).all()):
+    if not _is_finite(stored):
         msg = f"tensor {key} is not finite as {stored.dtype}; save with float32 or train again"
         raise ModelError(msg)
     return stored.clone()
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(tensor.isfinite().all())
 
 
 def _sha256(metadata_json: str, tensors: Mapping[str, Tensor]) -> str:

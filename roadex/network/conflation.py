@@ -27,6 +27,7 @@ from pyproj import CRS
 from roadex.config import CompareConfig
 from roadex.imagery.geodesy import keeps_lengths
 from roadex.network.confidence import how_sure
+from roadex.network.line_reader import metric_crs_of
 from roadex.network.reference import Reference
 from roadex.network.samples import (
     Counterparts,
@@ -35,6 +36,7 @@ from roadex.network.samples import (
     find_counterparts,
     sample_lines,
 )
+from roadex.network.sound_lines import single_lines
 
 UNKNOWN_WIDTH_M = 6.0
 """Width of roads that do not say theirs."""
@@ -76,6 +78,7 @@ def compare_networks(
         Distances and angles; the defaults if None.
     """
     config = config or CompareConfig()
+    edges, notes = single_lines(edges, "the network")
     metric = _metric_crs(edges)
     ours = _Side.of(edges.to_crs(metric), config)
     roads = _around(reference.roads.to_crs(metric), ours.frame, config.search_m)
@@ -91,7 +94,7 @@ def compare_networks(
         name: _layer(pieces[pieces["class"] == name], edges.crs)
         for name in (MISSING, ONLY_REFERENCE, SHIFTED, MATCHED, HIDDEN)
     }
-    return Comparison(layers, _summary(layers, shift, reference.notes))
+    return Comparison(layers, _summary(layers, shift, (*notes, *reference.notes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +118,7 @@ class _Side:
 
 def _metric_crs(edges: gpd.GeoDataFrame) -> CRS:
     crs = CRS.from_user_input(edges.crs)
-    if keeps_lengths(crs) or edges.empty:
-        return crs
-    return CRS.from_user_input(edges.estimate_utm_crs())
+    return crs if keeps_lengths(crs) or edges.empty else metric_crs_of(edges.geometry)
 
 
 def _around(
@@ -248,7 +249,9 @@ def _layer(pieces: pd.DataFrame, crs: CRS) -> gpd.GeoDataFrame:
     frame = gpd.GeoDataFrame(pieces[keep].copy(), geometry=list(pieces.get("geometry", [])))
     frame["length_m"] = shapely.length(frame.geometry.to_numpy()).round(2)
     weight = frame["length_m"] * how_sure(frame)
-    frame["review_order"] = weight.rank(method="first", ascending=False).astype(np.int64)
+    frame["review_order"] = weight.rank(method="first", ascending=False, na_option="bottom").astype(
+        np.int64
+    )
     frame = frame.sort_values("review_order", ignore_index=True)
     source = pieces.crs if isinstance(pieces, gpd.GeoDataFrame) else None
     return frame.set_crs(source or crs).to_crs(crs)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import geopandas
 import numpy as np
-import pyogrio
+import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 
-from roadex.errors import ScoreError
-from roadex.imagery.geodesy import keeps_lengths, require_earth
+from roadex.errors import NetworkError, ScoreError
+from roadex.imagery.geodesy import keeps_lengths, metric_crs_at, require_earth
 from roadex.network.sound_lines import single_lines
+from roadex.network.vector_files import is_parquet, layers_of, read_geometries
 
 EDGE_LAYER = "road_edges"
 """The layer roadex writes its lines to."""
@@ -30,9 +31,18 @@ class RoadLines:
     """What was left out of the file."""
 
     def to(self, crs: CRS) -> NDArray[np.object_]:
-        """Return the lines in another CRS."""
+        """Return the lines in another CRS.
+
+        Raises
+        ------
+        NetworkError
+            If it has no such places.
+        """
         series = geopandas.GeoSeries(self.geometries, crs=self.crs).to_crs(crs)
         moved: NDArray[np.object_] = series.to_numpy()
+        if not np.isfinite(shapely.get_coordinates(moved)).all():
+            msg = f"{self.path} lies too far from the other side to be brought to {_name(crs)}"
+            raise NetworkError(msg)
         return moved
 
 
@@ -41,23 +51,22 @@ def read_lines(path: str, *, layer: str | None = None) -> RoadLines:
 
     Raises
     ------
+    NetworkError
+        If it cannot be read.
     ScoreError
         If there are no lines, or several layers hold some.
     SceneError
         If their CRS is not one of the Earth.
     """
-    if path.lower().endswith((".parquet", ".geoparquet")):
-        frame = geopandas.read_parquet(path)
-    else:
-        frame = _read_layer(path, layer or line_layer(path))
+    frame = _read(path, layer or "", columns=[])
+    crs = None if frame.crs is None else CRS.from_user_input(frame.crs)
+    if crs is not None:
+        require_earth(crs, path)
     n_read = len(frame)
     frame, notes = single_lines(frame, path)
     if n_read and frame.empty:
         msg = f"{path} holds no lines: {'; '.join(notes)}"
         raise ScoreError(msg)
-    crs = None if frame.crs is None else CRS.from_user_input(frame.crs)
-    if crs is not None:
-        require_earth(crs, path)
     return RoadLines(path, frame.geometry.to_numpy(), crs, notes)
 
 
@@ -91,8 +100,14 @@ def metric_crs(truth: RoadLines, prediction: RoadLines) -> tuple[CRS | None, str
     located = truth if len(truth.geometries) else prediction
     if not len(located.geometries):
         return CRS.from_epsg(32631), "no lines on either side"
-    utm = geopandas.GeoSeries(located.geometries, crs=located.crs).estimate_utm_crs()
-    return CRS.from_user_input(utm), f"lines compared in {_name(utm)}"
+    utm = metric_crs_of(geopandas.GeoSeries(located.geometries, crs=located.crs))
+    return utm, f"lines compared in {_name(utm)}"
+
+
+def metric_crs_of(lines: geopandas.GeoSeries) -> CRS:
+    """Return the CRS in metres for the middle of lines: a UTM zone, or polar beyond UTM."""
+    left, bottom, right, top = lines.to_crs(4326).total_bounds
+    return metric_crs_at((left + right) / 2, (bottom + top) / 2)
 
 
 def line_layer(path: str) -> str:
@@ -100,18 +115,16 @@ def line_layer(path: str) -> str:
 
     Raises
     ------
+    NetworkError
+        If the file cannot be read.
     ScoreError
-        If the file cannot be read, or several layers hold lines.
+        If several layers hold lines.
     """
-    try:
-        layers = pyogrio.list_layers(path)
-    except DataSourceError as error:
-        msg = f"cannot read lines from {path}: {error}"
-        raise ScoreError(msg) from error
-    names = [name for name, kind in layers if kind is not None]
+    kinds = {name: kind for name, kind in layers_of(path).items() if kind is not None}
+    names = list(kinds)
     if EDGE_LAYER in names:
         return EDGE_LAYER
-    with_lines = [name for name, kind in layers if kind is not None and "Line" in kind]
+    with_lines = [name for name, kind in kinds.items() if "Line" in kind]
     if len(with_lines) == 1 or len(names) == 1:
         return str((with_lines or names)[0])
     msg = (
@@ -137,29 +150,24 @@ def read_line_table(
 
     Raises
     ------
+    NetworkError
+        If it cannot be read.
     ScoreError
-        If it cannot be read, has no CRS, or several layers hold lines.
+        If it has no CRS, or several layers hold lines.
+    SceneError
+        If its CRS is not one of the Earth.
     """
-    try:
-        if path.lower().endswith((".parquet", ".geoparquet")):
-            frame = geopandas.read_parquet(path)
-        else:
-            frame = pyogrio.read_dataframe(path, layer=layer or line_layer(path))
-    except (DataSourceError, DataLayerError, OSError) as error:
-        msg = f"cannot read {path}: {error}"
-        raise ScoreError(msg) from error
+    frame = _read(path, layer)
     if frame.crs is None:
         msg = f"{path} has no CRS; write one with `ogr2ogr -a_srs EPSG:CODE OUT {path}`"
         raise ScoreError(msg)
+    require_earth(CRS.from_user_input(frame.crs), path)
     return single_lines(frame, path, with_areas=with_areas)[0]
 
 
-def _read_layer(path: str, layer: str) -> geopandas.GeoDataFrame:
-    try:
-        return pyogrio.read_dataframe(path, layer=layer, columns=[])
-    except (DataSourceError, DataLayerError) as error:
-        msg = f"cannot read layer {layer} of {path}: {error}"
-        raise ScoreError(msg) from error
+def _read(path: str, layer: str, *, columns: Sequence[str] | None = None) -> geopandas.GeoDataFrame:
+    chosen = None if is_parquet(path) else layer or line_layer(path)
+    return read_geometries(path, layer=chosen, columns=columns)
 
 
 def _name(crs: CRS | None) -> str:

@@ -206,13 +206,23 @@ def _middle(edges: gpd.GeoDataFrame) -> tuple[float, float] | None:
 def _roads(
     edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame, crs: CRS, name: str
 ) -> tuple[_Roads, tuple[str, ...]]:
-    edges, notes = single_lines(edges.to_crs(crs), name)
-    is_border = (nodes["kind"] == "border") & nodes.geometry.notna()
+    edges, notes = _in_metres(edges, crs, name)
+    is_point = shapely.get_type_id(nodes.geometry.to_numpy()) == 0
+    is_border = (nodes["kind"] == "border") & is_point & ~shapely.is_empty(nodes.geometry)
     borders = shapely.get_coordinates(nodes.geometry[is_border].to_crs(crs).to_numpy())
     attributes = pd.DataFrame(edges.drop(columns=edges.geometry.name))
     if "scene" not in attributes or attributes["scene"].isna().all():
         attributes["scene"] = name
     return _Roads(edges.geometry.to_numpy(), attributes, borders), notes
+
+
+def _in_metres(
+    edges: gpd.GeoDataFrame, crs: CRS, name: str
+) -> tuple[gpd.GeoDataFrame, tuple[str, ...]]:
+    """Return the sound lines of a network, and what was left out here or on the way to ``crs``."""
+    edges, notes = single_lines(edges, name)
+    edges, lost = single_lines(edges.to_crs(crs), name)
+    return edges, (*notes, *lost)
 
 
 def _merge(first: _Roads, second: _Roads, config: MergeConfig) -> _Roads:

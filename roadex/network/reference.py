@@ -17,11 +17,13 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
+from pyproj import CRS
 
 from roadex.errors import NetworkError
+from roadex.imagery.geodesy import require_earth
 from roadex.network.line_reader import line_layer
 from roadex.network.sound_lines import single_lines
+from roadex.network.vector_files import is_parquet, read_geometries
 
 NOT_ROADS = frozenset(
     {
@@ -64,11 +66,14 @@ def read_reference(path: str | Path) -> Reference:
     ------
     NetworkError
         If the file cannot be read, has no CRS, or holds no roads.
+    SceneError
+        If its CRS is not one of the Earth.
     """
     frame = _read(Path(path))
     if frame.crs is None:
         msg = f"{path} has no CRS, so its roads have no location; add one with `ogr2ogr -a_srs`"
         raise NetworkError(msg)
+    require_earth(CRS.from_user_input(frame.crs), str(path))
     n_read = len(frame)
     frame, notes = _roads_only(frame)
     frame, left_out = single_lines(frame, str(path))
@@ -83,22 +88,16 @@ def _read(path: Path) -> gpd.GeoDataFrame:
     if not path.exists():
         msg = f"{path} does not exist"
         raise NetworkError(msg)
-    try:
-        if path.name.endswith(_OSM_SUFFIXES):
-            return _read_osm(path)
-        if path.suffix in (".parquet", ".geoparquet"):
-            return gpd.read_parquet(path)
-        return pyogrio.read_dataframe(path, layer=line_layer(str(path)))
-    except (DataSourceError, DataLayerError, ValueError) as error:
-        msg = f"cannot read roads from {path}: {error}"
-        raise NetworkError(msg) from error
+    if path.name.endswith(_OSM_SUFFIXES):
+        return _read_osm(path)
+    return read_geometries(path, layer=None if is_parquet(path) else line_layer(str(path)))
 
 
 def _read_osm(path: Path) -> gpd.GeoDataFrame:
     """Read ways with ``highway``; ids of new objects are negative, which GDAL must be told."""
     pyogrio.set_gdal_config_options({"OSM_USE_CUSTOM_INDEXING": "NO"})
     try:
-        frame = pyogrio.read_dataframe(
+        frame = read_geometries(
             path, layer="lines", columns=_OSM_COLUMNS, where="highway IS NOT NULL"
         )
     finally:

@@ -87,21 +87,21 @@ class RoadNetwork:
         Raises
         ------
         NetworkError
-            If there is no such CRS.
+            If there is no such CRS, or it has no such places.
         """
         try:
             target = CRS.from_user_input(crs)
         except CRSError as error:
             msg = f"unknown CRS {crs!r}; name one as EPSG:4326"
             raise NetworkError(msg) from error
-        nodes = self.nodes.to_crs(target)
+        nodes, moved = self.nodes.to_crs(target), self.edges.geometry.to_crs(target)
+        if not np.isfinite(shapely.get_coordinates([*moved, *nodes.geometry])).all():
+            msg = f"the network lies where {crs} has no coordinates; name a CRS of its region"
+            raise NetworkError(msg)
         points = dict(zip(nodes["node_id"], shapely.get_coordinates(nodes.geometry), strict=True))
         u, v = (np.array([points[n] for n in self.edges[end]]).reshape(-1, 2) for end in "uv")
         index = np.arange(len(self.edges))
-        lines = _pin_ends(
-            self.edges.geometry.to_crs(target).to_numpy(), np.concatenate([u, v]), index,
-            index + len(index),
-        )  # fmt: skip
+        lines = _pin_ends(moved.to_numpy(), np.concatenate([u, v]), index, index + len(index))
         edges = self.edges.set_geometry(gpd.GeoSeries(lines, index=self.edges.index, crs=target))
         return RoadNetwork(edges=edges, nodes=nodes, summary=self.summary)
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 import geopandas as gpd
-import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
+import numpy as np
+import pandas as pd
+import shapely
+from pyproj import CRS
 
 from roadex.errors import NetworkError
+from roadex.imagery.geodesy import require_earth
 from roadex.network.line_reader import EDGE_LAYER
+from roadex.network.vector_files import read_geometries
 
 NODE_LAYER = "road_nodes"
 NETWORK_NAME = "roads.gpkg"
@@ -44,6 +48,13 @@ EDGE_COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Columns of ``road_edges``: title and meaning. The last three only some networks have."""
 
+TEXT_COLUMNS: Final = ("scene", "surface", "review", "kind")
+"""Columns of either table that hold text; all others hold numbers."""
+
+_POINT, _LINE_STRING = 0, 1  # as GEOS numbers geometries
+
+_WHOLE = ("edge_id", "u", "v", "key", "component_id", "node_id", "degree")
+
 NODE_COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "node_id": ("Node id", "Number of the node; the same scene gives the same"),
     "degree": ("Edges that meet", "Number of edge ends at the node"),
@@ -69,6 +80,8 @@ def read_tables(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     ------
     NetworkError
         If there is none, it has no CRS, or a newer roadex wrote it in another form.
+    SceneError
+        If its CRS is not one of the Earth.
     """
     if path.is_dir():
         path = path / NETWORK_NAME
@@ -77,27 +90,88 @@ def read_tables(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
         raise NetworkError(msg)
     try:
         edges, nodes = _read_layers(path)
-    except (DataSourceError, DataLayerError, OSError) as error:
+    except NetworkError as error:
         msg = f"{path} is not a road network of roadex ({EDGE_LAYER}, {NODE_LAYER}): {error}"
         raise NetworkError(msg) from error
     _check_version(path)
     missing = sorted({"edge_id", "u", "v", "key", "length_m"} - set(edges.columns))
-    if missing or "node_id" not in nodes or edges.crs is None:
-        what = f"columns {', '.join(missing)}" if missing else "a CRS or column node_id"
-        msg = f"{path} is not a road network of roadex: it lacks {what}"
+    missing += sorted({"node_id", "kind"} - set(nodes.columns))
+    if missing:
+        msg = f"{path} is not a road network of roadex: it lacks columns {', '.join(missing)}"
         raise NetworkError(msg)
-    return edges, nodes
+    if edges.crs is None:
+        msg = f"{path} has no CRS; write one with `ogr2ogr -a_srs EPSG:CODE OUT {path}`"
+        raise NetworkError(msg)
+    if nodes.crs != edges.crs:
+        msg = f"{path} is not a road network of roadex: edges and nodes have different CRS"
+        raise NetworkError(msg)
+    require_earth(CRS.from_user_input(edges.crs), str(path))
+    return _with_numbers(edges, EDGE_COLUMNS), _with_numbers(nodes, NODE_COLUMNS)
 
 
 def _read_layers(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     if path.suffix == ".gpkg":
-        edges, nodes = (
-            pyogrio.read_dataframe(path, layer=layer) for layer in (EDGE_LAYER, NODE_LAYER)
-        )
+        edges, nodes = (read_geometries(path, layer=name) for name in (EDGE_LAYER, NODE_LAYER))
         return edges, nodes
     beside = path.with_name(f"{path.stem}_nodes{path.suffix}")
-    read = gpd.read_parquet if path.suffix == ".parquet" else pyogrio.read_dataframe
-    return read(path), read(beside)
+    return read_geometries(path), read_geometries(beside)
+
+
+def _with_numbers(frame: gpd.GeoDataFrame, columns: Iterable[str]) -> gpd.GeoDataFrame:
+    """Return a table whose columns hold numbers where they should; what is none is unknown."""
+    numbers = {}
+    for name in set(columns) & set(frame.columns) - set(TEXT_COLUMNS):
+        values = pd.to_numeric(frame[name], errors="coerce")
+        if values.dtype.kind == "f":
+            values = values.where(np.isfinite(values))
+            # Ids that other programs have made decimal numbers.
+            if name in _WHOLE and (values == np.floor(values)).all() and values.abs().max() < 2**53:
+                values = values.astype(np.int64)
+        numbers[name] = values
+    return frame.assign(**numbers)
+
+
+def require_whole(edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame, name: str) -> None:
+    """Refuse tables that a program other than roadex has changed so that they are no network.
+
+    Every edge is one finite line between two nodes of the table, every node a point, and ids,
+    degrees and lengths are there.
+
+    Raises
+    ------
+    NetworkError
+        If not; it says what is missing, and that ``roadex rebuild`` restores it.
+    """
+    whole = {"edge_id", "u", "v", "key"} & _wholes(edges), {"node_id", "degree"} & _wholes(nodes)
+    problems = {
+        "an edge that is no single line": not _are_all(edges, _LINE_STRING),
+        "a node that is no point": not _are_all(nodes, _POINT),
+        "an edge without edge_id, u, v or key": len(whole[0]) < 4,
+        "a node without node_id or degree": len(whole[1]) < 2,
+        "a node without kind": bool(nodes["kind"].isna().any()),
+        "two nodes with one node_id": not nodes["node_id"].is_unique,
+        "an edge to a node that is not there": not (
+            edges["u"].isin(nodes["node_id"]) & edges["v"].isin(nodes["node_id"])
+        ).all(),
+        "an edge without length_m": not (edges["length_m"] >= 0).all(),
+    }
+    found = [problem for problem, is_there in problems.items() if is_there]
+    if found:
+        msg = (
+            f"{name} has {found[0]}: it was changed by another program. Restore it with `roadex "
+            f"rebuild {name}`"
+        )
+        raise NetworkError(msg)
+
+
+def _wholes(frame: gpd.GeoDataFrame) -> set[str]:
+    return {str(name) for name, kind in frame.dtypes.items() if kind.kind in "iu"}
+
+
+def _are_all(frame: gpd.GeoDataFrame, type_id: int) -> bool:
+    geometry = frame.geometry.to_numpy()
+    is_kind = (shapely.get_type_id(geometry) == type_id) & ~shapely.is_empty(geometry)
+    return bool(is_kind.all() and np.isfinite(shapely.get_coordinates(geometry)).all())
 
 
 def read_provenance(path: Path) -> dict[str, Any]:

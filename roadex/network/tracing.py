@@ -38,6 +38,9 @@ from roadex.network.thinning import (
 _HOLE_ELONGATION: Final = 3.0
 """Longest hole that is filled, over the root of the largest area: a row of cars is long."""
 
+MAX_HOLE = 2**16
+"""Most pixels of a hole that is filled: every tile is read with as much around it."""
+
 
 @dataclass(frozen=True, slots=True)
 class SkeletonSettings:

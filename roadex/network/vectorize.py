@@ -20,7 +20,7 @@ from roadex.network.chains import MAX_HALF_WIDTH, Chains
 from roadex.network.cleaning.steps import clean_graph, plan_steps, road_threshold
 from roadex.network.graph import build_graph, in_fixed_order, merge_fragments
 from roadex.network.road_network import RoadNetwork, build_network
-from roadex.network.tracing import SkeletonSettings, TileFrame, trace_tile
+from roadex.network.tracing import MAX_HOLE, SkeletonSettings, TileFrame, trace_tile
 from roadex.probability.source import ProbabilitySource
 
 MapTiles = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -68,7 +68,7 @@ def skeleton_settings(pixel: PixelSize, config: VectorConfig) -> SkeletonSetting
         threshold=road_threshold(config),
         max_half_width=min(max(half_width, 2), MAX_HALF_WIDTH),
         aspect=pixel.aspect,
-        max_hole=int(config.max_hole_m2 / (pixel.row_m * pixel.col_m)),
+        max_hole=int(min(config.max_hole_m2 / (pixel.row_m * pixel.col_m), MAX_HOLE)),
     )
 
 

@@ -13,13 +13,12 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-import rasterio
 from rasterio.errors import RasterioError
 
 from roadex.config import THRESHOLDS_TAG
 from roadex.errors import OutputError
 from roadex.files import refuse_existing
-from roadex.imagery.containers import without_georeference_warning
+from roadex.imagery.containers import open_location
 from roadex.imagery.locations import gdal_location
 from roadex.imagery.source_files import files_behind
 
@@ -89,7 +88,7 @@ def _is_own(path: Path) -> bool:
         if suffix == ".json":
             return "roadex" in json.loads(path.read_text(encoding="utf-8"))
         if suffix in (".tif", ".tiff"):
-            with without_georeference_warning(), rasterio.open(path) as raster:
+            with open_location(str(path)) as raster:
                 is_named = "road probability" in (raster.descriptions or ())
                 return THRESHOLDS_TAG in raster.tags() or is_named
         if suffix == ".gpkg":

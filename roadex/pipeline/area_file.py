@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import geopandas
-import pyogrio
+import numpy as np
 import shapely
-from pyogrio.errors import DataSourceError
 from pyproj import CRS
 
-from roadex.errors import ConfigError, SceneError
+from roadex.errors import ConfigError, NetworkError, SceneError
 from roadex.imagery.area import Area
+from roadex.imagery.geodesy import require_earth
 from roadex.imagery.locations import public_name
 from roadex.imagery.work_grid import WorkGrid
+from roadex.network.sound_lines import are_places
+from roadex.network.vector_files import layers_of, read_geometries
 
 _PARTS = 256
 """Into how many parts the longest side of an area is cut before it is brought to another CRS:
@@ -31,14 +33,13 @@ def read_area(text: str, grid: WorkGrid) -> Area:
     Raises
     ------
     ConfigError
-        If it is neither.
+        If it is neither, or reaches beyond what the CRS of the grid can say.
     SceneError
-        If it does not meet the scene.
+        If it does not meet the scene, or its CRS is not one of the Earth.
     """
     bounds = _of_bounds(text)
     frame = _of_file(text) if bounds is None else bounds
-    longest = max(frame.total_bounds[2:] - frame.total_bounds[:2])
-    there = frame.segmentize(longest / _PARTS).to_crs(CRS.from_wkt(grid.crs.to_wkt()))
+    there = _on_grid(frame, grid, public_name(text))
     polygons = shapely.union_all(shapely.make_valid(there.to_numpy()))
     matrix = ~grid.transform
     in_pixels = shapely.transform(polygons, lambda x, y: matrix @ (x, y), interleaved=False)
@@ -47,6 +48,23 @@ def read_area(text: str, grid: WorkGrid) -> Area:
         msg = f"the area of interest {public_name(text)} does not meet the scene"
         raise SceneError(msg)
     return area
+
+
+def _on_grid(area: geopandas.GeoSeries, grid: WorkGrid, name: str) -> geopandas.GeoSeries:
+    """Return polygons in the CRS of a grid."""
+    problem = f"the area of interest {name} has coordinates that are no places on the Earth"
+    own = CRS.from_user_input(area.crs)
+    require_earth(own, name)
+    if are_places(shapely.get_coordinates(area.to_numpy()), own).all():
+        longest = max(area.total_bounds[2:] - area.total_bounds[:2])
+        there = area.segmentize(longest / _PARTS).to_crs(CRS.from_wkt(grid.crs.to_wkt()))
+        if np.isfinite(shapely.get_coordinates(there.to_numpy())).all():
+            return there
+        problem = (
+            f"the area of interest {name} reaches where the CRS of the scene has no coordinates; "
+            "cut it to the region of the scene"
+        )
+    raise ConfigError(problem)
 
 
 def _of_bounds(text: str) -> geopandas.GeoSeries | None:
@@ -64,10 +82,10 @@ def _of_bounds(text: str) -> geopandas.GeoSeries | None:
 def _of_file(path: str) -> geopandas.GeoSeries:
     name = public_name(path)
     try:
-        names = [layer for layer, kind in pyogrio.list_layers(path) if kind is not None]
-        frames = [pyogrio.read_dataframe(path, layer=layer, columns=[]) for layer in names]
-    except DataSourceError as error:
-        msg = f"cannot read the area of interest {name}: {error}"
+        names = [layer for layer, kind in layers_of(path).items() if kind is not None]
+        frames = [read_geometries(path, layer=layer, columns=[]) for layer in names]
+    except NetworkError as error:
+        msg = f"cannot read the area of interest {name}: {error.__cause__ or error}"
         raise ConfigError(msg) from error
     polygons = [f.geometry[f.geom_type.isin(["Polygon", "MultiPolygon"])] for f in frames]
     polygons = [found for found in polygons if len(found)]

@@ -97,6 +97,6 @@ def correct(
 def _edited(path: Path) -> gpd.GeoDataFrame:
     try:
         return read_line_table(str(path))
-    except ScoreError as error:
+    except (NetworkError, ScoreError) as error:
         msg = f"the edited network: {error}"
         raise NetworkError(msg) from error

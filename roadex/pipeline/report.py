@@ -60,12 +60,14 @@ class RunFolder(ResultPaths):
     """The output folder of a run: what is there already, and what may be written."""
 
     def read_report(self) -> dict[str, Any]:
-        """Return what the report says; nothing where there is none yet, or a damaged one."""
+        """Return what the report says; nothing where there is none, a damaged or a foreign one."""
         try:
-            content: dict[str, Any] = json.loads(self.report.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError, ValueError):
+            content: Any = json.loads(self.report.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
             return {}
-        return content
+        result = content.get("result") if isinstance(content, dict) else None
+        is_own = isinstance(result, dict) and "failed_tiles" in result
+        return dict(content) if is_own else {}
 
     def kept(self, plan: RunPlan) -> Kept:
         """Return what of the results in the folder is what the plan asks for."""

@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from roadex.config import NODATA, PROBABILITY_MAX, THRESHOLDS_TAG
 from roadex.errors import SceneError
-from roadex.imagery.containers import without_georeference_warning
+from roadex.imagery.containers import open_location
 from roadex.imagery.geodesy import parse_crs
 from roadex.imagery.members import require_place
 from roadex.probability.values import is_roadex_probability, recognise, seen_values
@@ -127,7 +127,7 @@ class RasterSource:
             If the raster cannot be opened, has no CRS, or its values make no sense.
         """
         try:
-            with rasterio.open(path) as raster:
+            with open_location(str(path)) as raster:
                 return cls._describe(raster, str(path), reading, class_value, band)
         except rasterio.errors.RasterioError as error:
             msg = f"cannot open {path}: {error}"
@@ -196,12 +196,12 @@ class RasterSource:
 @lru_cache(maxsize=32)
 def _handle(path: str, stamp: str, thread: int) -> Any:  # noqa: ARG001 - they tell handles apart
     """Open a raster once per process and thread: a GDAL handle belongs to one thread."""
-    return rasterio.open(path)
+    return open_location(path)
 
 
 def model_thresholds(path: str | Path) -> tuple[float, float] | None:
     """Return the low and high threshold of the model that made a raster, where it says so."""
-    with without_georeference_warning(), rasterio.open(path) as raster:
+    with open_location(str(path)) as raster:
         return _thresholds(raster.tags())
 
 

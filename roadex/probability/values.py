@@ -21,7 +21,7 @@ from rasterio.windows import Window
 
 from roadex.config import PROBABILITY_MAX
 from roadex.errors import ScoreError
-from roadex.imagery.containers import without_georeference_warning
+from roadex.imagery.containers import open_location
 
 Stored = NDArray[Any]
 """Values as a raster stores them, of any type of number."""
@@ -282,8 +282,7 @@ def _some_values(stored: Stored) -> Stored:
 def open_raster(path: str) -> Iterator[rasterio.DatasetReader]:
     """Open a raster, with or without a place on the Earth."""
     try:
-        with without_georeference_warning():
-            dataset = rasterio.open(path)
+        dataset = open_location(path)
     except RasterioError as error:
         msg = f"cannot open {path} as a raster: {error}"
         raise ScoreError(msg) from error

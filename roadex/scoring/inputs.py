@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pyogrio
-import rasterio
-from pyogrio.errors import DataSourceError
 from rasterio.errors import RasterioError
 
-from roadex.errors import ScoreError
-from roadex.imagery.containers import without_georeference_warning
+from roadex.errors import NetworkError, ScoreError
+from roadex.imagery.containers import open_location
+from roadex.network.vector_files import is_parquet, layers_of
 from roadex.probability.values import PROBABILITY_ENDING
 
 RASTER_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".vrt", ".img")
@@ -145,17 +143,17 @@ def _identifier(file: Path) -> str:
 
 
 def _has_layers(path: str) -> bool:
-    if path.lower().endswith((".parquet", ".geoparquet")):
+    if is_parquet(path):
         return Path(path).exists()
     try:
-        return len(pyogrio.list_layers(path)) > 0
-    except DataSourceError:
+        return len(layers_of(path)) > 0
+    except NetworkError:
         return False
 
 
 def _is_raster(path: str) -> bool:
     try:
-        with without_georeference_warning(), rasterio.open(path) as dataset:
+        with open_location(path) as dataset:
             return bool(dataset.count > 0)
     except RasterioError:
         return False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
@@ -84,29 +85,86 @@ class TrainingState:
             If it cannot be read or belongs to another network or schedule.
         """
         try:
-            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            saved = _read(path)
             self.network.load_state_dict(saved["network"])
             self.averaged.load_state_dict(saved["averaged"])
             self.optimizer.load_state_dict(saved["optimizer"])
             self.schedule.load_state_dict(saved.get("schedule", {}))
-        except (RuntimeError, KeyError, ValueError, UnpicklingError) as error:
-            reason = str(error).splitlines()[0]
+        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
             msg = (
                 f"checkpoint {path} does not fit this training ({reason}); use another --run-folder"
             )
             raise TrainingError(msg) from error
-        self.step, self.seconds = saved["step"], saved["seconds"]
-        self.smooth_loss, self.history = saved["smooth_loss"], saved["history"]
-        self.lowest_loss = saved.get("lowest_loss")
-        self.is_stopped = saved.get("is_stopped", False)
-        self.best_network = saved.get("best_network")
-        self.best_averaged = saved.get("best_averaged")
+        for name in _ENTRIES:
+            if name in saved:
+                setattr(self, name, saved[name])
 
     def take_best(self) -> None:
         """Put the best weights into the averaged network, where any were set aside."""
         best = self.best_averaged or self.best_network
         if best is not None:
             self.averaged_network.load_state_dict(best)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint, each entry of the kind it should be.
+
+    Raises
+    ------
+    TrainingError
+        If it is damaged.
+    TypeError
+        If an entry is missing or of another kind.
+    """
+    try:
+        saved: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the reader raises many kinds, none of them documented
+        reason = str(error).partition(". ")[0] or type(error).__name__
+        msg = (
+            f"checkpoint {path} does not fit this training: it is damaged ({reason}); use another "
+            "--run-folder"
+        )
+        raise TrainingError(msg) from error
+    if not isinstance(saved, dict):
+        msg = f"it is a {type(saved).__name__}"
+        raise TypeError(msg)
+    wrong = [name for name in _ENTRIES if name in saved and not _ENTRIES[name](saved[name])]
+    wrong += [name for name in ("step", "seconds", "smooth_loss", "history") if name not in saved]
+    if wrong:
+        msg = f"its entry {wrong[0]} is missing or of another kind"
+        raise TypeError(msg)
+    return saved
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_history(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(row, dict) and all(isinstance(v, int | float) for v in row.values())
+        for row in value
+    )
+
+
+def _are_weights(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, dict) and all(isinstance(tensor, Tensor) for tensor in value.values())
+    )
+
+
+_ENTRIES: Mapping[str, Callable[[Any], bool]] = {
+    "step": lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+    "seconds": lambda value: _is_number(value) and value >= 0,
+    "smooth_loss": lambda value: value is None or _is_number(value),
+    "lowest_loss": lambda value: value is None or _is_number(value),
+    "history": _is_history,
+    "is_stopped": lambda value: isinstance(value, bool),
+    "best_network": _are_weights,
+    "best_averaged": _are_weights,
+}
+"""What a checkpoint says besides weights and optimizer, and what each entry must be."""
 
 
 def copy_weights(network: nn.Module) -> Weights:

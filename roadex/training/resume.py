@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from roadex.config import TrainConfig
-from roadex.errors import TrainingError
+from roadex.errors import ConfigError, TrainingError
 from roadex.files import changes_of_origin, write_origin
 from roadex.progress import Display
 from roadex.training.checkpoint import CHECKPOINT_NAME
@@ -31,18 +31,34 @@ def changed_settings(folder: Path, config: TrainConfig) -> tuple[str, ...]:
     changes
         ``name: before -> now`` for every setting that has an effect on the weights; nothing where
         there is no checkpoint.
+
+    Raises
+    ------
+    TrainingError
+        If the note of those settings is damaged.
     """
     stored = folder / _CONFIG_NAME
     if not stored.exists() or not (folder / CHECKPOINT_NAME).exists():
         return ()
     # Settings that an earlier version did not know had the effect of today's defaults.
-    before = _plain(TrainConfig.from_dict(json.loads(stored.read_text())))
+    before = _plain(_read_settings(stored))
     now = _plain(config)
     return tuple(
         f"{name}: {before[name]!r} -> {value!r}"
         for name, value in now.items()
         if name not in _FREE and value != before[name]
     )
+
+
+def _read_settings(path: Path) -> TrainConfig:
+    try:
+        return TrainConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, RecursionError, ConfigError) as error:
+        msg = (
+            f"{path} does not say what the checkpoint beside it was trained with ({error}). Use "
+            "another --run-folder, or delete this one to begin anew"
+        )
+        raise TrainingError(msg) from error
 
 
 def origin_of(

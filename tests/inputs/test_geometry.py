@@ -14,6 +14,7 @@ from rasterio.rpc import RPC
 from rasterio.windows import Window
 from scipy.ndimage import binary_erosion, map_coordinates
 
+import roadex
 from roadex.config import VectorConfig
 from roadex.errors import SceneError
 from roadex.imagery.geodesy import outline_in_degrees, require_earth
@@ -234,6 +235,31 @@ def test_rpcs_alone_get_their_own_advice(write, pixels):
 def test_pixels_without_area_or_place_are_refused(write, pixels, transform):
     with pytest.raises(SceneError, match="georeference"):
         open_scene([write(pixels, transform=transform)])
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [Affine(1, 0, 0, 0, 1, 0), Affine(1, 0, 0, 0, -1, 0), Affine(1e-12, 0, 5e5, 0, -1e-12, 54e5),
+     Affine(1, 0, 1e300, 0, -1, 54e5), Affine(1e200, 0, 5e5, 0, -1e200, 54e5)],
+)  # fmt: skip
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_pixels_that_cannot_be_told_apart_or_lie_nowhere_are_refused(write, pixels, transform):
+    path = write(pixels, transform=transform)
+    with pytest.raises(SceneError, match="georeference"):
+        open_scene([path])
+    with pytest.raises(SceneError, match="georeference"):
+        RasterSource.open(path, reading="byte")
+
+
+@pytest.mark.parametrize(
+    "transform", [Affine(1e-5, 0, 5e5, 0, -1e-5, 54e5), Affine(1, 0, 15, 0, -1e-9, 90)]
+)
+def test_roads_of_pixels_without_size_are_refused(write, pixels, transform):
+    crs = "EPSG:4326" if transform.c == 15 else "EPSG:32633"
+    path = write((pixels[0] > 160).astype(np.uint8), transform=transform, crs=crs)
+    with pytest.raises(SceneError, match="do not belong together"):
+        roadex.vectorize(path)
 
 
 def test_a_place_off_its_crs_is_refused(write, pixels):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
+import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -14,10 +17,12 @@ from roadex.config import RunConfig, TilingConfig
 from roadex.errors import ModelError, SceneError
 from roadex.imagery.scene import open_scene
 from roadex.imagery.tiling import plan_tiles
+from roadex.inference.engine import Predictor
 from roadex.models import create_network
 from roadex.models.claims import no_larger_than
 from roadex.models.metadata import ModelMetadata
-from roadex.models.modelfile import load_model, read_metadata
+from roadex.models.modelfile import _sha256, load_model, read_metadata
+from roadex.models.scaling import Scaling
 from roadex.pipeline.plan import plan_run
 
 
@@ -103,8 +108,6 @@ SMALL = {"encoder": "mobilenet_v2", "bottleneck": 32}
 
 def write_model(path, metadata):
     """Write a model file with one tensor and a hash that is right."""
-    from roadex.models.modelfile import _sha256
-
     text = metadata if isinstance(metadata, str) else json.dumps(metadata)
     tensors = {"w": torch.ones(1)}
     save_file(tensors, path, metadata={"roadex": text, "sha256": _sha256(text, tensors)})
@@ -129,6 +132,7 @@ def described(**changes):
         (json.dumps(described()).replace("1.0,", "1e999,", 1), "must be a number"),
         (described(name="\x1b[2J\x1b[31mok"), "control characters"),
         (described(training={"data": "a\x9b31mb"}), "control characters"),
+        (described(name="ko\u202e.safetensors"), "control characters"),
         ([1, 2, 3], "is a list, not entries by name"),
         ("[" * 20_000 + "]" * 20_000, "recursion"),
         (described(bands=[1, 2, 3]), "must be a list of names"),
@@ -171,6 +175,62 @@ def test_a_network_larger_than_its_file_is_refused_before_memory_is_claimed(tmp_
     path = write_model(tmp_path / "model.safetensors", huge)
     with pytest.raises(ModelError, match="asks for a weight of"):
         load_model(path)
+
+
+@pytest.mark.parametrize("sha256", ["", "a" * 63, "\x1b[2J" + "a" * 60, "A" * 64])
+def test_a_hash_that_is_none_is_refused_before_it_is_shown(tmp_path, sha256):
+    path = tmp_path / "model.safetensors"
+    header = {"roadex": json.dumps(described()), "sha256": sha256}
+    save_file({"w": torch.ones(1)}, path, metadata=header)
+    with pytest.raises(ModelError, match="is damaged"):
+        read_metadata(path)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, odd):
+    tensors = create_network("unet", width=1 / 64).state_dict()
+    tensors["head.bias" if "head.bias" in tensors else next(iter(tensors))].view(-1)[0] = odd
+    text = json.dumps(described(network="unet", arguments={"width": 1 / 64}))
+    path = tmp_path / "model.safetensors"
+    save_file(tensors, path, metadata={"roadex": text, "sha256": _sha256(text, tensors)})
+    with pytest.raises(ModelError, match="no numbers"):
+        load_model(path)
+
+
+def test_a_network_whose_values_overflow_is_an_error_and_no_raster():
+    network = create_network("unet", width=1 / 64).eval()
+    for weight in network.parameters():
+        weight.data.fill_(3e38).view(-1)[::2] *= -1
+    predictor = Predictor.of(network, Scaling())
+    with pytest.raises(ModelError, match="weights are too large"):
+        predictor.probability(np.full((3, 64, 64), 200, dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        # Tags out of order: a warning that GDAL writes to the terminal itself.
+        ("unsorted.tif", lambda content: content.replace(b"\x1c\x01\x03\0", b"\xe8\xfd\x03\0", 1)),
+        # An error of GDAL that quotes bytes of the file, on which rasterio stumbles.
+        ("bytes.vrt", lambda _: b'<VRTDataset rasterXSize="4" rasterYSize="4"><VRTRasterBand '
+                                b'dataType="\xff\xfe" band="1"/></VRTDataset>'),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("verb", ["plan", "vectorize"])
+def test_words_of_libraries_stay_off_the_terminal(write, tmp_path, pixels, name, change, verb):
+    path = tmp_path / name
+    path.write_bytes(change(write((pixels[0] > 160).astype(np.uint8) * 255).read_bytes()))
+    options = ["--no-calibration"] if verb == "plan" else ["-q", "-o", str(tmp_path / "a.geojson")]
+    program = [sys.executable, "-c", "from roadex.cli import main; main()"]
+    done = subprocess.run(
+        [*program, verb, str(path), *options], capture_output=True, text=True, check=False
+    )
+    if name == "bytes.vrt":
+        assert done.returncode == 2
+        assert done.stderr.startswith("Error: ")
+        assert done.stderr.count("\n") == 1
+    else:
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_guard_counts_all_weights(tmp_path):

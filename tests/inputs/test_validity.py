@@ -67,6 +67,15 @@ def test_a_mask_beside_the_file_hides_the_collar(read_scene, write, pixels, insi
     np.testing.assert_array_equal(read_scene(path).valid, inside)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_numbers_that_signal_are_no_imagery_and_say_nothing(read_scene, write, pixels, inside):
+    values = pixels[0].astype(np.float32)
+    values.view(np.uint32)[~inside] = 0x7FA00000
+    read = read_scene(write(values))
+    np.testing.assert_array_equal(read.valid, inside)
+    assert "elevation" not in read.said
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_values_that_are_no_numbers_are_no_imagery(read_scene, write, pixels, inside, value):
     values = np.where(inside, pixels, value).astype(np.float32)

@@ -31,6 +31,11 @@ _FREE_RADIUS: Final = 3.0
 """Next to the dead end the path may go anywhere: the heading says nothing about a pixel or two."""
 
 
+MAX_GAP: Final = 1000.0
+"""Longest gap that can be asked for, in pixels: each dead end is searched around with a square of
+twice that side."""
+
+
 @dataclass(frozen=True, slots=True)
 class BridgeSettings:
     """When a gap is bridged; lengths in pixels."""

@@ -10,7 +10,7 @@ from roadex.config import PROBABILITY_MAX, VectorConfig
 from roadex.imagery.geodesy import PixelSize
 from roadex.network.cleaning.areas import resolve_areas
 from roadex.network.cleaning.borders import border_nodes, extend_to_border
-from roadex.network.cleaning.bridge_search import BridgeSettings
+from roadex.network.cleaning.bridge_search import MAX_GAP, BridgeSettings
 from roadex.network.cleaning.bridges import MapTasks, bridge_gaps
 from roadex.network.cleaning.components import drop_short_components, keep_sure_components
 from roadex.network.cleaning.junctions import consolidate_junctions
@@ -125,7 +125,7 @@ def clean_graph(
 def bridge_settings(pixel: PixelSize, config: VectorConfig) -> BridgeSettings:
     """Return what the settings for gaps mean on a grid."""
     return BridgeSettings(
-        max_gap=config.max_gap_m / pixel.gsd_m,
+        max_gap=min(config.max_gap_m / pixel.gsd_m, MAX_GAP),
         snap_gap=config.snap_gap_m / pixel.gsd_m,
         empty_gap=config.empty_gap_m / pixel.gsd_m,
         threshold=road_threshold(config),

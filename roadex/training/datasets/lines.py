@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 
 from roadex.config import LineLabelConfig, read_toml
 from roadex.config.kinds import Count, KindError, convert
-from roadex.errors import DatasetError, ScoreError
+from roadex.errors import DatasetError, NetworkError, ScoreError
 from roadex.imagery.scene import open_scene
 from roadex.imagery.work_grid import WorkGrid, plan_grid
 from roadex.network.line_reader import read_line_table
@@ -217,7 +217,7 @@ def _read(path: Path, layer: str, grid: WorkGrid) -> geopandas.GeoDataFrame:
     """Read a vector file in the CRS of the grid."""
     try:
         frame = read_line_table(str(path), layer=layer, with_areas=True)
-    except ScoreError as error:
+    except (NetworkError, ScoreError) as error:
         hint = "" if layer else '; a TOML file can name the layer (layer = "NAME")'
         msg = f"{error}{hint}"
         raise DatasetError(msg) from error
