@@ -1,4 +1,4 @@
-"""CPU seconds and memory of a forward pass, in float32 and in 8 bit integers, side by side.
+"""CPU seconds and memory of a forward pass, in float32 and in 8-bit integers, side by side.
 
     python benchmarks/forward.py scene.tif                  # chips of 1152 px out of a scene
     python benchmarks/forward.py scene.tif --model my.safetensors --rounds 10

@@ -213,12 +213,14 @@ def turned(place: Place, random: Random) -> Place:
     )
 
 
-def probability(place: Place, random: Random) -> NDArray[np.float32]:
+def probability(place: Place, random: Random, *, is_whole: bool) -> NDArray[np.float32]:
     """Return what a network could say of a place, shape ``(500, 500)``, a pixel a metre."""
     fine = SIDE_M * SUPERSAMPLING
     transform = Affine.scale(1 / SUPERSAMPLING)
     road = [line.buffer(width / 2, cap_style="flat") for line, width in place.roads]
     holes = [hole for line, width in place.roads for hole in holes_of(line, width, random)]
+    if is_whole:
+        holes = []
 
     def share(shapes: list[Polygon]) -> NDArray[np.float64]:
         if not shapes:
@@ -268,14 +270,14 @@ def vectorized(values: NDArray[np.float32]) -> gpd.GeoDataFrame:
 
 
 def places_of(
-    kind: str, n_places: int, seed: int, save: Path | None
+    kind: str, n_places: int, seed: int, save: Path | None, *, is_whole: bool
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return found and true lines of places beside each other, in metres."""
     random = np.random.default_rng([seed, sorted(KINDS).index(kind)])
     found, truth = [], []
     for number in range(n_places):
         place = turned(KINDS[kind](random), random)
-        values = probability(place, random)
+        values = probability(place, random, is_whole=is_whole)
         lines, widths = zip(*clipped(place).roads, strict=True)
         real = gpd.GeoDataFrame({"width_m": widths}, geometry=list(lines), crs=CRS)
         ours = vectorized(values)
@@ -342,13 +344,14 @@ def main() -> None:
     parser.add_argument("--places", type=int, default=20)
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--whole", action="store_true", help="no holes along the roads")
     parser.add_argument("--save", type=Path, help="folder for pictures")
     options = parser.parse_args()
     columns = ("km", *COLUMNS, "offset", "width")
     print("| kind |", " | ".join(columns), "|")
     everything: list[tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]] = []
     for number, kind in enumerate(options.kinds):
-        both = places_of(kind, options.places, options.seed, options.save)
+        both = places_of(kind, options.places, options.seed, options.save, is_whole=options.whole)
         show(kind, figures_of(*both), columns)
         below = 2 * SIDE_M * number
         everything.append(

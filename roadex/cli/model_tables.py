@@ -65,7 +65,7 @@ def model_rows(name: str) -> list[tuple[str, str]]:
     ]
     notes = int8_notes(path)
     if notes is not None:
-        rows.append(("8 bit form", f"calibrated on {notes.n_chips} chips, {notes.made_with}"))
+        rows.append(("8-bit form", f"calibrated on {notes.n_chips} chips, {notes.made_with}"))
         rows.append(("  IoU with float32", f"{notes.iou_with_float32:.3f} on these chips"))
     for title, facts in (("training", metadata.training), ("validation", metadata.validation)):
         rows.append((title, "" if facts else "not recorded"))

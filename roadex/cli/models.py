@@ -241,7 +241,7 @@ def quantize(
     keep_float: tuple[str, ...],
     overwrite: bool,
 ) -> None:
-    """Add the network in 8 bit integers to a model: several times as fast on a CPU.
+    """Add the network in 8-bit integers to a model: several times as fast on a CPU.
 
     The weights stay in the file, so that the model can still compute in float32. Takes a minute.
 

@@ -33,7 +33,7 @@ TTA_NAMES: tuple[str, ...] = get_args(Tta)
 FLOAT32, INT8 = "float32", "int8"
 
 Precision: TypeAlias = Literal["auto", "float32", "int8"]
-"""Numbers the network computes with: 32 bit floating point, 8 bit integers, or the fastest."""
+"""Numbers the network computes with: 32 bit floating point, 8-bit integers, or the fastest."""
 
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 

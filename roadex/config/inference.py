@@ -43,7 +43,7 @@ class PredictConfig(Settings):
 
     precision: Precision = "auto"
     """Numbers the network computes with: ``float32``; ``int8``, several times as fast on a CPU, for
-    models that have an 8 bit form, with ``roadex[int8]`` installed; ``auto`` takes int8 where work
+    models that have an 8-bit form, with ``roadex[int8]`` installed; ``auto`` takes int8 where work
     is done by CPUs of this machine that are made for it."""
 
     bands: Annotated[tuple[Count, ...] | None, Unset("found in the scene")] = None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Form(Protocol):
-    """What computes a network: in float32 by torch, or in 8 bit integers by OpenVINO."""
+    """What computes a network: in float32 by torch, or in 8-bit integers by OpenVINO."""
 
     n_bands: int
 
@@ -100,12 +100,12 @@ class Predictor:
         device
             As torch names it; None is the best there is.
         precision
-            ``float32``, or ``int8`` for its 8 bit form, which computes on the CPU.
+            ``float32``, or ``int8`` for its 8-bit form, which computes on the CPU.
 
         Raises
         ------
         ModelError
-            If the model cannot be loaded, or has no 8 bit form.
+            If the model cannot be loaded, or has no 8-bit form.
         """
         if precision == INT8:
             from roadex.inference.int8_form import IntegerForm

@@ -1,6 +1,6 @@
-"""The 8 bit form of a model, computed by OpenVINO. It needs no torch.
+"""The 8-bit form of a model, computed by OpenVINO. It needs no torch.
 
-OpenVINO is an extra, ``pip install 'roadex[int8]'``. Sums of 8 bit products are exact, and each
+OpenVINO is an extra, ``pip install 'roadex[int8]'``. Sums of 8-bit products are exact, and each
 thread computes its chips alone, so the result does not depend on how many work side by side.
 """
 
@@ -34,7 +34,7 @@ _ONE_THREAD = {
 
 
 class IntegerForm:
-    """A network in 8 bit integers on the CPU. Threads may share it.
+    """A network in 8-bit integers on the CPU. Threads may share it.
 
     Parameters
     ----------
@@ -92,11 +92,11 @@ class IntegerForm:
             graph = core.read_model(self._form.graph, self._form.weights)
             found = [list(port.partial_shape) for port in (*graph.inputs, *graph.outputs)]
         except RuntimeError as error:
-            msg = f"OpenVINO cannot read the 8 bit form of the model: {str(error).strip()[:200]}"
+            msg = f"OpenVINO cannot read the 8-bit form of the model: {str(error).strip()[:200]}"
             raise ModelError(msg) from error
         fits = len(found) == 2 and all(len(shape) == 4 for shape in found)
         if not fits or found[0][1] != self.n_bands or found[1][1] != 1:
-            msg = f"the 8 bit form of the model does not take {self.n_bands} bands"
+            msg = f"the 8-bit form of the model does not take {self.n_bands} bands"
             raise ModelError(msg)
         return core, graph
 

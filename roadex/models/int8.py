@@ -1,4 +1,4 @@
-"""The same network in 8 bit integers, as a second part of a model file.
+"""The same network in 8-bit integers, as a second part of a model file.
 
 It is a graph of OpenVINO (its intermediate representation, XML and weights) with the ranges of all
 activations fixed by calibration. It is kept in two tensors of the model file and has a hash of its
@@ -32,7 +32,7 @@ _GRAPH, _WEIGHTS = INT8_PREFIX + "graph", INT8_PREFIX + "weights"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Int8Notes:
-    """What a model file says about its 8 bit form."""
+    """What a model file says about its 8-bit form."""
 
     stride: int
     """Height and width of chips must be multiples of this many pixels."""
@@ -50,7 +50,7 @@ class Int8Notes:
 
 @dataclass(frozen=True, slots=True)
 class Int8Form:
-    """A network in 8 bit integers.
+    """A network in 8-bit integers.
 
     Scaled chips ``(1, C, H, W)`` in, logits ``(1, 1, H, W)`` out.
     """
@@ -69,13 +69,13 @@ class Int8Form:
 
 
 def int8_sha256(name_or_path: str | Path) -> str | None:
-    """Return the hash a model file states of its 8 bit form; None where it has none."""
+    """Return the hash a model file states of its 8-bit form; None where it has none."""
     entry = _entry(model_path(name_or_path))
     return None if entry is None else str(entry["sha256"])
 
 
 def int8_notes(name_or_path: str | Path) -> Int8Notes | None:
-    """Return what a model file says about its 8 bit form; None where it has none."""
+    """Return what a model file says about its 8-bit form; None where it has none."""
     entry = _entry(model_path(name_or_path))
     if entry is None:
         return None
@@ -83,7 +83,7 @@ def int8_notes(name_or_path: str | Path) -> Int8Notes | None:
 
 
 def load_int8(name_or_path: str | Path) -> Int8Form:
-    """Load the 8 bit form of a model.
+    """Load the 8-bit form of a model.
 
     Raises
     ------
@@ -95,21 +95,21 @@ def load_int8(name_or_path: str | Path) -> Int8Form:
     path = model_path(name_or_path)
     stated, notes = int8_sha256(path), int8_notes(path)
     if notes is None:
-        msg = f"{path} has no 8 bit form. Make one with `roadex models quantize`, or use float32"
+        msg = f"{path} has no 8-bit form. Make one with `roadex models quantize`, or use float32"
         raise ModelError(msg)
     tensors = load_file(path)
     if not {_GRAPH, _WEIGHTS} <= set(tensors):
-        msg = f"{path} is damaged: its 8 bit form is not there. Copy it again"
+        msg = f"{path} is damaged: its 8-bit form is not there. Copy it again"
         raise ModelError(msg)
     form = Int8Form(tensors[_GRAPH].tobytes(), tensors[_WEIGHTS].tobytes(), notes)
     if form.sha256 != stated:
-        msg = f"{path} is damaged: sha256 of its 8 bit form differs from its header. Copy it again"
+        msg = f"{path} is damaged: sha256 of its 8-bit form differs from its header. Copy it again"
         raise ModelError(msg)
     return form
 
 
 def save_with_int8(model: str | Path, form: Int8Form, output: Path) -> None:
-    """Write a model file with an 8 bit form; weights and description are those of ``model``.
+    """Write a model file with an 8-bit form; weights and description are those of ``model``.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def _entry(path: Path) -> dict[str, Any] | None:
         and 1 <= values["stride"] <= 1024
     )
     if not is_sound:
-        msg = f"{path}: the description of its 8 bit form cannot be read"
+        msg = f"{path}: the description of its 8-bit form cannot be read"
         raise ModelError(msg)
     found: dict[str, Any] = values
     return found

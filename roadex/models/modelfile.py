@@ -2,8 +2,8 @@
 
 The header of the file holds ``format``, ``roadex``, the metadata as JSON, and ``sha256``, taken
 over the metadata and all weights. A change of either is noticed when the file is loaded. Nothing
-in a model file is ever executed, and nothing is downloaded. A file may hold the same network in 8
-bit integers besides, see :mod:`roadex.models.int8`.
+in a model file is ever executed, and nothing is downloaded. A file may hold the same network
+in 8-bit integers besides, see :mod:`roadex.models.int8`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ where what is in a file changes its meaning; an unknown entry of the description
 """
 
 FORMAT_WITH_INT8 = "2"
-"""Of files that hold an 8 bit form besides, which a roadex that knows only 1 takes for damaged."""
+"""Of files that hold an 8-bit form besides, which a roadex that knows only 1 takes for damaged."""
 
 INT8_PREFIX = "int8."
-"""Names of tensors that are no weights but parts of the 8 bit form."""
+"""Names of tensors that are no weights but parts of the 8-bit form."""
 
 PACKAGED_MODELS = Path(__file__).parent / "weights"
 """Folder of the models that come with roadex."""

@@ -90,7 +90,7 @@ def _are_near(coordinates: NDArray[np.float64], crs: CRS) -> NDArray[np.bool_]:
     if not crs.is_projected:
         return np.ones(len(coordinates), dtype=np.bool_)
     unit = crs.axis_info[0].unit_conversion_factor
-    near: NDArray[np.bool_] = (np.abs(coordinates) * unit <= _LARGEST_M).all(axis=1)
+    near: NDArray[np.bool_] = np.all(np.abs(coordinates) * unit <= _LARGEST_M, axis=1)
     return near
 
 

@@ -22,7 +22,7 @@ class SharedModel:
     path: str
     sha256: str
     int8_sha256: str | None = None
-    """The 8 bit form to compute with; None is float32."""
+    """The 8-bit form to compute with; None is float32."""
 
     @classmethod
     def of(cls, path: Path, sha256: str, int8_sha256: str | None = None) -> SharedModel:

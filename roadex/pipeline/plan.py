@@ -44,7 +44,7 @@ class RunPlan:
     model_file: Path
     model_sha256: str
     int8_sha256: str | None
-    """The 8 bit form the network computes in; None is float32."""
+    """The 8-bit form the network computes in; None is float32."""
 
     tiles: Tiles
     chips: Tiles
@@ -230,7 +230,7 @@ def tiles_key(
 ) -> str:
     """Return the identity of tiles: a hash over everything that decides their values.
 
-    ``sha256`` is that of the weights, or of the 8 bit form that computes in their place.
+    ``sha256`` is that of the weights, or of the 8-bit form that computes in their place.
     """
     parts = {
         "scene": scene.identity,

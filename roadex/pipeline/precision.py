@@ -15,13 +15,13 @@ from roadex.models.modelfile import model_path
 from roadex.pipeline.gpus import choose_gpus
 
 _INSTRUCTIONS = {"avx512_vnni", "avx_vnni", "amx_int8"}
-"""Of processors that multiply 8 bit integers without loss; others round within sums."""
+"""Of processors that multiply 8-bit integers without loss; others round within sums."""
 
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
 def int8_form_to_use(wanted: str, model: Path, cluster: ClusterConfig) -> str | None:
-    """Return the sha256 of the 8 bit form that a run computes with; None is float32.
+    """Return the sha256 of the 8-bit form that a run computes with; None is float32.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def int8_form_to_use(wanted: str, model: Path, cluster: ClusterConfig) -> str | 
         return form if _pays(cluster) else None
     if form is None:
         msg = (
-            f"{model.stem} has no 8 bit form. Make one with `roadex models quantize`, or leave out "
+            f"{model.stem} has no 8-bit form. Make one with `roadex models quantize`, or leave out "
             "--precision int8"
         )
         raise ModelError(msg)
@@ -86,7 +86,7 @@ def _pays(cluster: ClusterConfig) -> bool:
 
 @cache
 def multiplies_int8() -> bool:
-    """Return whether the processor is known to be made for 8 bit networks; Linux tells."""
+    """Return whether the processor is known to be made for 8-bit networks; Linux tells."""
     if platform.system() != "Linux" or not _CPU_INFO.exists():
         return False
     lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,4 +1,4 @@
-"""A network in 8 bit integers: what ``roadex models quantize`` does.
+"""A network in 8-bit integers: what ``roadex models quantize`` does.
 
 Weights and activations become integers by post-training quantisation of NNCF; the ranges of the
 activations come from chips of labelled imagery, for which no label is needed.
@@ -64,7 +64,7 @@ def quantize_model(
     n_chips: int = N_CHIPS,
     keep_float: Sequence[str] = (),
 ) -> Quantized:
-    """Write a model file that also holds its network in 8 bit integers.
+    """Write a model file that also holds its network in 8-bit integers.
 
     Parameters
     ----------

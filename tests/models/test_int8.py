@@ -1,4 +1,4 @@
-"""The same network in 8 bit integers: the file, the computing, and when a run chooses it."""
+"""The same network in 8-bit integers: the file, the computing, and when a run chooses it."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_layers_named_stay_in_float(model, with_int8, imagery, tmp_path):
 
 
 def test_a_model_without_the_form_says_how_to_make_one(model):
-    with pytest.raises(ModelError, match="has no 8 bit form"):
+    with pytest.raises(ModelError, match="has no 8-bit form"):
         Predictor.load(model, precision="int8")
 
 
@@ -117,7 +117,7 @@ def test_a_damaged_form_is_refused(with_int8, tensor, change):
     tensors[tensor] = tensors[tensor].copy()
     tensors[tensor][change] ^= 1
     save_file(tensors, with_int8, metadata=header)
-    with pytest.raises(ModelError, match="is damaged: sha256 of its 8 bit form"):
+    with pytest.raises(ModelError, match="is damaged: sha256 of its 8-bit form"):
         load_int8(with_int8)
     load_model(with_int8)  # the weights are what they were
 
@@ -126,7 +126,7 @@ def test_a_missing_form_is_refused(with_int8):
     tensors, header = load_file(with_int8), read_header(with_int8)
     del tensors["int8.graph"]
     save_file(tensors, with_int8, metadata=header)
-    with pytest.raises(ModelError, match="its 8 bit form is not there"):
+    with pytest.raises(ModelError, match="its 8-bit form is not there"):
         load_int8(with_int8)
 
 
@@ -138,13 +138,13 @@ def test_a_missing_form_is_refused(with_int8):
 def test_a_strange_description_is_one_line(with_int8, entry):
     header = read_header(with_int8) | {"int8": entry}
     save_file(load_file(with_int8), with_int8, metadata=header)
-    with pytest.raises(ModelError, match="the description of its 8 bit form cannot be read"):
+    with pytest.raises(ModelError, match="the description of its 8-bit form cannot be read"):
         load_int8(with_int8)
 
 
 def test_a_graph_that_is_none_is_one_line(with_int8):
     form = load_int8(with_int8)
-    with pytest.raises(ModelError, match="OpenVINO cannot read the 8 bit form"):
+    with pytest.raises(ModelError, match="OpenVINO cannot read the 8-bit form"):
         IntegerForm(type(form)(b"<net/>", form.weights, form.notes), Scaling())
     with pytest.raises(ModelError, match="does not take 4 bands"):
         IntegerForm(form, Scaling((1.0,) * 4, (0.0,) * 4))
@@ -185,7 +185,7 @@ class TestChoice:
             int8_form_to_use("int8", with_int8, self.HERE)
 
     def test_int8_without_a_form_or_with_gpus_is_refused(self, model, with_int8):
-        with pytest.raises(ModelError, match="small has no 8 bit form"):
+        with pytest.raises(ModelError, match="small has no 8-bit form"):
             int8_form_to_use("int8", model, self.HERE)
         with pytest.raises(ConfigError, match="add --gpus none"):
             int8_form_to_use("int8", with_int8, ClusterConfig(gpus="0"))
