@@ -43,15 +43,16 @@ def fuzz(
     seed, first
         Number of the first input of each kind; the same seed and number is the same input.
     seconds, inputs
-        Time, and inputs of all kinds together; None has no end.
+        Time, without that of the start, and inputs of all kinds together; None has no end.
     keep
         Folder for inputs that break a law; three of each fault are kept.
     """
     results: list[Result] = []
     seen: Counter[tuple[str, str]] = Counter()
-    end = None if seconds is None else time.monotonic() + seconds
     worker = Worker(kinds)
     try:
+        worker.start()
+        end = None if seconds is None else time.monotonic() + seconds
         for kind, number in islice(_in_turn(kinds, first), inputs):
             if end is not None and time.monotonic() > end:
                 break
