@@ -95,10 +95,15 @@ def _is_dense(distinct: NDArray[np.generic]) -> bool:
 
 
 def _step_share(sample: Sequence[Sampled], valid: Sequence[NDArray[np.bool_]]) -> float:
-    """Return the mean step between neighbours over the standard deviation of all values."""
+    """Return the mean step between neighbours over the standard deviation of all values.
+
+    A few garbled values, which may be as large as a number can be, do not decide.
+    """
     steps, values = [], []
+    seen_values = [p.pixels[0][seen] for p, seen in zip(sample, valid, strict=True)]
+    usual = np.percentile(np.concatenate(seen_values).astype(np.float64), (0.5, 99.5))
     for part, seen in zip(sample, valid, strict=True):
-        band = part.pixels[0].astype(np.float64)
+        band = np.clip(part.pixels[0].astype(np.float64), *usual)
         both = seen[:, 1:] & seen[:, :-1]
         steps.append(np.abs(np.diff(band, axis=1))[both])
         values.append(band[seen])

@@ -45,7 +45,8 @@ class Radiometry:
         )
         if stored.dtype.kind == "f":  # what is no imagery may be as large as a number can be
             stored = np.where(valid, stored, 0)
-        scaled = np.clip((stored.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
+        with np.errstate(over="ignore"):  # beyond all numbers is above 255 as well
+            scaled = np.clip((stored.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
         if self.gamma != 1:
             scaled = 255 * (scaled / 255) ** np.float32(self.gamma)
         return np.where(valid, scaled, fill)

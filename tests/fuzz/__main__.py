@@ -43,15 +43,16 @@ def fuzz(
     seed, first
         Number of the first input of each kind; the same seed and number is the same input.
     seconds, inputs
-        Time, and inputs of all kinds together; None has no end.
+        Time, without that of the start, and inputs of all kinds together; None has no end.
     keep
         Folder for inputs that break a law; three of each fault are kept.
     """
     results: list[Result] = []
     seen: Counter[tuple[str, str]] = Counter()
-    end = None if seconds is None else time.monotonic() + seconds
     worker = Worker(kinds)
     try:
+        worker.start()
+        end = None if seconds is None else time.monotonic() + seconds
         for kind, number in islice(_in_turn(kinds, first), inputs):
             if end is not None and time.monotonic() > end:
                 break
@@ -121,12 +122,18 @@ def faults(results: Sequence[Result]) -> str:
 
 def main() -> None:
     """Read the command line and fuzz."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--seconds", type=float, help="how long; without --inputs no end")
+    kinds = "\n".join(f"  {kind.name:12} {kind.what}" for kind in KINDS.values())
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.fuzz", description=__doc__, epilog=f"kinds:\n{kinds}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--seconds", type=float, help="how long; no end without it")
     parser.add_argument("--inputs", type=int, help="how many inputs, of all kinds together")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="other inputs with another one")
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
-    parser.add_argument("--kind", action="append", choices=list(KINDS), help="repeatable; all")
+    parser.add_argument(
+        "--kind", action="append", choices=list(KINDS), metavar="KIND", help="repeatable; all"
+    )
     parser.add_argument(
         "--keep", type=Path, default=Path("fuzz-failures"), help="folder for faults"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -32,7 +32,6 @@ _CRS = (
 
 def _network(rng: Random, bench: Bench, healthy: Path) -> Case:
     """Change geometries, attributes or the CRS of a network and write it as a sound file."""
-    import geopandas as gpd
     import pyogrio
 
     west = healthy / "west.gpkg"
@@ -47,19 +46,23 @@ def _network(rng: Random, bench: Bench, healthy: Path) -> Case:
     suffix = rng.choice((".gpkg", ".gpkg", ".fgb", ".parquet"))
     path = bench.inputs / f"edited{suffix}"
     try:
-        for name, table in tables.items():
-            beside = (
-                path
-                if name == "road_edges" or suffix == ".gpkg"
-                else path.with_stem("edited_nodes")
-            )
-            if suffix == ".parquet":
-                gpd.GeoDataFrame(table).to_parquet(beside)
-            else:
-                pyogrio.write_dataframe(table, beside, layer=name, append=beside.exists())
+        _write_tables(tables, path)
     except Exception as error:  # what no program can write needs no reader
         return Case(f"not written ({error})", iter([["merge", "--help"]]))
     return Case(f"{suffix}: {'; '.join(notes)}", _network_commands(rng, bench, path, healthy))
+
+
+def _write_tables(tables: Mapping[str, Any], path: Path) -> None:
+    """Write edges and nodes into one GeoPackage, or into two files beside each other."""
+    import pyogrio
+
+    for name, table in tables.items():
+        is_apart = name == "road_nodes" and path.suffix != ".gpkg"
+        place = path.with_stem(f"{path.stem}_nodes") if is_apart else path
+        if path.suffix == ".parquet":
+            table.to_parquet(place)
+        else:
+            pyogrio.write_dataframe(table, place, layer=name, append=place.exists())
 
 
 def _network_commands(rng: Random, bench: Bench, path: Path, healthy: Path) -> Iterator[Words]:
@@ -200,7 +203,7 @@ def _lines(rng: Random, bench: Bench, healthy: Path) -> Case:
     """Break the bytes of a file of lines, or the values of a GeoJSON file."""
     files = [*corpus.files_below(healthy)]
     suffix = rng.choice((".geojson", ".geojson", ".gpkg", ".fgb", ".parquet"))
-    source = rng.choice([path for path in files if path.suffix == suffix])
+    source = rng.choice([p for p in files if p.suffix == suffix and not p.stem.endswith("_nodes")])
     mutate = _mutate_geojson if source.suffix == ".geojson" else mutate_bytes
     content, note = mutate_often(rng, source.read_bytes(), mutate)
     for other in files:

@@ -71,7 +71,7 @@ class Worker:
 
     def run(self, kind: str, seed: int, number: int) -> Result:
         """Run one input."""
-        process = self._process or self._start()
+        process = self._process or self.start()
         assert process.stdin is not None
         process.stdin.write(f"{kind}:{seed}:{number}\n")
         process.stdin.flush()
@@ -105,7 +105,8 @@ class Worker:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _start(self) -> subprocess.Popen[str]:
+    def start(self) -> subprocess.Popen[str]:
+        """Start the process and wait until it has loaded what it needs."""
         shutil.rmtree(self._folder / "healthy", ignore_errors=True)
         environment = os.environ | {
             "OMP_NUM_THREADS": "1", "GDAL_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1",

@@ -68,6 +68,19 @@ def test_a_mask_beside_the_file_hides_the_collar(read_scene, write, pixels, insi
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_few_garbled_numbers_are_bright_or_dark_pixels(read_scene, write, pixels, dtype):
+    clean, values = (pixels[0].astype(dtype) for _ in range(2))
+    values[3, 5], values[40, 7] = np.finfo(dtype).max / 2, -np.finfo(dtype).max / 2
+    read, other = read_scene(write(values)), read_scene(write(clean, name="clean.tif"))
+    assert read.image[0, 3, 5] == 255
+    assert read.image[0, 40, 7] == 0
+    is_same = np.abs(read.image - other.image).max(axis=0) < 3
+    assert is_same.sum() == values.size - 2
+    assert "elevation" not in read.said
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_numbers_that_signal_are_no_imagery_and_say_nothing(read_scene, write, pixels, inside):
     values = pixels[0].astype(np.float32)
     values.view(np.uint32)[~inside] = 0x7FA00000
