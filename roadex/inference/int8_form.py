@@ -64,8 +64,9 @@ class IntegerForm:
         height, width = chips.shape[-2:]
         stride = self._form.notes.stride
         margins = ((0, 0), (0, 0), (0, -height % stride), (0, -width % stride))
-        padded = np.pad(chips, margins, mode="edge")
-        found = [self._infer(chip[None]) for chip in padded]
+        if margins[2:] != ((0, 0), (0, 0)):
+            chips = np.pad(chips, margins, mode="edge")
+        found = [self._infer(chip[None]) for chip in chips]
         return np.concatenate(found)[..., :height, :width]
 
     def _infer(self, chip: NDArray[np.float32]) -> NDArray[np.float32]:
