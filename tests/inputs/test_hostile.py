@@ -239,8 +239,9 @@ def test_a_raster_that_describes_itself_in_no_text_is_one_line(write, tmp_path, 
     if kind == "vrt":
         path = tmp_path / "scene.vrt"
         path.write_text(
-            '<VRTDataset rasterXSize="80" rasterYSize="80"><SRS>EPSG:32633</SRS><GeoTransform>5e5,1,0,'
-            '54e5,0,-1</GeoTransform><VRTRasterBand dataType="Byte" band="1"><Description>@@@@@@@@@'
+            '<VRTDataset rasterXSize="80" rasterYSize="80"><SRS>EPSG:32633</SRS>'
+            '<GeoTransform>5e5,1,0,54e5,0,-1</GeoTransform><VRTRasterBand dataType="Byte" '
+            'band="1"><Description>@@@@@@@@@'
             "</Description></VRTRasterBand></VRTDataset>"
         )
     path.write_bytes(path.read_bytes().replace(b"@" * 9, b"\xff\xfe" * 4 + b"a"))
