@@ -99,10 +99,29 @@ def open_raster(path: str) -> Iterator[rasterio.DatasetReader]:
         raster = open_location(location)
     except (RasterioError, ValueError) as error:
         raise _unreadable(location, name, error) from error
-    with raster:
+    with raster, only_text(name):
         if raster.count == 0:
             raise _several(raster, name)
         yield raster
+
+
+@contextmanager
+def only_text(name: str) -> Iterator[None]:
+    """Ask for what a raster says of itself: tags, names of bands, files it is made of.
+
+    Raises
+    ------
+    SceneError
+        If that is in bytes that are no text.
+    """
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        msg = (
+            f"{name} describes itself with bytes that are no UTF-8 text. Write it anew with "
+            f"`gdal_translate -co PROFILE=GeoTIFF {name} new.tif`"
+        )
+        raise SceneError(msg) from error
 
 
 def listed(names: Sequence[str]) -> str:

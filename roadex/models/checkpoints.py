@@ -14,12 +14,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from roadex.errors import ModelError
 from roadex.models import create_network
 from roadex.models.metadata import ModelMetadata
 from roadex.models.modelfile import save_model
+from roadex.models.pickled import load_pickled
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -144,15 +145,14 @@ def _read(path: Path) -> dict[str, Tensor]:
     import torch
 
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_pickled(path)
     except FileNotFoundError as error:
         msg = f"{path} does not exist"
         raise ModelError(msg) from error
-    except Exception as error:  # the reader raises many kinds, none of them documented
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else repr(error)
+    except (OSError, ValueError) as error:
         msg = (
             f"{path} is refused: it is damaged or holds more than tensors, and code in a "
-            f"checkpoint is never run ({reason}). Ask its author for a plain state dict"
+            f"checkpoint is never run ({error}). Ask its author for a plain state dict"
         )
         raise ModelError(msg) from error
     for wrapper in WRAPPERS:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from roadex.errors import ModelError
 from roadex.models.mobilenet_v2 import MobileNetV2
+from roadex.models.pickled import load_pickled
 from roadex.models.resnet import LAYERS, ResNet
 
 CLASSIFIER_KEYS = ("classifier.", "fc.", "head.", "last_linear.")
@@ -168,7 +168,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return dict(load_file(path))
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_pickled(path)
     except Exception as error:  # the readers raise a dozen kinds, none of them documented
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         msg = f"cannot read weights from {path}: {reason}"

@@ -90,8 +90,8 @@ def _are_near(coordinates: NDArray[np.float64], crs: CRS) -> NDArray[np.bool_]:
     if not crs.is_projected:
         return np.ones(len(coordinates), dtype=np.bool_)
     unit = crs.axis_info[0].unit_conversion_factor
-    near: NDArray[np.bool_] = np.all(np.abs(coordinates) * unit <= _LARGEST_M, axis=1)
-    return near
+    largest: NDArray[np.float64] = np.abs(coordinates).max(axis=1, initial=0)
+    return np.asarray(largest * float(unit) <= _LARGEST_M)
 
 
 def _angles(

@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from roadex.config import NODATA, PROBABILITY_MAX, THRESHOLDS_TAG
 from roadex.errors import SceneError
-from roadex.imagery.containers import open_location
+from roadex.imagery.containers import only_text, open_location
 from roadex.imagery.geodesy import parse_crs
 from roadex.imagery.members import require_place
 from roadex.probability.values import is_roadex_probability, recognise, seen_values
@@ -127,7 +127,7 @@ class RasterSource:
             If the raster cannot be opened, has no CRS, or its values make no sense.
         """
         try:
-            with open_location(str(path)) as raster:
+            with open_location(str(path)) as raster, only_text(str(path)):
                 return cls._describe(raster, str(path), reading, class_value, band)
         except rasterio.errors.RasterioError as error:
             msg = f"cannot open {path}: {error}"

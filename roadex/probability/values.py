@@ -21,7 +21,7 @@ from rasterio.windows import Window
 
 from roadex.config import PROBABILITY_MAX
 from roadex.errors import ScoreError
-from roadex.imagery.containers import open_location
+from roadex.imagery.containers import only_text, open_location
 
 Stored = NDArray[Any]
 """Values as a raster stores them, of any type of number."""
@@ -286,5 +286,5 @@ def open_raster(path: str) -> Iterator[rasterio.DatasetReader]:
     except RasterioError as error:
         msg = f"cannot open {path} as a raster: {error}"
         raise ScoreError(msg) from error
-    with dataset:
+    with dataset, only_text(path):
         yield dataset

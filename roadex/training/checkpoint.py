@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from roadex.errors import TrainingError
 from roadex.models.base import SegmentationNetwork
+from roadex.models.pickled import load_pickled
 from roadex.training.schedules import Schedule
 
 CHECKPOINT_NAME = "checkpoint.pt"
@@ -118,11 +119,10 @@ def _read(path: Path) -> dict[str, Any]:
         If an entry is missing or of another kind.
     """
     try:
-        saved: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the reader raises many kinds, none of them documented
-        reason = str(error).partition(". ")[0] or type(error).__name__
+        saved = load_pickled(path)
+    except (OSError, ValueError) as error:
         msg = (
-            f"checkpoint {path} does not fit this training: it is damaged ({reason}); use another "
+            f"checkpoint {path} does not fit this training: it is damaged ({error}); use another "
             "--run-folder"
         )
         raise TrainingError(msg) from error

@@ -30,6 +30,9 @@ MOST_WAITING = 60.0
 MOST_BYTES = 2_000_000_000
 """Memory for one input, the libraries among it."""
 
+_MOST_KEPT = 0.7
+"""Share of that a worker may hold between two inputs; one that holds more is started anew."""
+
 _START_SECONDS = 600.0
 """A first start compiles what later ones find in the cache."""
 
@@ -84,9 +87,15 @@ class Worker:
             kind, seed, number, answer["verdict"], answer["text"], answer["place"], answer["note"],
             answer["seconds"], answer["bytes"],
         )  # fmt: skip
-        if result.verdict in ("hang", "memory", "crash"):
+        if result.verdict in ("hang", "memory", "crash") or self._has_grown():
             self.stop()
         return result
+
+    def _has_grown(self) -> bool:
+        """Return whether what earlier inputs have left behind would count against the next."""
+        return self._process is not None and (
+            _memory(psutil.Process(self._process.pid)) > _MOST_KEPT * MOST_BYTES
+        )
 
     @property
     def inputs(self) -> Path:

@@ -233,6 +233,23 @@ def test_words_of_libraries_stay_off_the_terminal(write, tmp_path, pixels, name,
         assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("kind", ["tif", "vrt"])
+def test_a_raster_that_describes_itself_in_no_text_is_one_line(write, tmp_path, pixels, kind):
+    values = (pixels[0] > 160).astype(np.uint8) * 255
+    path = write(values, names=("@" * 9,))
+    if kind == "vrt":
+        path = tmp_path / "scene.vrt"
+        path.write_text(
+            '<VRTDataset rasterXSize="80" rasterYSize="80"><SRS>EPSG:32633</SRS>'
+            '<GeoTransform>5e5,1,0,54e5,0,-1</GeoTransform><VRTRasterBand dataType="Byte" '
+            'band="1"><Description>@@@@@@@@@'
+            "</Description></VRTRasterBand></VRTDataset>"
+        )
+    path.write_bytes(path.read_bytes().replace(b"@" * 9, b"\xff\xfe" * 4 + b"a"))
+    with pytest.raises(SceneError, match="no UTF-8 text"):
+        open_scene([path])
+
+
 def test_the_guard_counts_all_weights(tmp_path):
     with no_larger_than({"w": torch.ones(1)}, tmp_path):
         for _ in range(16):
