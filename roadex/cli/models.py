@@ -247,7 +247,7 @@ def quantize(
 
     \b
     Example:
-      roadex models quantize my.safetensors -o my-int8.safetensors --calibration my/data
+      roadex models quantize mine.safetensors -o mine-int8.safetensors --calibration my/data
     """
     refuse_existing(output, overwrite=overwrite)
     from roadex.training.quantizing import N_CHIPS, quantize_model
