@@ -21,12 +21,13 @@ from roadex.models.modelfile import model_path, read_metadata
 from roadex.pipeline.cluster import connect
 from roadex.pipeline.crew import WORKER_BYTES, default_workers
 from roadex.pipeline.gpus import torch_has_cuda, usable_gpu, visible_gpus
+from roadex.pipeline.precision import int8_form_to_use, multiplies_int8
 from roadex.probability.object_store import ObjectStore
 
 PASSED, DOUBTFUL, FAILED = "ok", "warning", "failed"
 
 PACKAGES = ("roadex", "torch", "rasterio", "geopandas", "shapely", "numba", "dask", "distributed")
-OPTIONAL = ("dask-cuda", "dask-jobqueue", "s3fs")
+OPTIONAL = ("openvino", "dask-cuda", "dask-jobqueue", "s3fs")
 DRIVERS = ("GTiff", "COG", "VRT", "PNG", "JP2OpenJPEG")
 
 _DISK_BYTES = 5 * 10**9
@@ -60,6 +61,7 @@ def check_installation(config: ClusterConfig, folder: Path) -> Iterator[Check]:
         yield _package(package, needed=False)
     yield from _gdal()
     yield _guarded("model", _model)
+    yield _guarded("precision", _precision)
     yield _gpu()
     yield _memory()
     yield _disk(folder)
@@ -98,6 +100,17 @@ def _gdal() -> Iterator[Check]:
 def _model() -> str:
     metadata = read_metadata(model_path(DEFAULT_MODEL))
     return f"{metadata.name}, {metadata.gsd_m:g} m"
+
+
+def _precision() -> str:
+    form = int8_form_to_use("auto", model_path(DEFAULT_MODEL), ClusterConfig())
+    if form is not None:
+        return "int8; --precision float32 for the reference"
+    if visible_gpus():
+        return "float32, on the GPU"
+    if not multiplies_int8():
+        return "float32; this processor is not known to be made for 8-bit integers"
+    return "float32; pip install 'roadex[int8]' makes the network three times as fast"
 
 
 def _gpu() -> Check:
