@@ -110,7 +110,7 @@ def _precision() -> str:
         return "float32, on the GPU"
     if not multiplies_int8():
         return "float32; this processor is not known to be made for 8-bit integers"
-    return "float32; pip install 'roadex[int8]' and --precision auto make the network three times as fast"
+    return "float32; pip install 'roadex[int8]' and --precision auto: three times as fast"
 
 
 def _gpu() -> Check:
