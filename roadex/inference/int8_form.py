@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import OrderedDict
+from functools import cache
 from types import ModuleType
 from typing import Any, cast
 
@@ -88,7 +89,7 @@ class IntegerForm:
         return graphs[shape]
 
     def _read(self) -> tuple[Any, Any]:
-        core = require_openvino().Core()
+        core = _core()
         try:
             graph = core.read_model(self._form.graph, self._form.weights)
             found = [list(port.partial_shape) for port in (*graph.inputs, *graph.outputs)]
@@ -100,6 +101,15 @@ class IntegerForm:
             msg = f"the 8-bit form of the model does not take {self.n_bands} bands"
             raise ModelError(msg)
         return core, graph
+
+
+@cache
+def _core() -> Any:
+    """Return OpenVINO's core, one for the process and never given back.
+
+    Its plugin would be unloaded with the last of them, under threads that are still to end.
+    """
+    return require_openvino().Core()
 
 
 def require_openvino() -> Any:
