@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -56,19 +55,9 @@ def load_batches(
         ChipDataset(sources, config),
         batch_sampler=PartIndices(config, group, first=first),
         num_workers=config.loader_processes,
-        multiprocessing_context=_start_method(config),
         pin_memory=is_gpu(group.device),
         generator=torch.Generator(),  # the loader's own numbers must not shift those of training
     )
     samples = iter(loader)
     for _ in range(first, config.steps):
         yield [next(samples) for _ in range(config.accumulation)]
-
-
-def _start_method(config: TrainConfig) -> str | None:
-    """Return how loaders are started: anew where OpenVINO is loaded, else as usual.
-
-    A copy of a process in which OpenVINO has computed, made by fork, crashes, and takes the process
-    itself with it (OpenVINO 2026.4, torch 2.15).
-    """
-    return "spawn" if config.loader_processes and "openvino" in sys.modules else None

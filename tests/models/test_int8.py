@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 import roadex
 from roadex.config import ClusterConfig, RunConfig
 from roadex.errors import ConfigError, ModelError
+from roadex.inference import int8_form
 from roadex.inference.engine import Predictor
 from roadex.inference.int8_form import IntegerForm
 from roadex.models.int8 import int8_notes, int8_sha256, load_int8
@@ -90,25 +91,19 @@ def test_integers_give_nearly_the_probability_of_float32(with_int8):
     assert int8_notes(with_int8).iou_with_float32 > 0.9
 
 
-ANY_SIZE = """
-import sys, numpy as np
-from roadex.inference.engine import Predictor
-def noise(height, width):
-    return np.random.default_rng(1).uniform(0, 255, (3, height, width)).astype(np.float32)
-predictor = Predictor.load(sys.argv[1], tta="d4", precision="int8")
-assert predictor.probability(noise(70, 33)).shape == (70, 33)
-turned = np.rot90(noise(64, 96), axes=(1, 2)).copy()
-np.testing.assert_allclose(
-    np.rot90(predictor.probability(noise(64, 96))), predictor.probability(turned), atol=1e-6
-)
-"""
-
-
 def test_any_size_of_image_and_every_augmentation(with_int8):
-    # In a process of its own: see "Why it is not the default" in docs/precision.md.
-    command = [sys.executable, "-c", ANY_SIZE, str(with_int8)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    predictor = Predictor.load(with_int8, tta="d4", precision="int8")
+    assert predictor.probability(noise(70, 33)).shape == (70, 33)
+    turned = np.rot90(noise(64, 96), axes=(1, 2)).copy()
+    np.testing.assert_allclose(
+        np.rot90(predictor.probability(noise(64, 96))), predictor.probability(turned), atol=1e-6
+    )
+
+
+def test_openvino_stays_loaded_when_a_network_is_dropped(with_int8):
+    # Unloaded, it took the process with it at the next signal.
+    assert int8_form._core() is int8_form._core()
+    Predictor.load(with_int8, precision="int8").probability(noise())
 
 
 def test_chips_of_calibration_are_at_the_pixel_size_of_the_model(model, imagery):
