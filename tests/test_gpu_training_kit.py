@@ -121,6 +121,74 @@ def test_an_excluded_place_is_judged_and_not_learned(archive: Path, tmp_path: Pa
     assert model.metadata.training["data"] == ["train/here@0.1"]
 
 
+def test_a_teacher_is_learned_instead_of_wrong_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(KIT))
+    from kit.model_file import read_model
+    from kit.network import build_network
+    from kit.training import Batch, Recipe, Training
+
+    metadata, state = read_model(model_path("roadex-light"))
+    chips = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    ones = torch.ones(2, 1, 64, 64)
+    batch = Batch(chips, chips, roads=ones, valid=ones)  # all road, says the label
+
+    def probability_after(taught_share: float) -> float:
+        torch.manual_seed(0)
+        recipe = Recipe(learning_rate=1e-3, warmup_steps=1, taught_share=taught_share)
+        teacher = build_network(metadata, state)  # sees no road in noise
+        training = Training(build_network(metadata, state), recipe, torch.device("cpu"), [teacher])
+        for _ in range(8):
+            training.learn(batch)
+        with torch.inference_mode():
+            return float(training.network(chips).sigmoid().mean())
+
+    assert probability_after(0.0) > 0.3
+    assert probability_after(1.0) < 0.05
+
+
+def test_chips_are_cut_where_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place whose colours are its coordinates: every chip pixel says where it comes from."""
+    monkeypatch.syspath_prepend(str(KIT))
+    from kit.chips import cut_chips, draw_cut, to_atlas
+    from kit.places import Place
+
+    rows, cols = np.mgrid[:200, :250].astype(np.uint8)
+    image = np.stack([rows, cols, np.full_like(rows, 7)], axis=-1)
+    label = np.where(cols >= 125, 1, 0).astype(np.uint8)
+    label[:40] = 2
+    other = Place("train/a", "other", image[:50, :60] // 2, label[:50, :60], 0.5)
+    place = Place("train/a", "one", image, label, 0.5)
+    atlas = to_atlas({"train/a": [other, place]}, torch.device("cpu"))
+    rng = np.random.default_rng(0)
+    cuts = [draw_cut(atlas.sets["train/a"][1], rng, 64) for _ in range(40)]
+    assert {cut.level.gsd_m for cut in cuts} == {0.5, 1.0}
+    images, roads, valid = cut_chips(atlas.pixels, cuts, 64)
+    steps = np.arange(64) - 31.5
+    for cut, chip, road, known in zip(cuts, images, roads, valid, strict=True):
+        offsets = np.stack(np.meshgrid(steps, steps), axis=-1) @ cut.matrix.T + cut.centre
+        x, y = np.moveaxis(offsets, -1, 0) * cut.level.gsd_m / 0.5 - 0.5
+        inside = (x > 2) & (x < 247) & (y > 42) & (y < 197)
+        assert (known[0].numpy()[inside] == 1).all()
+        assert not known[0].numpy()[(x < -3) | (x > 252) | (y < 37) | (y > 202)].any()
+        away = inside & (np.abs(x - 124.5) > 2)
+        np.testing.assert_array_equal(road[0].numpy()[away], x[away] > 124.5)
+        np.testing.assert_allclose(chip[0].numpy()[inside], y[inside], atol=0.6)
+        np.testing.assert_allclose(chip[1].numpy()[inside], x[inside], atol=0.6)
+
+
+def test_a_patch_brings_its_roads_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(KIT))
+    from kit.training import patch
+
+    values = torch.arange(4.0).view(4, 1, 1, 1)
+    images, roads, valid = (values.expand(4, n, 64, 64).clone() for n in (3, 1, 1))
+    images, roads, valid = patch(images, roads, valid, np.random.default_rng(0), share=1.0)
+    torch.testing.assert_close(images[:, :1], roads)
+    torch.testing.assert_close(valid, roads)
+    for index, chip in enumerate(roads):
+        assert set(chip.unique().tolist()) == {index, (index - 1) % 4}
+
+
 @pytest.mark.slow
 def test_shares_of_an_average_are_those_asked_for(archive: Path, tmp_path: Path) -> None:
     train(archive, tmp_path, "--steps", 1)
@@ -151,16 +219,17 @@ def test_the_greedy_average_is_not_worse_than_its_parts(archive: Path, tmp_path:
 @pytest.mark.parametrize("turned", [False, True])
 def test_image_and_label_are_cut_alike(turned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(KIT))
-    from kit.chips import cut_chip, draw_cut, to_grounds
+    from kit.chips import cut_chips, draw_cut, to_atlas
     from kit.places import Place
 
     label = np.zeros((SIZE, SIZE), np.uint8)
     label[30:50, 10:80] = 1
     label[60:, 60:] = 2
     image = np.repeat(np.where(label == 1, 200, 50).astype(np.uint8)[..., None], 3, axis=2)
-    ground = to_grounds([Place("train/x", "x", image, label, 0.8)], torch.device("cpu"))[0]
-    rng = np.random.default_rng(int(turned))
-    pixels, road, valid = cut_chip(ground, draw_cut(ground, rng, 64), 64)
+    places = {"train/x": [Place("train/x", "x", image, label, 0.8)]}
+    atlas = to_atlas(places, torch.device("cpu"))
+    cut = draw_cut(atlas.sets["train/x"][0], np.random.default_rng(int(turned)), 64)
+    pixels, road, valid = (parts[0] for parts in cut_chips(atlas.pixels, [cut], 64))
     bright = (pixels[:1] > 125).float()
     assert float((bright != road)[valid > 0].float().mean()) < 0.02
     assert 0.02 < float(road.mean()) < 0.9

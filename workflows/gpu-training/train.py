@@ -24,7 +24,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from kit.chips import GSD_M, GSD_RANGE_M, Ground, to_grounds
+from kit.chips import GSD_M, GSD_RANGE_M, Atlas, to_atlas
 from kit.measure import best_threshold, count_sets
 from kit.model_file import read_model, sha256_of, write_model
 from kit.network import build_network
@@ -72,7 +72,8 @@ def judge(
 ) -> dict[str, Any]:
     """Measure the averaged weights, write them as a model file and return its figures."""
     network = training.averaged.eval()
-    counts = count_sets(network, judged, training.device)
+    with torch.backends.cudnn.flags(benchmark=False):  # every image has another size
+        counts = count_sets(network, judged, training.device)
     threshold, mean = best_threshold(list(counts.values())) if counts else (0.5, 0.0)
     figures = {"iou": round(mean, 4), "threshold": threshold}
     figures |= {f"iou_{name}": round(c.iou(threshold), 4) for name, c in counts.items()}
@@ -94,7 +95,7 @@ def judge(
 
 def run(
     training: Training,
-    sets: Mapping[str, Sequence[Ground]],
+    atlas: Atlas,
     shares: Mapping[str, float],
     judged: PlaceSets,
     metadata: Mapping[str, Any],
@@ -103,7 +104,7 @@ def run(
     """Train to the end, log, judge and save on the way."""
     folder, losses = options.folder, []
     n_ahead = N_AHEAD if training.device.type == "cuda" else 0
-    stream = batches(sets, shares, training.recipe, training.step, n_ahead=n_ahead)
+    stream = batches(atlas, shares, training.recipe, training.step, n_ahead=n_ahead)
     judged_at, saved_at = training.used_s, training.used_s
     is_done = training.progress >= 1
     while not is_done:
@@ -154,6 +155,7 @@ def describe(
         "data": [f"{name}@{share:g}" for name, share in shares.items()],
         "excluded": options.exclude,
         "initial": {"name": metadata["name"], "sha256": sha256_of(options.init)},
+        "teachers": [sha256_of(path) for path in options.teachers],
         "settings": settings,
     }
     changes = {"name": options.name, "gsd_range_m": GSD_RANGE_M, "training": training}
@@ -165,6 +167,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path, help="what pack.py wrote")
     parser.add_argument("folder", type=Path, help="where states and checkpoints go")
+    parser.add_argument("--more", type=Path, nargs="+", default=[], help="more archives")
     parser.add_argument("--init", type=Path, required=True, help="model file to start from")
     parser.add_argument("--name", default="places", help="name of the model")
     parser.add_argument("--licence", default="", help="of the data; else that of --init")
@@ -172,6 +175,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--time-limit", type=float, default=math.inf, help="minutes")
     parser.add_argument("--batch-mpx", type=float, default=0.9, help="megapixels per step")
     parser.add_argument("--learning-rate", type=float, default=3e-4)
+    parser.add_argument("--weight-decay", type=float, default=Recipe().weight_decay)
+    parser.add_argument("--ema-decay", type=float, default=Recipe().ema_decay)
+    parser.add_argument("--teachers", type=Path, nargs="+", default=[], help="model files")
+    parser.add_argument("--patched", type=float, default=0.0, help="share of patched chips")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sets", nargs="+", default=[], help="NAME=SHARE; 0 leaves it out")
     parser.add_argument("--exclude", nargs="+", default=[], help="beginnings of names of places")
@@ -187,7 +194,8 @@ def main() -> None:
     options = parse()
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
-    learned, judged = split_places(read_archive(options.archive), options.exclude)
+    places = [p for path in [options.archive, *options.more] for p in read_archive(path)]
+    learned, judged = split_places(places, options.exclude)
     shares = set_shares(list(learned), options.sets)
     recipe = Recipe(
         steps=options.steps,
@@ -195,16 +203,20 @@ def main() -> None:
         seed=options.seed,
         batch_mpx=options.batch_mpx,
         learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        ema_decay=options.ema_decay,
+        patched_share=options.patched,
     )
     metadata, state = read_model(options.init)
-    training = Training(build_network(metadata, state), recipe, device)
+    teachers = [build_network(*read_model(path)) for path in options.teachers]
+    training = Training(build_network(metadata, state), recipe, device, teachers)
     options.folder.mkdir(parents=True, exist_ok=True)
     checkpoint = options.folder / "checkpoint.pt"
     if checkpoint.exists():
         training.load(checkpoint)
-    sets = {name: to_grounds(learned[name], device) for name in shares}
+    atlas = to_atlas({name: learned[name] for name in shares}, device)
     described = describe(metadata, options, recipe, shares)
-    run(training, sets, shares, judged, described, options)
+    run(training, atlas, shares, judged, described, options)
     print(keep_best(options.folder))
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,20 +61,19 @@ def write_archive(path: Path, places: Iterable[Place], *, quality: int, judge_qu
 def read_archive(path: Path, *, prefix: str = "") -> list[Place]:
     """Return the places whose set begins with ``prefix``, decoded."""
     with zipfile.ZipFile(path) as archive:
-        index = json.loads(archive.read("index.json"))
-        return [
-            Place(
-                entry["set"],
-                entry["name"],
-                np.asarray(
-                    Image.open(io.BytesIO(archive.read(f"{number:05d}.jpg"))).convert("RGB")
-                ),
-                np.asarray(Image.open(io.BytesIO(archive.read(f"{number:05d}.png")))),
-                entry["gsd_m"],
+
+        def read(number: int, entry: Mapping[str, Any]) -> Place:
+            image, label = (
+                Image.open(io.BytesIO(archive.read(f"{number:05d}.{kind}")))
+                for kind in ("jpg", "png")
             )
-            for number, entry in enumerate(index)
-            if entry["set"].startswith(prefix)
-        ]
+            pixels = np.asarray(image.convert("RGB"))
+            return Place(entry["set"], entry["name"], pixels, np.asarray(label), entry["gsd_m"])
+
+        index = enumerate(json.loads(archive.read("index.json")))
+        chosen = [(n, entry) for n, entry in index if entry["set"].startswith(prefix)]
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(read, *zip(*chosen, strict=True)))
 
 
 def by_set(places: Sequence[Place]) -> dict[str, list[Place]]:
