@@ -1,0 +1,347 @@
+"""Whether roadex is right on this GPU, and how fast: tests, throughput, kernels, in some minutes.
+
+    python benchmarks/gpu_check.py --out gpu-check                 # all, also by `make gpu-check`
+    python benchmarks/gpu_check.py --out try --device cpu --quick  # whether this program works
+
+A part that fails is printed with its traceback, the others are done, and the exit code is 1.
+``gpu-check.json`` and ``gpu-check.md`` hold what was measured; they are written after each part.
+Throughput counts the pixels of a chip of 1024 px with its context of 64 px on each side once,
+whatever the number of views. Road pixels are compared with float32 on the CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import platform
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from roadex.config import DEFAULT_MODEL, FLOAT16, FLOAT32, TTA_VIEWS
+from roadex.inference.device import full_precision
+from roadex.inference.float_form import FloatForm
+from roadex.inference.folding import fold_batch_norm
+from roadex.inference.tta import views
+from roadex.models import create_network
+from roadex.models.base import SegmentationNetwork
+from roadex.models.modelfile import load_model, read_metadata
+from roadex.models.scaling import Scaling
+from roadex.synthetic.scene import generate_scene
+
+ROOT = Path(__file__).resolve().parents[1]
+THREADS = 4
+"""Of a GPU worker, see docs/cluster.md."""
+
+COMPILE_LIMIT_S = 40
+DTYPES = {
+    "float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16,
+    "float16": torch.float16, "float16 autocast": torch.float32,
+}  # fmt: skip
+PEAK_OF = {name: "bfloat16" if "16" in name else name for name in DTYPES}
+"""The matrix product whose speed a form is compared with."""
+
+
+@dataclass
+class Check:
+    """What is measured on, and what was found."""
+
+    device: torch.device
+    is_quick: bool
+    out: Path
+    found: dict[str, Any] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.side = 128 if self.is_quick else 1024 + 2 * 64
+        self.n_times, self.n_warm = (1, 0) if self.is_quick else (11, 3)
+        self.forms = tuple(DTYPES)[:: 2 if self.is_quick else 1]
+        place = generate_scene(shape=(self.side, self.side), gsd_m=0.7, seed=4)
+        self.image = place.image.astype(np.float32)
+        self.networks = {DEFAULT_MODEL: load_model(DEFAULT_MODEL).network}
+        torch.manual_seed(0)
+        if not self.is_quick:
+            self.networks["dlinknet34"] = create_network("dlinknet34").eval()
+        self.is_gpu = self.device.type == "cuda"
+        self.precisions = (FLOAT32, FLOAT16) if self.is_gpu else (FLOAT32,)
+        self.threshold = read_metadata(DEFAULT_MODEL).threshold_high
+        self.scaling = Scaling.of(read_metadata(DEFAULT_MODEL))
+        self.chip = self.scaling.apply(torch.from_numpy(self.image))[None]
+
+    def seconds(self, call: Callable[[], Any]) -> float:
+        """Return the median time of a call, on the GPU's own clock where there is one."""
+        for _ in range(self.n_warm):
+            call()
+        times = []
+        for _ in range(self.n_times):
+            if self.is_gpu:
+                began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+                torch.cuda.synchronize()
+                began.record()
+                call()
+                ended.record()
+                ended.synchronize()
+                times.append(began.elapsed_time(ended) / 1e3)
+            else:
+                start = time.perf_counter()
+                call()
+                times.append(time.perf_counter() - start)
+        return median(times)
+
+    def add(
+        self, call: Callable[[], Any], n_views: int, *, n_images: int = 1, **names: Any
+    ) -> dict[str, Any]:
+        """Time a call that computes so many views of so many chips and keep it as a row."""
+        if self.is_gpu:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+        seconds = self.seconds(call) / n_images
+        row = names | {
+            "views": n_views,
+            "ms": round(1e3 * seconds, 3),
+            "mpx_per_s": round(self.side**2 / 1e6 / seconds, 2),
+            "peak_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2) if self.is_gpu else None,
+        }
+        self.rows.append(row)
+        print(row, flush=True)
+        return row
+
+    def write(self) -> None:
+        """Write everything found so far."""
+        content = self.found | {"rows": self.rows}
+        (self.out / "gpu-check.json").write_text(json.dumps(content, indent=1) + "\n")
+        (self.out / "gpu-check.md").write_text(_table(self.rows) + "\n")
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [columns, ["---"] * len(columns)]
+    lines += [["" if row.get(c) is None else str(row[c]) for c in columns] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def machine(check: Check) -> None:
+    """Say what is measured on, and what its matrix products reach."""
+    check.found["torch"], check.found["python"] = torch.__version__, platform.python_version()
+    if check.is_gpu:
+        check.found["device"] = torch.cuda.get_device_name(check.device)
+        check.found["cudnn"] = torch.backends.cudnn.version()
+    n = 512 if check.is_quick else 8192
+    peaks = {}
+    for name in ("float32", "tf32", "bfloat16"):
+        factors = torch.randn((2, n, n), device=check.device, dtype=DTYPES[name])
+        torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
+        seconds = check.seconds(lambda factors=factors: factors[0] @ factors[1])
+        peaks[name] = round(2 * n**3 / seconds / 1e12, 2)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    check.found["matmul_tflops"] = peaks
+    print(check.found, flush=True)
+
+
+def throughput(check: Check) -> None:
+    """Time the bare network in each form, and the engine beside it."""
+    for name, network in check.networks.items():
+        folded = fold_batch_norm(network)
+        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+            expected = folded(check.chip).sigmoid()
+        flops = counter.get_total_flops()
+        for tta in ("none", "d4"):
+            bare = {}
+            for form, layout in product(
+                check.forms, (torch.contiguous_format, torch.channels_last)
+            ):
+                row = _bare_row(check, folded, form, layout, TTA_VIEWS[tta], expected)
+                row |= {"network": name}
+                row["tflops"] = round(TTA_VIEWS[tta] * flops / row["ms"] / 1e9, 3)
+                peak = check.found["matmul_tflops"][PEAK_OF[form]]
+                row["share_of_matmul"] = round(row["tflops"] / peak, 3)
+                bare[form] = row["ms"]
+            _engine_rows(check, name, network, tta, bare)
+
+
+def _bare_row(
+    check: Check, folded: SegmentationNetwork, form: str, layout: Any, n_views: int,
+    expected: Tensor,
+) -> dict[str, Any]:  # fmt: skip
+    network = copy.deepcopy(folded).to(check.device, DTYPES[form]).to(memory_format=layout)
+    seen = [view.apply(check.chip) for view in views("d4")[:n_views]]
+    chips = torch.cat(seen).to(check.device, DTYPES[form]).contiguous(memory_format=layout)
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode())
+        if form == "float32":
+            stack.enter_context(full_precision(check.device))
+        if form == "float16 autocast":
+            stack.enter_context(torch.autocast(check.device.type, torch.float16))
+        row = check.add(
+            lambda: network(chips), n_views, what="forward", form=form,
+            layout=str(layout).removeprefix("torch."),
+        )  # fmt: skip
+        found = network(chips[:1]).float().sigmoid().cpu()
+    row["max_difference"] = round(float((found - expected).abs().max()), 6)
+    row["road_iou"] = _iou(found >= check.threshold, expected >= check.threshold)
+    return row
+
+
+def _iou(first: Tensor, second: Tensor) -> float | None:
+    either = int((first | second).sum())
+    return round(int((first & second).sum()) / either, 5) if either else None
+
+
+def _engine_rows(
+    check: Check, name: str, network: SegmentationNetwork, tta: str, bare: dict[str, float]
+) -> None:
+    batchings = (False,) if tta == "none" else (True, False)
+    for precision, is_batched in product(check.precisions, batchings):
+        form = FloatForm(
+            copy.deepcopy(network),
+            check.scaling,
+            device=str(check.device),
+            precision=precision,
+            is_batched=is_batched,
+        )
+        what = "engine, views together" if is_batched else "engine"
+        for n_threads in (1, THREADS):
+            row = check.add(
+                partial(_by_threads, form, check.image, tta, n_threads),
+                TTA_VIEWS[tta],
+                n_images=n_threads,
+                what=f"{what}, {n_threads} threads",
+                form=precision,
+                network=name,
+            )
+            row["share_of_forward"] = round(bare[precision] / row["ms"], 3)
+
+
+def _by_threads(form: FloatForm, image: np.ndarray, tta: str, n_threads: int) -> None:
+    with ThreadPoolExecutor(n_threads) as pool:
+        for done in [pool.submit(form.probability, image, tta) for _ in range(n_threads)]:
+            done.result()
+
+
+def kernels(check: Check) -> None:
+    """Say which kernels of one call of the engine take most time."""
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    if check.is_gpu:
+        activities.append(torch.profiler.ProfilerActivity.CUDA)
+    key = "self_cuda_time_total" if check.is_gpu else "self_cpu_time_total"
+    precision = FLOAT16 if check.is_gpu else FLOAT32
+    form = FloatForm(
+        copy.deepcopy(check.networks[DEFAULT_MODEL]), check.scaling, device=str(check.device),
+        precision=precision,
+    )  # fmt: skip
+    form.probability(check.image, "d4")
+    with torch.profiler.profile(activities=activities) as profile:
+        form.probability(check.image, "d4")
+    text = profile.key_averages().table(sort_by=key, row_limit=10, max_name_column_width=70)
+    (check.out / "kernels.txt").write_text(text)
+    print(text, flush=True)
+
+
+def tests(_: Check) -> None:
+    """Run the tests that are marked for GPUs; off a GPU they skip themselves."""
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", "--durations=8",
+         "tests/test_gpu.py"],
+        cwd=ROOT, check=True,
+    )  # fmt: skip
+
+
+def graphs(check: Check) -> None:
+    """Time the light network replayed as a CUDA graph."""
+    network, chips = _light_in_half(check)
+    with torch.inference_mode():
+        for _ in range(3):
+            network(chips)
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            network(chips)
+        check.add(graph.replay, 1, what="forward, CUDA graph", form=FLOAT16, network=DEFAULT_MODEL)
+
+
+def compiled(check: Check) -> None:
+    """Time the light network compiled."""
+    network, chips = _light_in_half(check)
+    with torch.inference_mode(), _limit(COMPILE_LIMIT_S):
+        quick = torch.compile(network)
+        began = time.perf_counter()
+        quick(chips)
+        seconds = time.perf_counter() - began
+        row = check.add(
+            lambda: quick(chips), 1, what="forward, compiled", form=FLOAT16, network=DEFAULT_MODEL
+        )
+        row["compile_s"] = round(seconds, 1)
+
+
+def _light_in_half(check: Check) -> tuple[SegmentationNetwork, Tensor]:
+    network = fold_batch_norm(check.networks[DEFAULT_MODEL]).to(check.device, torch.float16)
+    chips = check.chip.to(check.device, torch.float16)
+    layout = torch.channels_last
+    return network.to(memory_format=layout), chips.contiguous(memory_format=layout)
+
+
+@contextmanager
+def _limit(seconds: int) -> Iterator[None]:
+    def give_up(*_: object) -> None:
+        msg = f"not done in {seconds} s"
+        raise TimeoutError(msg)
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+PARTS = {part.__name__: part for part in (machine, throughput, kernels, graphs, tests, compiled)}
+ON_GPUS = ("graphs", "compiled")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--device", default="cuda", help="as torch names it (cuda)")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--quick", action="store_true", help="small chips, once each")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    check = Check(torch.device(options.device), options.quick, options.out)
+    failed = []
+    for name in options.parts:
+        if name in ON_GPUS and not check.is_gpu:
+            continue
+        began = time.perf_counter()
+        try:
+            PARTS[name](check)
+        except Exception:
+            failed.append(name)
+            traceback.print_exc()
+        check.found.setdefault("seconds", {})[name] = round(time.perf_counter() - began, 1)
+        check.found["failed"] = failed
+        check.write()
+        print(f"== {name}: {check.found['seconds'][name]} s", flush=True)
+    print(_table(check.rows))
+    print(f"failed: {', '.join(failed) or 'nothing'}")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
