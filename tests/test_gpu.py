@@ -90,7 +90,7 @@ def test_views_together_are_the_views_one_by_one(image, precision, shape):
         form(precision=precision, is_batched=is_batched).probability(part, "d4")[0]
         for is_batched in (False, True)
     )
-    atol = FLOAT32_TOLERANCE if precision == "float32" else 0.05
+    atol = FLOAT32_TOLERANCE if precision == "float32" else 0.2
     np.testing.assert_allclose(together, one_by_one, atol=atol)
     assert iou(together, one_by_one) >= SAME_ROADS_IOU
 
