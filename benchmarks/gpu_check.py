@@ -21,8 +21,8 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -45,14 +45,13 @@ from roadex.models.modelfile import load_model, read_metadata
 from roadex.models.scaling import Scaling
 from roadex.synthetic.scene import generate_scene
 
-ROOT = Path(__file__).resolve().parents[1]
-THREADS = 4
-"""Of a GPU worker, see docs/cluster.md."""
+THREADS = 4  # of a GPU worker, see docs/cluster.md
 
 DTYPES = {
     "float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16,
     "float16": torch.float16, "float16 autocast": torch.float32,
 }  # fmt: skip
+LAYOUTS = torch.contiguous_format, torch.channels_last  # what the engine uses comes last
 PEAK_OF = {name: "bfloat16" if "16" in name else name for name in DTYPES}
 """The matrix product whose speed a form is compared with."""
 
@@ -64,10 +63,10 @@ class Check:
     device: torch.device
     is_quick: bool
     out: Path
-    found: dict[str, Any] = field(default_factory=dict)
-    rows: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.found: dict[str, Any] = {}
+        self.rows: list[dict[str, Any]] = []
         self.side = 128 if self.is_quick else 1024 + 2 * 64
         self.n_times, self.n_warm = (1, 0) if self.is_quick else (11, 3)
         self.forms = tuple(DTYPES)[:: 2 if self.is_quick else 1]
@@ -87,9 +86,8 @@ class Check:
         """Return the median time of a call, on the GPU's own clock where there is one."""
         for _ in range(self.n_warm):
             call()
-        return median(
-            (_gpu_seconds if self.is_gpu else _seconds)(call) for _ in range(self.n_times)
-        )
+        one = _gpu_seconds if self.is_gpu else _seconds
+        return median(one(call) for _ in range(self.n_times))
 
     def form(self, network: SegmentationNetwork, **options: Any) -> FloatForm:
         """Return the engine for a network, which stays as it is."""
@@ -146,9 +144,8 @@ def _table(rows: list[dict[str, Any]]) -> str:
 def machine(check: Check) -> None:
     """Say what is measured on, and what its matrix products reach."""
     check.found["torch"], check.found["python"] = torch.__version__, platform.python_version()
-    if check.is_gpu:
-        check.found["device"] = torch.cuda.get_device_name(check.device)
-        check.found["cudnn"] = torch.backends.cudnn.version()
+    check.found["cudnn"] = torch.backends.cudnn.version()
+    check.found["device"] = torch.cuda.get_device_name() if check.is_gpu else "cpu"
     n = 512 if check.is_quick else 8192
     peaks = {}
     for name in ("float32", "tf32", "bfloat16"):
@@ -170,9 +167,7 @@ def throughput(check: Check) -> None:
         flops = counter.get_total_flops()
         for tta in ("none", "d4"):
             bare = {}
-            for form, layout in product(
-                check.forms, (torch.contiguous_format, torch.channels_last)
-            ):
+            for form, layout in product(check.forms, LAYOUTS):
                 row = _bare_row(check, folded, form, layout, TTA_VIEWS[tta], expected)
                 row |= {"network": name}
                 row["tflops"] = round(TTA_VIEWS[tta] * flops / row["ms"] / 1e9, 3)
@@ -189,25 +184,18 @@ def _bare_row(
     network = copy.deepcopy(folded).to(check.device, DTYPES[form]).to(memory_format=layout)
     seen = [view.apply(check.chip) for view in views("d4")[:n_views]]
     chips = torch.cat(seen).to(check.device, DTYPES[form]).contiguous(memory_format=layout)
-    with ExitStack() as stack:
-        stack.enter_context(torch.inference_mode())
-        if form == "float32":
-            stack.enter_context(full_precision(check.device))
-        if form == "float16 autocast":
-            stack.enter_context(torch.autocast(check.device.type, torch.float16))
-        row = check.add(
-            lambda: network(chips), n_views, what="forward", form=form,
-            layout=str(layout).removeprefix("torch."),
-        )  # fmt: skip
+    contexts = {
+        "float32": full_precision(check.device),
+        "float16 autocast": torch.autocast(check.device.type, torch.float16),
+    }
+    names = {"what": "forward", "form": form, "layout": str(layout).removeprefix("torch.")}
+    with torch.inference_mode(), contexts.get(form, nullcontext()):
+        row = check.add(lambda: network(chips), n_views, **names)
         found = network(chips[:1]).float().sigmoid().cpu()
     row["max_difference"] = round(float((found - expected).abs().max()), 6)
-    row["road_iou"] = _iou(found >= check.threshold, expected >= check.threshold)
+    roads, true = found >= check.threshold, expected >= check.threshold
+    row["road_iou"] = round(int((roads & true).sum()) / max(1, int((roads | true).sum())), 5)
     return row
-
-
-def _iou(first: Tensor, second: Tensor) -> float | None:
-    either = int((first | second).sum())
-    return round(int((first & second).sum()) / either, 5) if either else None
 
 
 def _engine_rows(
@@ -216,10 +204,10 @@ def _engine_rows(
     batchings = (False,) if tta == "none" else (True, False)
     for precision, is_batched in product(check.precisions, batchings):
         form = check.form(network, precision=precision, is_batched=is_batched)
-        what = "engine, views together" if is_batched else "engine"
+        what = "engine, views together" if is_batched else "engine, view by view"
         for n_threads in (1, THREADS):
             call = partial(_by_threads, form, check.image, tta, n_threads)
-            names = {"what": f"{what}, {n_threads} threads", "form": precision, "network": name}
+            names = {"what": f"{what}, threads: {n_threads}", "form": precision, "network": name}
             row = check.add(call, TTA_VIEWS[tta], n_images=n_threads, **names)
             row["share_of_forward"] = round(bare[precision] / row["ms"], 3)
 
@@ -232,9 +220,8 @@ def _by_threads(form: FloatForm, image: np.ndarray, tta: str, n_threads: int) ->
 
 def kernels(check: Check) -> None:
     """Say which kernels of one call of the engine take most time."""
-    activities = [torch.profiler.ProfilerActivity.CPU]
-    if check.is_gpu:
-        activities.append(torch.profiler.ProfilerActivity.CUDA)
+    kinds = torch.profiler.ProfilerActivity
+    activities = [kinds.CPU, kinds.CUDA] if check.is_gpu else [kinds.CPU]
     key = "self_cuda_time_total" if check.is_gpu else "self_cpu_time_total"
     form = check.form(check.networks[DEFAULT_MODEL], precision=check.precisions[-1])
     form.probability(check.image, "d4")
@@ -247,37 +234,31 @@ def kernels(check: Check) -> None:
 
 def tests(_: Check) -> None:
     """Run the tests that are marked for GPUs; off a GPU they skip themselves."""
+    options = ["-m", "gpu", "-p", "no:cacheprovider", "--durations=8", "tests/test_gpu.py"]
     subprocess.run(
-        [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", "--durations=8",
-         "tests/test_gpu.py"],
-        cwd=ROOT, check=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "pytest", *options], cwd=Path(__file__).parents[1], check=True
+    )
 
 
-def graphs(check: Check) -> None:
+def graph(check: Check) -> None:
     """Time the light network in float16 replayed as a CUDA graph."""
     network, chips = _light_in_half(check)
+    recorded = torch.cuda.CUDAGraph()
     with torch.inference_mode():
-        for _ in range(3):
-            network(chips)
+        network(chips)
         torch.cuda.synchronize()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(recorded):
             network(chips)
-        check.add(graph.replay, 1, what="forward, CUDA graph", form=FLOAT16, network=DEFAULT_MODEL)
+        check.add(recorded.replay, 1, what="forward, graph", form=FLOAT16, network=DEFAULT_MODEL)
 
 
 def compiled(check: Check) -> None:
     """Time the light network in float16 compiled."""
     network, chips = _light_in_half(check)
-    quick = torch.compile(network)
+    call = partial(torch.compile(network), chips)
     with torch.inference_mode():
-        began = time.perf_counter()
-        quick(chips)
-        seconds = time.perf_counter() - began
-        row = check.add(
-            lambda: quick(chips), 1, what="forward, compiled", form=FLOAT16, network=DEFAULT_MODEL
-        )
+        seconds = _seconds(call)
+        row = check.add(call, 1, what="forward, compiled", form=FLOAT16, network=DEFAULT_MODEL)
     row["compile_s"] = round(seconds, 1)
 
 
@@ -288,33 +269,32 @@ def _light_in_half(check: Check) -> tuple[SegmentationNetwork, Tensor]:
     return network.to(memory_format=layout), chips.contiguous(memory_format=layout)
 
 
-PARTS = {part.__name__: part for part in (machine, throughput, kernels, graphs, tests, compiled)}
-ON_GPUS = ("graphs", "compiled")
+PARTS = {part.__name__: part for part in (machine, throughput, kernels, graph, tests, compiled)}
+ON_GPUS = ("graph", "compiled")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--device", default="cuda", help="as torch names it (cuda)")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, help="all by default")
     parser.add_argument("--quick", action="store_true", help="small chips, once each")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     check = Check(torch.device(options.device), options.quick, options.out)
-    failed = []
-    for name in options.parts:
-        if name in ON_GPUS and not check.is_gpu:
-            continue
+    seconds, failed = {}, []
+    check.found |= {"seconds": seconds, "failed": failed}
+    default = [name for name in PARTS if check.is_gpu or name not in ON_GPUS]
+    for name in options.parts or default:
         began = time.perf_counter()
         try:
             PARTS[name](check)
         except Exception:
             failed.append(name)
             traceback.print_exc()
-        check.found.setdefault("seconds", {})[name] = round(time.perf_counter() - began, 1)
-        check.found["failed"] = failed
+        seconds[name] = round(time.perf_counter() - began, 1)
         check.write()
-        print(f"== {name}: {check.found['seconds'][name]} s", flush=True)
+        print(f"== {name}: {seconds[name]} s", flush=True)
     print(_table(check.rows))
     print(f"failed: {', '.join(failed) or 'nothing'}")
     return bool(failed)

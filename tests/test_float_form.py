@@ -18,14 +18,14 @@ from roadex.pipeline.precision import int8_form_to_use, precision_to_use, values
 class Hungry:
     """A network that needs more memory than there is for more than ``limit`` pixels."""
 
-    def __init__(self, network, limit):
-        self.network, self.limit = network, limit
+    def __init__(self, network, limit, error=torch.OutOfMemoryError):
+        self.network, self.limit, self.error = network, limit, error
         self.seen, self.done = [], []
 
     def __call__(self, chips):
         self.seen.append(len(chips))
         if chips[:, 0].numel() > self.limit:
-            raise torch.OutOfMemoryError
+            raise self.error
         self.done.append(len(chips))
         return self.network(chips)
 
@@ -82,6 +82,18 @@ def test_views_are_computed_one_by_one_before_an_image_is_cut(
     form._network.seen.clear()
     form.probability(square, "flip")
     assert form._network.seen == afterwards
+
+
+def test_what_cudnn_says_without_room_to_work_in_is_short_memory_and_nothing_else_is(
+    image, make_form
+):
+    form = make_form(limit=400 * 400)
+    form._network.error = RuntimeError("GET was unable to find an engine to execute this")
+    assert form.probability(image, "none")[1] == 4
+    form = make_form(limit=400 * 400)
+    form._network.error = RuntimeError("an illegal memory access was encountered")
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        form.probability(image, "none")
 
 
 @pytest.mark.parametrize("tta", ["none", "d4"])

@@ -117,6 +117,7 @@ def memory_limit():
 def test_short_memory_ends_in_views_one_by_one_then_in_parts(memory_limit, on_cpu):
     image = generate_scene(shape=(1152, 1152), gsd_m=0.7, seed=4).image.astype(np.float32)
     whole = form()
+    torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     expected, n_parts = whole.probability(image, "d4")
     together = torch.cuda.max_memory_reserved()

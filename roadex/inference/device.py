@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 CPU, CUDA = "cpu", "cuda"
 
+_NO_ROOM = "unable to find an engine"
+"""What torch says where none of cuDNN's algorithms got the memory to work in."""
+
 
 def best_device() -> str:
     """Return ``"cuda"`` where this process sees a GPU, else ``"cpu"``."""
@@ -66,6 +69,11 @@ def upload(array: NDArray[np.float32], device: torch.device) -> Tensor:
     """Return an array as a tensor on a device; the caller does not wait for the way to a GPU."""
     tensor = torch.from_numpy(array)
     return tensor.pin_memory().to(device, non_blocking=True) if is_gpu(device) else tensor
+
+
+def is_short_of_memory(error: RuntimeError) -> bool:
+    """Return whether an error of torch says that a device has too little memory."""
+    return isinstance(error, torch.OutOfMemoryError) or _NO_ROOM in str(error)
 
 
 def release_cache(device: torch.device) -> None:

@@ -15,7 +15,14 @@ from torch import Tensor
 from roadex.config import FLOAT16, FLOAT32, TILE_ALIGNMENT, TilingConfig
 from roadex.errors import ModelError
 from roadex.imagery.tiling import Tile, Tiles
-from roadex.inference.device import device_of, full_precision, is_gpu, release_cache, upload
+from roadex.inference.device import (
+    device_of,
+    full_precision,
+    is_gpu,
+    is_short_of_memory,
+    release_cache,
+    upload,
+)
 from roadex.inference.folding import ready_for_inference
 from roadex.inference.tta import VIEWS, predict_with_tta
 from roadex.models.base import SegmentationNetwork
@@ -92,7 +99,9 @@ class FloatForm:
             is_batched = self._is_batched and len(VIEWS[tta]) > 1
             try:
                 return parts, self._in_parts(image, parts, tta)
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not is_short_of_memory(error):
+                    raise
                 if side <= _SMALLEST_PART and not is_batched:
                     msg = f"not enough memory on {self._device} for this model: {error}"
                     raise ModelError(msg) from error
