@@ -46,14 +46,12 @@ from roadex.models.scaling import Scaling
 from roadex.synthetic.scene import generate_scene
 
 THREADS = 4  # of a GPU worker, see docs/cluster.md
-
 DTYPES = {
     "float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16,
     "float16": torch.float16, "float16 autocast": torch.float32,
 }  # fmt: skip
-LAYOUTS = torch.contiguous_format, torch.channels_last  # what the engine uses comes last
-PEAK_OF = {name: "bfloat16" if "16" in name else name for name in DTYPES}
-"""The matrix product whose speed a form is compared with."""
+LAYOUTS = torch.contiguous_format, torch.channels_last  # the last is what the engine uses
+PRODUCT_OF = {name: "bfloat16" if "16" in name else name for name in DTYPES}  # to compare with
 
 
 @dataclass
@@ -155,7 +153,6 @@ def machine(check: Check) -> None:
         peaks[name] = round(2 * n**3 / seconds / 1e12, 2)
     torch.backends.cuda.matmul.allow_tf32 = False
     check.found["matmul_tflops"] = peaks
-    print(check.found, flush=True)
 
 
 def throughput(check: Check) -> None:
@@ -169,9 +166,9 @@ def throughput(check: Check) -> None:
             bare = {}
             for form, layout in product(check.forms, LAYOUTS):
                 row = _bare_row(check, folded, form, layout, TTA_VIEWS[tta], expected)
-                row |= {"network": name}
+                row["network"] = name
                 row["tflops"] = round(TTA_VIEWS[tta] * flops / row["ms"] / 1e9, 3)
-                peak = check.found["matmul_tflops"][PEAK_OF[form]]
+                peak = check.found["matmul_tflops"][PRODUCT_OF[form]]
                 row["share_of_matmul"] = round(row["tflops"] / peak, 3)
                 bare[form] = row["ms"]
             _engine_rows(check, name, network, tta, bare)
@@ -228,7 +225,7 @@ def kernels(check: Check) -> None:
     with torch.profiler.profile(activities=activities) as profile:
         form.probability(check.image, "d4")
     text = profile.key_averages().table(sort_by=key, row_limit=10, max_name_column_width=70)
-    (check.out / "kernels.txt").write_text(text)
+    check.found["kernels"] = text.splitlines()
     print(text, flush=True)
 
 
@@ -282,8 +279,7 @@ def main() -> int:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     check = Check(torch.device(options.device), options.quick, options.out)
-    seconds, failed = {}, []
-    check.found |= {"seconds": seconds, "failed": failed}
+    seconds, failed = check.found["seconds"], check.found["failed"] = {}, []
     default = [name for name in PARTS if check.is_gpu or name not in ON_GPUS]
     for name in options.parts or default:
         began = time.perf_counter()

@@ -144,9 +144,9 @@ def test_a_run_on_a_gpu_finds_the_network_of_the_cpu(tmp_path):
     lengths = {}
     for name, cluster in {
         "cpu": {"workers": 0, "gpus": "none"},
-        "here": {"workers": 0, "gpus": "0"},
-        "worker": {"workers": 1, "gpus": "0"},
-        "half": {"workers": 0, "gpus": "0"},
+        "here": {"workers": 0, "gpus": "all"},
+        "worker": {"workers": 1, "gpus": "all"},
+        "half": {"workers": 0, "gpus": "all"},
     }.items():
         config = RunConfig.from_dict(
             {
