@@ -1,6 +1,7 @@
 # make demo    a generated scene with known roads through the whole program, into demo/
 # make test    the tests that need nothing but this checkout
 # make fuzz    broken inputs for ten minutes; those that break roadex go to fuzz-failures/
+# make gpu-check    whether roadex is right and fast on the GPU of this machine, into gpu-check/
 # make lint    style, types and import contracts
 # make docs    the documentation site, into docs/_build/html; warnings are errors
 # make qgis-plugin    the plugin for QGIS as a ZIP file, into dist/
@@ -9,6 +10,7 @@
 #   make test PYTHON=python3.12          which Python to use (3.11, 3.12 or 3.13)
 #   make test PROCESSES=8                how many processes run tests side by side (2)
 #   make fuzz SECONDS=60 SEED=7          how long, and which inputs (600, 0)
+#   make gpu-check GPU_CHECK=folder      where the results go (gpu-check)
 #   make env TORCH_INDEX=URL             take torch and torchvision from the package index at URL.
 #                                        PyTorch's own index of CPU builds, which its installation
 #                                        page names, needs 0.3 GB instead of 5 GB
@@ -18,6 +20,7 @@ VENV ?= .venv
 DEMO ?= demo
 TORCH_INDEX ?=
 PROCESSES ?= 2
+GPU_CHECK ?= gpu-check
 SECONDS ?= 600
 SEED ?= 0
 
@@ -27,7 +30,7 @@ TORCH_PAIR := grep -E '^torch(vision)?==' constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test fuzz lint style types contracts docs pictures qgis-plugin clean
+.PHONY: help env demo test fuzz gpu-check lint style types contracts docs pictures qgis-plugin clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -63,6 +66,9 @@ test: $(STAMP)
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED)
 
+gpu-check: $(STAMP)
+	$(BIN)/python benchmarks/gpu_check.py --out $(GPU_CHECK)
+
 lint: style types contracts
 
 style: $(STAMP)
@@ -87,5 +93,5 @@ qgis-plugin:
 	$(PYTHON) workflows/qgis/package.py --output dist
 
 clean:
-	rm -rf $(DEMO) out docs/_build build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(DEMO) $(GPU_CHECK) out docs/_build build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find roadex tests benchmarks workflows docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,7 +13,7 @@ import pytest
 import rasterio
 
 from roadex.config import NODATA, ClusterConfig, RunConfig
-from roadex.errors import ModelError, OutputError, RunError, SceneError
+from roadex.errors import OutputError, RunError, SceneError
 from roadex.imagery.tiling import Tiles, plan_tiles
 from roadex.pipeline import predict as predict_scene_module
 from roadex.pipeline.predict import predict_scene
@@ -149,47 +149,6 @@ def test_a_tile_that_vanishes_is_an_error_not_a_hole(tmp_path):
         RunError, match=r"r00000_c00000 disappeared from .*run the same command again"
     ):
         source.read(0, 0, 10, 10)
-
-
-class Hungry:
-    """A network that needs more memory than there is for more than ``limit`` pixels."""
-
-    def __init__(self, network, limit):
-        self.network, self.limit, self.seen = network, limit, []
-
-    def __call__(self, chips):
-        import torch
-
-        self.seen.append(chips[0, 0].numel())
-        if self.seen[-1] > self.limit:
-            raise torch.OutOfMemoryError
-        return self.network(chips)
-
-
-def test_short_gpu_memory_cuts_the_window_until_it_fits_and_remembers(model):
-    from roadex.inference.engine import Predictor
-
-    image = np.random.default_rng(0).uniform(0, 255, (3, 512, 448)).astype(np.float32)
-    whole = Predictor.load(str(model), device="cpu").probability(image)
-    predictor = Predictor.load(str(model), device="cpu")
-    form = predictor._form
-    hungry = form._network = Hungry(form._network, limit=400 * 400)
-    parts = predictor.probability(image)
-    # Where parts meet, the halo does what it does between tiles.
-    assert np.abs(parts - whole).mean() < 0.02
-    np.testing.assert_allclose(parts[:128, :128], whole[:128, :128], atol=0.15)
-    assert sum(n > hungry.limit for n in hungry.seen) == 1
-    predictor.probability(image)
-    assert sum(n > hungry.limit for n in hungry.seen) == 1
-
-
-def test_memory_too_short_for_any_part_is_an_error(model):
-    from roadex.inference.engine import Predictor
-
-    predictor = Predictor.load(str(model), device="cpu")
-    predictor._form._network = Hungry(predictor._form._network, limit=0)
-    with pytest.raises(ModelError, match="memory on cpu"):
-        predictor.probability(np.zeros((3, 256, 256), np.float32))
 
 
 @pytest.fixture

@@ -79,6 +79,27 @@ def test_d4_is_the_published_sum_of_eight_above_four(shape):
     np.testing.assert_array_equal(probability > 0.5, total > 4.0)
 
 
+@pytest.mark.parametrize("tta", NAMES)
+@pytest.mark.parametrize(("shape", "n_passes"), [((6, 6), 1), ((4, 7), 2)])
+def test_views_of_one_shape_together_give_what_they_give_one_by_one(tta, shape, n_passes):
+    weight = torch.randn((1, 3, 3, 3), generator=torch.Generator().manual_seed(2))
+    seen = []
+
+    def forward(chips):
+        seen.append(tuple(chips.shape))
+        return torch.nn.functional.conv2d(chips, weight, padding=1)
+
+    chips = torch.stack([_chip(*shape), 1 - _chip(*shape)])
+    one_by_one = predict_with_tta(forward, chips, tta)
+    assert len(seen) == len(views(tta))
+    seen.clear()
+    together = predict_with_tta(forward, chips, tta, is_batched=True)
+    assert len(seen) == (n_passes if tta == "d4" else 1)
+    assert sum(shape[0] for shape in seen) == 2 * len(views(tta))
+    torch.testing.assert_close(together, one_by_one)
+    assert not torch.equal(together[0], together[1])
+
+
 def test_result_turns_with_the_chip():
     chip = _chip(bands=1) - 0.5
     weight = torch.randn((1, 1, 3, 3), generator=torch.Generator().manual_seed(2))

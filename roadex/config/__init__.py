@@ -10,6 +10,7 @@ from roadex.config.comparing import CompareConfig
 from roadex.config.constants import (
     BATCH_SYSTEMS,
     DEFAULT_MODEL,
+    FLOAT16,
     FLOAT32,
     INT8,
     NODATA,
@@ -37,6 +38,7 @@ from roadex.config.vector import MergeConfig, OutputConfig, VectorConfig
 __all__ = [
     "BATCH_SYSTEMS",
     "DEFAULT_MODEL",
+    "FLOAT16",
     "FLOAT32",
     "INT8",
     "NODATA",

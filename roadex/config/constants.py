@@ -30,10 +30,10 @@ TTA_VIEWS: dict[str, int] = {"none": 1, "flip": 4, "d4": 8}
 
 TTA_NAMES: tuple[str, ...] = get_args(Tta)
 
-FLOAT32, INT8 = "float32", "int8"
+FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
 
-Precision: TypeAlias = Literal["auto", "float32", "int8"]
-"""Numbers the network computes with: 32 bit floating point, 8-bit integers, or the fastest."""
+Precision: TypeAlias = Literal["auto", "float32", "float16", "int8"]
+"""Numbers the network computes with: 32 or 16 bit floating point, 8-bit integers, or a choice."""
 
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 

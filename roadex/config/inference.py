@@ -42,9 +42,9 @@ class PredictConfig(Settings):
     """Test-time augmentation: none, 4 flips (``flip``), or 8 flips and rotations (``d4``)."""
 
     precision: Precision = "float32"
-    """Numbers the network computes with: ``float32``; ``int8``, several times as fast on a CPU, for
-    models that have an 8-bit form, with ``roadex[int8]`` installed; ``auto`` takes int8 where work
-    is done by CPUs of this machine that are made for it."""
+    """Numbers the network computes with: ``float32``; ``float16``, on GPUs only; ``int8``, several
+    times as fast on a CPU, for models that have an 8-bit form, with ``roadex[int8]`` installed;
+    ``auto`` takes int8 where work is done by CPUs of this machine that are made for it."""
 
     bands: Annotated[tuple[Count, ...] | None, Unset("found in the scene")] = None
     """Band numbers of the scene, from 1, in the model's order."""

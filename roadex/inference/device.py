@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 CPU, CUDA = "cpu", "cuda"
+
+_NO_ROOM = "unable to find an engine"
+"""What torch says where none of cuDNN's algorithms got the memory to work in."""
 
 
 def best_device() -> str:
@@ -41,6 +48,32 @@ def device_of(network: nn.Module) -> torch.device:
 def device_name() -> str:
     """Return what the GPU in use is called."""
     return torch.cuda.get_device_name()
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[None]:
+    """Return a context in which convolutions in float32 are that, and the same each time.
+
+    By default torch lets GPUs shorten their factors to 10 bits (TF32), as if float16 were asked
+    for, and take algorithms that add in any order. The setting is one of the whole process: what
+    trains beside inference keeps its own.
+    """
+    if not is_gpu(device):
+        return nullcontext()
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, deterministic=True, allow_tf32=False
+    )
+    return flags
+
+
+def upload(array: NDArray[np.float32], device: torch.device) -> Tensor:
+    """Return an array as a tensor on a device; the caller does not wait for the way to a GPU."""
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if is_gpu(device) else tensor
+
+
+def is_short_of_memory(error: RuntimeError) -> bool:
+    """Return whether an error of torch says that a device has too little memory."""
+    return isinstance(error, torch.OutOfMemoryError) or _NO_ROOM in str(error)
 
 
 def release_cache(device: torch.device) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from roadex.config import FLOAT32, INT8, TilingConfig
+from roadex.config import FLOAT16, FLOAT32, INT8, TilingConfig
 from roadex.errors import ModelError
 from roadex.imagery.area import Area
 from roadex.imagery.tiling import Tiles, moved, plan_chips
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Form(Protocol):
-    """What computes a network: in float32 by torch, or in 8-bit integers by OpenVINO."""
+    """What computes a network: in floating point by torch, or in 8-bit integers by OpenVINO."""
 
     n_bands: int
 
@@ -74,11 +74,12 @@ class Predictor:
         *,
         tta: str = "none",
         device: str | None = None,
+        precision: str = FLOAT32,
     ) -> Self:
-        """Predict with a network in float32, see :class:`roadex.inference.float_form.FloatForm`."""
+        """Predict with a network in torch, see :class:`roadex.inference.float_form.FloatForm`."""
         from roadex.inference.float_form import FloatForm  # integers need no torch
 
-        return cls(FloatForm(network, scaling, device=device), tta=tta)
+        return cls(FloatForm(network, scaling, device=device, precision=precision), tta=tta)
 
     @classmethod
     def load(
@@ -100,23 +101,28 @@ class Predictor:
         device
             As torch names it; None is the best there is.
         precision
-            ``float32``, or ``int8`` for its 8-bit form, which computes on the CPU.
+            ``float32``; ``float16``, which computes on a GPU; or ``int8`` for its 8-bit form, which
+            computes on the CPU.
 
         Raises
         ------
         ModelError
-            If the model cannot be loaded, or has no 8-bit form.
+            If the model cannot be loaded, has no 8-bit form, or there is no GPU for float16.
         """
         if precision == INT8:
             from roadex.inference.int8_form import IntegerForm
 
             scaling = Scaling.of(read_metadata(model))
             return cls(IntegerForm(load_int8(model), scaling), tta=tta)
-        from roadex.inference.device import best_device
+        from roadex.inference.device import CPU, best_device
 
+        device = device or best_device()
+        if precision == FLOAT16 and device == CPU:
+            msg = "float16 computes on a GPU, and this process sees none: use --precision float32"
+            raise ModelError(msg)
         loaded = load_model(model)
         scaling = Scaling.of(loaded.metadata)
-        return cls.of(loaded.network, scaling, tta=tta, device=device or best_device())
+        return cls.of(loaded.network, scaling, tta=tta, device=device, precision=precision)
 
     def probability(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return road probability ``(h, w)`` in [0, 1] of an image ``(C, h, w)`` in [0, 255].

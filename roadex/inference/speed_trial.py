@@ -52,7 +52,7 @@ def calibrate(model: Path, precision: str, *, environment: dict[str, str]) -> Ca
     model
         The model file.
     precision
-        ``float32`` or ``int8``.
+        ``float32``, ``float16`` or ``int8``.
     environment
         Of this process, to which the settings of a worker are added.
 

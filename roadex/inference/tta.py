@@ -12,8 +12,9 @@ References
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -88,12 +89,13 @@ def views(tta: str) -> tuple[View, ...]:
     return VIEWS[tta]
 
 
-def predict_with_tta(forward: Callable[[Pixels], Pixels], chip: Pixels, tta: str) -> Pixels:
+def predict_with_tta(
+    forward: Callable[[Pixels], Pixels], chip: Pixels, tta: str, *, is_batched: bool = False
+) -> Pixels:
     """Return the mean probability of road over the views.
 
-    The only place where logits become probability. Views are computed one after the other, so the
-    memory is that of one, and summed in float32 in a fixed order, so the result is the same
-    wherever it is computed in the same arithmetic.
+    The only place where logits become probability. Views are summed in float32 in a fixed order, so
+    the result is the same wherever it is computed in the same arithmetic.
 
     Parameters
     ----------
@@ -103,6 +105,10 @@ def predict_with_tta(forward: Callable[[Pixels], Pixels], chip: Pixels, tta: str
         Scaled network input, shape ``(C, h, w)`` or ``(N, C, h, w)``; need not be square.
     tta
         See :func:`views`.
+    is_batched
+        Compute all views of one shape in one forward pass: those of a square chip, and of another
+        one those that are turned and those that are not. False computes view by view, which takes
+        the memory of one and differs in the last digits.
 
     Returns
     -------
@@ -118,17 +124,30 @@ def predict_with_tta(forward: Callable[[Pixels], Pixels], chip: Pixels, tta: str
         raise ValueError(msg)
     chips: Any = chip if chip.ndim == 4 else chip[None]
     all_views = views(tta)
-    total = _road(forward, chips, all_views[0])
-    for view in all_views[1:]:
-        total += _road(forward, chips, view)
+    height, width = chips.shape[-2:]
+    groups: Iterable[Sequence[View]] = [(view,) for view in all_views]
+    if is_batched:
+        groups = _groups(all_views, is_square=height == width)
+    total: Any = sum(road for group in groups for road in _roads(forward, chips, group))
     mean = total / len(all_views)
     probability: Pixels = mean if chip.ndim == 4 else mean[0]
     return probability
 
 
-def _road(forward: Callable[[Any], Any], chips: Any, view: View) -> Any:
-    """Return the probability ``(N, h, w)`` of one view, turned back."""
-    seen = view.apply(chips)
-    if isinstance(seen, np.ndarray):
-        return view.undo(expit(forward(np.ascontiguousarray(seen)))[:, 0])
-    return view.undo(forward(seen.contiguous()).float().sigmoid()[:, 0])
+def _groups(all_views: Sequence[View], *, is_square: bool) -> Iterator[Sequence[View]]:
+    """Yield views that have one shape, in order: all of them, or by orientation."""
+    for _, group in groupby(all_views, lambda view: view.is_turned and not is_square):
+        yield tuple(group)
+
+
+def _roads(forward: Callable[[Any], Any], chips: Any, group: Sequence[View]) -> Iterator[Any]:
+    """Yield the probability ``(N, h, w)`` of each view, turned back, of one forward pass."""
+    library = _library_of(chips)
+    seen = [view.apply(chips) for view in group]
+    together = seen[0] if len(seen) == 1 else library.concatenate(seen)
+    if isinstance(together, np.ndarray):
+        probability = expit(forward(np.ascontiguousarray(together)))[:, 0]
+    else:
+        probability = forward(together.contiguous()).float().sigmoid()[:, 0]
+    for i, view in enumerate(group):
+        yield view.undo(probability[i * len(chips) : (i + 1) * len(chips)])

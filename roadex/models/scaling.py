@@ -31,10 +31,18 @@ class Scaling:
 
     def apply(self, chips: Pixels) -> Pixels:
         """Scale chips of shape ``(..., C, H, W)``, arrays or tensors, with values in [0, 255]."""
-        column = (len(self.scale), 1, 1)
-        like: Any = np.asarray if isinstance(chips, np.ndarray) else chips.new_tensor
-        scale, offset = (
-            like(values, dtype=chips.dtype).reshape(column) for values in (self.scale, self.offset)
-        )
+        scale, offset = self.columns(chips)
         scaled: Pixels = chips * scale + offset
         return scaled
+
+    def columns(self, like: Pixels) -> tuple[Pixels, Pixels]:
+        """Return scale and offset of shape ``(C, 1, 1)``, of the kind, type and place of ``like``.
+
+        Once made, they spare a GPU the wait for them with every chip.
+        """
+        make: Any = np.asarray if isinstance(like, np.ndarray) else like.new_tensor
+        column = (len(self.scale), 1, 1)
+        scale, offset = (
+            make(values, dtype=like.dtype).reshape(column) for values in (self.scale, self.offset)
+        )
+        return scale, offset

@@ -7,6 +7,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from roadex.config import FLOAT32
 from roadex.errors import ModelError
 from roadex.models.int8 import int8_sha256
 from roadex.models.modelfile import model_path, packaged_models, read_sha256
@@ -22,12 +23,15 @@ class SharedModel:
     path: str
     sha256: str
     int8_sha256: str | None = None
-    """The 8-bit form to compute with; None is float32."""
+    """The 8-bit form to compute with; None is floating point."""
+
+    precision: str = FLOAT32
+    """Numbers to compute with: ``float32``, ``float16`` or ``int8``."""
 
     @classmethod
-    def of(cls, path: Path, sha256: str, int8_sha256: str | None = None) -> SharedModel:
+    def of(cls, path: Path, sha256: str, int8_sha256: str | None, precision: str) -> SharedModel:
         """Describe the model file of a run."""
-        return cls(str(path.absolute()), sha256, int8_sha256)
+        return cls(str(path.absolute()), sha256, int8_sha256, precision)
 
     def locate(self) -> Path:
         """Return the file of this model on this machine.

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from roadex.config import FLOAT32, INT8, TTA_VIEWS, RunConfig
+from roadex.config import FLOAT16, FLOAT32, INT8, TTA_VIEWS, RunConfig
 from roadex.errors import ConfigError, SceneError
 from roadex.imagery.area import Area
 from roadex.imagery.containers import listed
@@ -22,11 +22,12 @@ from roadex.models.metadata import ModelMetadata
 from roadex.models.modelfile import model_path, read_metadata, read_sha256
 from roadex.pipeline.area_file import read_area
 from roadex.pipeline.crew import Load
-from roadex.pipeline.precision import int8_form_to_use, precision_name
+from roadex.pipeline.precision import int8_form_to_use, precision_to_use, values_key
 from roadex.progress import time_text
 
-SECONDS_PER_MPX = {FLOAT32: 0.5, INT8: 0.14}
-"""Of one core for a forward pass of ``roadex-light`` over a million pixels, see docs/cluster.md."""
+SECONDS_PER_MPX = {FLOAT32: 0.5, FLOAT16: 0.5, INT8: 0.14}
+"""Of one core for a forward pass of ``roadex-light`` over a million pixels, see docs/cluster.md;
+float16, for GPUs alone, counts as float32 does on them."""
 
 _WORTH_SAYING_S = 120.0
 
@@ -44,7 +45,10 @@ class RunPlan:
     model_file: Path
     model_sha256: str
     int8_sha256: str | None
-    """The 8-bit form the network computes in; None is float32."""
+    """The 8-bit form the network computes in; None is floating point."""
+
+    precision: str
+    """Numbers the network computes with: ``float32``, ``float16`` or ``int8``."""
 
     tiles: Tiles
     chips: Tiles
@@ -66,11 +70,6 @@ class RunPlan:
     def warnings(self) -> tuple[str, ...]:
         """Everything doubtful about the input."""
         return self.scene.warnings + self.grid.warnings
-
-    @property
-    def precision(self) -> str:
-        """Numbers the network computes with: ``float32`` or ``int8``."""
-        return precision_name(self.int8_sha256)
 
     @property
     def read_megapixels(self) -> float:
@@ -126,6 +125,7 @@ def plan_run(scenes: Scenes, config: RunConfig) -> RunPlan:
     )
     sha256 = read_sha256(path)
     int8_form = int8_form_to_use(config.predict.precision, path, config.cluster)
+    precision = precision_to_use(config.predict.precision, int8_form)
     tiles = plan_tiles(grid.shape, config.tiling)
     area = None if config.predict.aoi is None else read_area(config.predict.aoi, grid)
     return RunPlan(
@@ -135,11 +135,12 @@ def plan_run(scenes: Scenes, config: RunConfig) -> RunPlan:
         model_file=path,
         model_sha256=sha256,
         int8_sha256=int8_form,
+        precision=precision,
         tiles=tiles,
         chips=plan_chips(grid.shape, config.tiling),
         area=area,
         wanted=tiles if area is None else _touched(tiles, area),
-        key=tiles_key(scene, grid, int8_form or sha256, config, area),
+        key=tiles_key(scene, grid, values_key(sha256, int8_form, precision), config, area),
         request=request_key(scenes, config),
     )
 
@@ -230,7 +231,8 @@ def tiles_key(
 ) -> str:
     """Return the identity of tiles: a hash over everything that decides their values.
 
-    ``sha256`` is that of the weights, or of the 8-bit form that computes in their place.
+    ``sha256`` stands for the weights and their precision, see
+    :func:`roadex.pipeline.precision.values_key`.
     """
     parts = {
         "scene": scene.identity,

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from roadex.config import FLOAT32, INT8, ClusterConfig, PredictConfig
+from roadex.config import FLOAT16, FLOAT32, INT8, ClusterConfig, PredictConfig
 from roadex.errors import ConfigError, ModelError
 from roadex.models import require_torch
 from roadex.models.int8 import int8_sha256
@@ -21,12 +21,12 @@ _CPU_INFO = Path("/proc/cpuinfo")
 
 
 def int8_form_to_use(wanted: str, model: Path, cluster: ClusterConfig) -> str | None:
-    """Return the sha256 of the 8-bit form that a run computes with; None is float32.
+    """Return the sha256 of the 8-bit form that a run computes with; None is floating point.
 
     Parameters
     ----------
     wanted
-        ``float32``, ``int8`` or ``auto``.
+        ``float32``, ``float16``, ``int8`` or ``auto``.
     model
         The model file.
     cluster
@@ -36,11 +36,14 @@ def int8_form_to_use(wanted: str, model: Path, cluster: ClusterConfig) -> str | 
     Raises
     ------
     ConfigError
-        If int8 is wanted together with GPUs.
+        If int8 is wanted together with GPUs, or float16 without.
     ModelError
         If int8 is wanted and the model has no such form, or OpenVINO is missing here.
     """
-    if wanted == FLOAT32:
+    if wanted == FLOAT16 and not cluster.is_remote and not choose_gpus(cluster.gpus):
+        msg = "--precision float16 computes on GPUs, and none is used here: leave it out"
+        raise ConfigError(msg)
+    if wanted in (FLOAT32, FLOAT16):
         return None
     form = int8_sha256(model)
     if wanted != INT8:
@@ -70,9 +73,16 @@ def require_what_computes(predict: PredictConfig, cluster: ClusterConfig) -> Non
             require_torch()
 
 
-def precision_name(int8_form: str | None) -> str:
-    """Return what a choice of :func:`int8_form_to_use` is called."""
-    return FLOAT32 if int8_form is None else INT8
+def precision_to_use(wanted: str, int8_form: str | None) -> str:
+    """Return ``float32``, ``float16`` or ``int8``, after :func:`int8_form_to_use` has chosen."""
+    if int8_form is not None:
+        return INT8
+    return FLOAT16 if wanted == FLOAT16 else FLOAT32
+
+
+def values_key(sha256: str, int8_form: str | None, precision: str) -> str:
+    """Return what tells values of a model apart from those of another, or in other numbers."""
+    return f"{sha256}-{precision}" if precision == FLOAT16 else int8_form or sha256
 
 
 def _pays(cluster: ClusterConfig) -> bool:

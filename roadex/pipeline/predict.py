@@ -298,7 +298,7 @@ def _job_of(crew: Crew, plan: RunPlan, store: TileStore, config: RunConfig) -> I
         grid=plan.grid,
         chips=plan.chips,
         area=plan.area,
-        model=SharedModel.of(plan.model_file, plan.model_sha256, plan.int8_sha256),
+        model=SharedModel.of(plan.model_file, plan.model_sha256, plan.int8_sha256, plan.precision),
         tta=config.predict.tta,
         store=store,
         device=crew.device if isinstance(crew, CallingProcess) else None,

@@ -23,7 +23,12 @@ from roadex.models.modelfile import model_path, read_metadata, read_sha256
 from roadex.pipeline.crew import CallingProcess, Load, open_crew
 from roadex.pipeline.model_transfer import SharedModel
 from roadex.pipeline.plan import SECONDS_PER_MPX
-from roadex.pipeline.precision import int8_form_to_use, precision_name, require_what_computes
+from roadex.pipeline.precision import (
+    int8_form_to_use,
+    precision_to_use,
+    require_what_computes,
+    values_key,
+)
 from roadex.pipeline.resume import make_folder
 from roadex.pipeline.tasks import run_tasks
 from roadex.pipeline.worker import predictor_of
@@ -119,13 +124,13 @@ def predict_deepglobe(
 def _job(folder: Path, output: Path, config: RunConfig, *, with_probability: bool) -> ImageJob:
     path = model_path(config.predict.model)
     model = read_metadata(path)
+    wanted = config.predict.precision
+    int8_form = int8_form_to_use(wanted, path, config.cluster)
     return ImageJob(
         folder=folder.absolute(),
         output=output.absolute(),
         model=SharedModel.of(
-            path,
-            read_sha256(path),
-            int8_form_to_use(config.predict.precision, path, config.cluster),
+            path, read_sha256(path), int8_form, precision_to_use(wanted, int8_form)
         ),
         tta=config.predict.tta,
         threshold=model.threshold_high,
@@ -141,7 +146,7 @@ def _predict_all(
     """Predict images; return the errors of those that failed."""
     watch = Stopwatch(display, release_free_memory)
     mpx = (IMAGE_PX * GSD_M / job.gsd_m) ** 2 / 1e6
-    seconds = mpx * TTA_VIEWS[job.tta] * SECONDS_PER_MPX[precision_name(job.model.int8_sha256)]
+    seconds = mpx * TTA_VIEWS[job.tta] * SECONDS_PER_MPX[job.model.precision]
     load = Load(n_tasks=len(todo), core_seconds=len(todo) * seconds)
     failed = {}
     with watch.stage("predict", n_images), open_crew(config.cluster, load) as crew:
@@ -175,7 +180,7 @@ def _begin(job: ImageJob, ids: Sequence[str], *, overwrite: bool) -> None:
     """Keep masks of the same origin, refuse others; with ``overwrite`` begin anew."""
     origin = {
         "images": str(job.folder),
-        "model": job.model.int8_sha256 or job.model.sha256,
+        "model": values_key(job.model.sha256, job.model.int8_sha256, job.model.precision),
         "tta": job.tta,
         "gsd_m": job.gsd_m,
         "threshold": job.threshold,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import rasterio
 
-from roadex.config import FLOAT32
+from roadex.config import INT8
 from roadex.errors import RoadexError
 from roadex.imagery.area import Area
 from roadex.imagery.locations import READING
@@ -19,7 +19,6 @@ from roadex.imagery.tiling import Tile, Tiles
 from roadex.imagery.work_grid import GridReader, WorkGrid, open_grid
 from roadex.inference.allocator import tune_allocator
 from roadex.pipeline.model_transfer import SharedModel
-from roadex.pipeline.precision import precision_name
 from roadex.probability.encoding import encode
 from roadex.probability.tile_store import TileStore
 
@@ -104,8 +103,7 @@ def predictor_of(model: SharedModel, tta: str, device: str | None) -> Predictor:
     """Return a model, loaded once per process; one used earlier is dropped."""
     from roadex.inference.engine import Predictor
 
-    precision = precision_name(model.int8_sha256)
-    if precision == FLOAT32:
+    if model.precision != INT8:
         from roadex.inference.float_form import compute_in_one_thread  # integers need no torch
 
         compute_in_one_thread()
@@ -114,7 +112,7 @@ def predictor_of(model: SharedModel, tta: str, device: str | None) -> Predictor:
         if which not in _LOADED:
             _LOADED.clear()
             _LOADED[which] = Predictor.load(
-                model.locate(), tta=tta, device=device, precision=precision
+                model.locate(), tta=tta, device=device, precision=model.precision
             )
         return _LOADED[which]
 

@@ -124,10 +124,11 @@ RUN = Verb(
         ),
         Option(
             "PRECISION", "--precision", "Precision", CHOICE,
-            "Numbers the network computes with: float32; int8, several times as fast on a CPU, "
-            "for models that have an 8-bit form, with roadex[int8] installed; auto takes int8 "
-            "where work is done by CPUs of this machine that are made for it. [default: float32]",
-            choices=("auto", "float32", "int8"), is_advanced=True,
+            "Numbers the network computes with: float32; float16, on GPUs only; int8, several "
+            "times as fast on a CPU, for models that have an 8-bit form, with roadex[int8] "
+            "installed; auto takes int8 where work is done by CPUs of this machine that are made "
+            "for it. [default: float32]",
+            choices=("auto", "float32", "float16", "int8"), is_advanced=True,
         ),
         Option(
             "NATIVE_GSD", "--native-gsd", "Keep the pixel size of the image", FLAG,
