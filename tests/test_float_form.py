@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -102,6 +105,24 @@ def test_memory_too_short_for_any_part_is_an_error(image, make_form, tta, is_bat
     form = make_form(limit=0, is_batched=is_batched)
     with pytest.raises(ModelError, match="memory on cpu"):
         form.probability(image[:, :256, :256], tta)
+
+
+def test_one_thread_starts_all_work_of_a_gpu(image, make_form, monkeypatch):
+    """A thread of its own for every image would make the plans of cuDNN anew, for a second each."""
+    monkeypatch.setattr("roadex.inference.float_form.is_gpu", lambda _: True)
+    form = make_form()
+    threads = []
+    network = form._network
+    form._network = lambda chips: (threads.append(threading.get_ident()), network(chips))[1]
+    part = image[:, :128, :128]
+    with ThreadPoolExecutor(3) as pool:
+        started = [pool.submit(form.probability, part, "none") for _ in range(4)]
+        found = [done.result()[0] for done in started]
+    assert len(set(threads)) == 1
+    assert threads[0] != threading.get_ident()
+    expected, _ = make_form().probability(part, "none")
+    for probability in found:
+        np.testing.assert_allclose(probability, expected, atol=1e-6)
 
 
 def test_a_cpu_computes_views_one_by_one(image, make_form):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Sequence
-from contextlib import nullcontext
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -66,13 +65,16 @@ class FloatForm:
         self._dtype = torch.float16 if precision == FLOAT16 else torch.float32
         if precision == FLOAT16:
             quick = copy.deepcopy(quick).half()
+        elif is_gpu(self._device):  # on an H100 1.2 times as fast as with channels last
+            quick = copy.deepcopy(quick).to(memory_format=torch.contiguous_format)
         self._network = quick.to(self._device)
         self._scale, self._offset = scaling.columns(torch.empty(0, device=self._device))
         self.n_bands = network.in_channels
         self._part_side: int | None = None
         self._is_batched = is_gpu(self._device) if is_batched is None else is_batched
-        # Two tiles at a time would take twice the memory of a GPU and not be done any sooner.
-        self._turn = nullcontext() if self._device.type == "cpu" else threading.Lock()
+        # Plans of cuDNN belong to the thread that made them, and making those of a network takes as
+        # long as two hundred images on an H100: one thread starts all work of a GPU.
+        self._starter = ThreadPoolExecutor(1) if is_gpu(self._device) else None
 
     def probability(self, image: NDArray[np.float32], tta: str) -> tuple[NDArray[np.float32], int]:
         """Return road probability ``(h, w)`` of ``(C, h, w)`` in 0-255, and the number of parts.
@@ -82,9 +84,11 @@ class FloatForm:
         ModelError
             If the device has too little memory even for a small part of the image.
         """
-        with self._turn, full_precision(self._device):
+        if self._starter is None:
             parts, found = self._started(image, tta)
-        # A GPU works on while the next thread gives it more: it is waited for out of turn.
+        else:
+            parts, found = self._starter.submit(self._started, image, tta).result()
+        # A GPU works on while the next image is given to it: each caller waits for its own.
         result = np.empty(image.shape[1:], dtype=np.float32)
         for part, probability in zip(parts, found, strict=True):
             result[part.core.toslices()] = probability.cpu().numpy()
@@ -98,7 +102,8 @@ class FloatForm:
             parts = Tiles((height, width), side, TilingConfig().halo, is_clipped=True)
             is_batched = self._is_batched and len(VIEWS[tta]) > 1
             try:
-                return parts, self._in_parts(image, parts, tta)
+                with full_precision(self._device):
+                    return parts, self._in_parts(image, parts, tta)
             except RuntimeError as error:
                 if not is_short_of_memory(error):
                     raise
