@@ -41,7 +41,7 @@ class PredictConfig(Settings):
     tta: Tta = "flip"
     """Test-time augmentation: none, 4 flips (``flip``), or 8 flips and rotations (``d4``)."""
 
-    precision: Precision = "float32"
+    precision: Precision = "auto"
     """Numbers the network computes with: ``float32``; ``float16``, on GPUs only; ``int8``, several
     times as fast on a CPU, for models that have an 8-bit form, with ``roadex[int8]`` installed;
     ``auto`` takes int8 where work is done by CPUs of this machine that are made for it."""

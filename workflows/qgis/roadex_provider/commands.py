@@ -127,7 +127,7 @@ RUN = Verb(
             "Numbers the network computes with: float32; float16, on GPUs only; int8, several "
             "times as fast on a CPU, for models that have an 8-bit form, with roadex[int8] "
             "installed; auto takes int8 where work is done by CPUs of this machine that are made "
-            "for it. [default: float32]",
+            "for it. [default: auto]",
             choices=("auto", "float32", "float16", "int8"), is_advanced=True,
         ),
         Option(
