@@ -54,6 +54,8 @@ OTHER_PROGRAMS = {
     "git": "no program of this project",
     "sbatch": "needs SLURM: tests/cluster/test_slurm.py runs it",
     "conda": "needs conda",
+    "docker": "needs Docker: tests/test_packaging.py reads the Dockerfile",
+    "rattler-build": "needs rattler-build: tests/test_packaging.py compares the recipe",
     "pip": "an installation of its own",
     "qgis_process": "needs QGIS: tests/test_qgis_processing.py runs it",
     "python": "benchmarks need real imagery and hours",
