@@ -52,7 +52,8 @@ def said(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
     list(write_pairs([generate_scene(shape=(128, 128), seed=2)], folder / "my" / "data"))
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{site}"}
     printed = {"folder": str(folder)}
-    for line in re.findall(r"^    roadex (.+)$", PAGE.read_text(), flags=re.MULTILINE):
+    page = re.sub(r"\\\n\s*", "", PAGE.read_text())
+    for line in re.findall(r"^    roadex (.+)$", page, flags=re.MULTILINE):
         words = shlex.split(line)
         if words[0] == "train":
             words += [word for setting in SHORT for word in ("--set", setting)]

@@ -287,6 +287,20 @@ def test_run_reports_its_steps_and_does_them_anew_with_another_version(
     assert after.key == before.key
 
 
+@pytest.mark.usefixtures("good")
+def test_another_version_of_a_network_is_another_probability(make_scene, tmp_path, installed):
+    metadata = ModelMetadata(name="m", network="net", gsd_m=1, gsd_range_m=(1, 1))
+    path = save_model(create_network("net"), metadata, tmp_path / "m.safetensors")
+    config = RunConfig.from_dict({"predict": {"model": str(path)}})
+    before = plan_run(make_scene(), config)
+    assert before.extensions[0]["version"] == "1.2"
+    (tmp_path / "site" / "good-one-1.2.dist-info").rename(tmp_path / "old")
+    installed("good-one", "good_one", GOOD, OFFERED, version="1.3")
+    after = plan_run(tmp_path / "scene.tif", config)
+    assert after.extensions[0]["version"] == "1.3"
+    assert after.key != before.key
+
+
 @pytest.mark.parametrize("family", Family)
 def test_an_extension_that_cannot_be_imported_names_package_and_cause(installed, family, tmp_path):
     name = ".bad" if family is Family.OUTPUTS else "bad"
