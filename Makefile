@@ -4,6 +4,8 @@
 # make gpu-check    whether roadex is right and fast on the GPU of this machine, into gpu-check/
 # make lint    style, types and import contracts
 # make docs    the documentation site, into docs/_build/html; warnings are errors
+# make release-check    a release without publishing: builds and tries what people install
+# make sbom    the packages of .venv with versions and licence texts (CycloneDX), into dist/
 # make qgis-plugin    the plugin for QGIS as a ZIP file, into dist/
 #
 # Every target but the last makes or updates .venv first. Nothing but the package index is reached.
@@ -30,7 +32,7 @@ TORCH_PAIR := grep -E '^torch(vision)?==' constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test fuzz gpu-check lint style types contracts docs pictures qgis-plugin clean
+.PHONY: help env demo test fuzz gpu-check lint style types contracts docs pictures release-check sbom qgis-plugin clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -88,6 +90,19 @@ docs: $(STAMP)
 # The pictures of the pages, made anew; a test compares those that are committed.
 pictures: $(STAMP)
 	$(BIN)/python docs/pictures docs/images
+
+release-check: $(STAMP)
+	rm -rf dist/release
+	$(BIN)/python -m build --no-isolation --outdir dist/release .
+	$(BIN)/python -m twine check --strict dist/release/*
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/test_packaging.py \
+	  tests/test_wheel.py tests/test_example_plugin.py
+	$(BIN)/python release/check.py
+
+sbom: $(STAMP)
+	@mkdir -p dist
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --gather-license-texts --output-reproducible \
+	  --output-file dist/roadex.cdx.json $(BIN)/python
 
 qgis-plugin:
 	$(PYTHON) workflows/qgis/package.py --output dist

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from roadex.errors import (
     ConfigError,
     DatasetError,
+    ExtensionError,
     IncompleteError,
     ModelError,
     NetworkError,
@@ -73,6 +74,7 @@ _PLACES = {
 __all__ = [
     "ConfigError",
     "DatasetError",
+    "ExtensionError",
     "IncompleteError",
     "Model",
     "ModelError",

@@ -122,5 +122,9 @@ class IncompleteError(RunError):
     """Parts of the work failed. The other results are there; the same call does what is missing."""
 
 
+class ExtensionError(RoadexError):
+    """An installed package offers something to roadex that cannot be used."""
+
+
 class TrainingError(RoadexError):
     """Training cannot start or go on (divergence, unusable checkpoint)."""

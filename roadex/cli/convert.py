@@ -30,6 +30,7 @@ def convert(network: Path, output: Path, crs: str | None, overwrite: bool, **opt
       .maproulette.json    MapRoulette: one task per road
       .overture.parquet    Overture Maps, theme transportation
       .pmtiles .kml        web maps, Google Earth
+      others               of installed extensions, listed by roadex doctor
 
     \b
     Examples:

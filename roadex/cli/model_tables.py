@@ -18,6 +18,21 @@ def network_counts(name: str) -> tuple[str, str]:
     return f"{count.parameters:,}", f"{count.multiply_adds / 1e9:.1f}"
 
 
+def is_network(name: str) -> bool:
+    """Return whether a name is that of a network, and not of a model or a file."""
+    from roadex.extensions import Family, find_extension
+    from roadex.models import has_network
+    from roadex.models.modelfile import model_path
+
+    if has_network(name):
+        return True
+    try:
+        model_path(name)
+    except ModelError:
+        return find_extension(Family.NETWORKS, name) is not None
+    return False
+
+
 def network_rows(name: str) -> list[tuple[str, str]]:
     """Return the description of a network: titles and values."""
     from roadex.models import network_arguments, network_entry

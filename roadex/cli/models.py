@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from roadex.cli.model_tables import model_rows, network_counts, network_rows, print_table
+from roadex.cli.model_tables import (
+    is_network,
+    model_rows,
+    network_counts,
+    network_rows,
+    print_table,
+)
 from roadex.cli.options import OVERWRITE
 from roadex.config import TTA_NAMES
 from roadex.errors import OutputError
@@ -55,7 +61,8 @@ def list_(counts: bool, markdown: bool) -> None:
       roadex models list
       roadex models list --counts
     """
-    from roadex.models import REGISTRY, SMP_PATTERN
+    from roadex.extensions import Family, names_with_extensions
+    from roadex.models import REGISTRY, SMP_PATTERN, network_entry
     from roadex.models.modelfile import packaged_models, read_metadata
 
     if markdown:
@@ -75,8 +82,8 @@ def list_(counts: bool, markdown: bool) -> None:
     print_table(
         ("network", *columns, "what it is"),
         (
-            (name, *(network_counts(name) if counts else ()), entry.summary)
-            for name, entry in REGISTRY.items()
+            (name, *(network_counts(name) if counts else ()), network_entry(name).summary)
+            for name in names_with_extensions(Family.NETWORKS, REGISTRY)
         ),
     )
     click.echo(f"and {SMP_PATTERN}: any architecture of segmentation-models-pytorch")
@@ -95,10 +102,7 @@ def show(name: str) -> None:
       roadex models show runs/delhi.safetensors
       roadex models show dlinknet
     """
-    from roadex.models import REGISTRY, SMP_PREFIX
-
-    is_network = name in REGISTRY or name.startswith(SMP_PREFIX)
-    print_table((), network_rows(name) if is_network else model_rows(name))
+    print_table((), network_rows(name) if is_network(name) else model_rows(name))
 
 
 @models.command("import")

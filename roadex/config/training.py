@@ -62,6 +62,9 @@ class AugmentConfig(Settings):
     width_jitter_px: Whole = 0
     """Labels are made wider or narrower by up to this many pixels on each side."""
 
+    add: Annotated[tuple[str, ...] | None, Unset("none")] = None
+    """Augmentations of installed extensions, done in this order after all others."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineLabelConfig(Settings):
@@ -98,7 +101,7 @@ class TrainConfig(Settings):
     """Weights (.safetensors) to start the encoder from."""
 
     loss: str = "bce-dice"
-    """Loss function: bce, bce-dice or bce-dice-cldice."""
+    """Loss function: bce, bce-dice, bce-dice-cldice, or one of an installed extension."""
 
     steps: Count = 4000
     """Steps of the training."""

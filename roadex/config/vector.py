@@ -97,6 +97,9 @@ class VectorConfig(Settings):
     skip: Annotated[tuple[CleaningStep, ...] | None, Unset("none")] = None
     """Cleaning steps that are left out, by the names the report gives them."""
 
+    add: Annotated[tuple[str, ...] | None, Unset("none")] = None
+    """Cleaning steps of installed extensions, done in this order after all others."""
+
     corner_deg: Annotated[float, Limits(at_least=0, at_most=180)] = 75.0
     """Sharper bends are corners, which smoothing leaves alone."""
 

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from roadex.errors import ModelError
+from roadex.extensions import Family, find_extension, names_with_extensions
 
 if TYPE_CHECKING:
     from roadex.models.base import SegmentationNetwork
@@ -26,6 +27,7 @@ __all__ = [
     "REGISTRY",
     "NetworkEntry",
     "create_network",
+    "has_network",
     "network_arguments",
     "network_entry",
     "network_names",
@@ -41,7 +43,8 @@ class NetworkEntry:
     """One name under which a network is built."""
 
     factory: str
-    """``"module:callable"`` below :mod:`roadex.models`; takes ``in_channels`` and keywords."""
+    """``"module:callable"`` below :mod:`roadex.models`, or anywhere of an extension; takes
+    ``in_channels`` and keywords."""
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """What this name fixes; given arguments win over them."""
@@ -180,7 +183,7 @@ def require_torch() -> None:
 
 
 def network_names() -> tuple[str, ...]:
-    """Return the registered names; besides them ``smp:ARCH/ENCODER`` is one."""
+    """Return roadex's own names; besides them ``smp:ARCH/ENCODER`` and extensions are some."""
     return tuple(REGISTRY)
 
 
@@ -196,9 +199,16 @@ def network_entry(name: str) -> NetworkEntry:
         return REGISTRY[name]
     if name.startswith(SMP_PREFIX):
         return _smp_entry(name)
-    near = difflib.get_close_matches(name, REGISTRY, n=1)
+    extension = find_extension(Family.NETWORKS, name)
+    if extension is not None:
+        origin = f"{extension.package} {extension.version}"
+        return NetworkEntry(
+            factory=extension.entry_point.value, summary=f"extension of {origin}", source=origin
+        )
+    known = names_with_extensions(Family.NETWORKS, REGISTRY)
+    near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    msg = f"unknown network {name!r}; {hint}available: {', '.join(REGISTRY)}, {SMP_PATTERN}"
+    msg = f"unknown network {name!r}; {hint}available: {', '.join(known)}, {SMP_PATTERN}"
     raise ModelError(msg)
 
 
@@ -213,6 +223,11 @@ def _smp_entry(name: str) -> NetworkEntry:
         summary=f"{arch} of segmentation-models-pytorch on {encoder}",
         source="https://github.com/qubvel-org/segmentation_models.pytorch",
     )
+
+
+def has_network(name: str) -> bool:
+    """Return whether roadex itself has a network of this name."""
+    return name in REGISTRY or name.startswith(SMP_PREFIX)
 
 
 def create_network(name: str, *, in_channels: int = 3, **arguments: Any) -> SegmentationNetwork:
@@ -257,6 +272,10 @@ def network_arguments(name: str) -> dict[str, Any]:
 
 def _factory(name: str) -> Callable[..., SegmentationNetwork]:
     require_torch()
+    extension = None if has_network(name) else find_extension(Family.NETWORKS, name)
+    if extension is not None:
+        added: Callable[..., SegmentationNetwork] = extension.load()
+        return added
     module_name, _, attribute = network_entry(name).factory.partition(":")
     module = importlib.import_module(f"roadex.models.{module_name}")
     factory: Callable[..., SegmentationNetwork] = getattr(module, attribute)

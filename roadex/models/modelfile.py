@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roadex.errors import ModelError
+from roadex.extensions import Family, find_extension
 from roadex.files import whole_file
-from roadex.models import create_network, require_torch
+from roadex.models import create_network, has_network, require_torch
 from roadex.models.metadata import ModelMetadata
 
 if TYPE_CHECKING:
@@ -176,8 +177,30 @@ def read_sha256(name_or_path: str | Path) -> str:
 
 
 def create_network_for(metadata: ModelMetadata) -> SegmentationNetwork:
-    """Build the network that ``metadata`` describe, with random weights."""
+    """Build the network that ``metadata`` describe, with random weights.
+
+    Raises
+    ------
+    ModelError
+        If there is no such network; it says which package had it where the model was trained.
+    """
+    _require_network(metadata)
     return create_network(metadata.network, in_channels=metadata.in_channels, **metadata.arguments)
+
+
+def _require_network(metadata: ModelMetadata) -> None:
+    name = metadata.network
+    if has_network(name) or find_extension(Family.NETWORKS, name) is not None:
+        return
+    records = metadata.training.get("extensions")
+    for record in records if isinstance(records, list) else ():
+        if isinstance(record, dict) and record.get("name") == name:
+            origin = f"{record.get('package')} {record.get('version')}"
+            msg = (
+                f"model {metadata.name} needs the network {name!r} of the package {origin}, which "
+                "is not installed here"
+            )
+            raise ModelError(msg)
 
 
 def require_suffix(path: Path) -> None:

@@ -11,6 +11,7 @@ import geopandas as gpd
 
 from roadex.config import OutputConfig
 from roadex.errors import OutputError, public
+from roadex.extensions import Extension, Family, find_extension, names_with_extensions
 from roadex.network.tables import EDGE_TABLE
 from roadex.outputs.whole import check_place, write_whole
 
@@ -81,6 +82,9 @@ def write_network(
     writer = check_target(path, overwrite=overwrite)
     settings = config or OutputConfig()
     made_by = public(dict(provenance) | {"edge_table": EDGE_TABLE})
+    extension = _extension_for(path)
+    if extension is not None:
+        made_by["extensions"] = [*made_by.get("extensions", []), extension.record()]
     return write_whole(
         path,
         lambda place: writer(network, place, made_by, settings),
@@ -103,16 +107,46 @@ def check_target(path: Path, *, overwrite: bool, inputs: Iterable[str | Path] = 
 
 def is_network_file(path: Path) -> bool:
     """Return whether a file name has the ending of a format of networks."""
-    return any(path.name.lower().endswith(ending) for ending in WRITERS)
+    return _own_ending(path) is not None or _extension_for(path) is not None
 
 
 def writer_for(path: Path) -> Writer:
-    """Return the writer of a file name's format, or raise :class:`OutputError`."""
-    name = path.name.lower()
-    endings = [ending for ending in WRITERS if name.endswith(ending)]
-    if not endings:
-        msg = f"{path}: unsupported format {path.suffix!r}. Supported: {', '.join(WRITERS)}"
+    """Return the writer of a file name's format.
+
+    Raises
+    ------
+    OutputError
+        If neither roadex nor an installed extension writes the format.
+    ExtensionError
+        If it is one of an extension that cannot be used.
+    """
+    ending = _own_ending(path)
+    writer: Writer
+    if ending is not None:
+        writer = import_module(WRITERS[ending]).write
+        return writer
+    extension = _extension_for(path)
+    if extension is None:
+        known = ", ".join(names_with_extensions(Family.OUTPUTS, WRITERS))
+        msg = f"{path}: unsupported format {path.suffix!r}. Supported: {known}"
         raise OutputError(msg)
-    module = WRITERS[max(endings, key=len)]
-    writer: Writer = import_module(module).write
+    writer = extension.load()
     return writer
+
+
+def _own_ending(path: Path) -> str | None:
+    endings = [ending for ending in WRITERS if path.name.lower().endswith(ending)]
+    return max(endings, key=len, default=None)
+
+
+def _extension_for(path: Path) -> Extension | None:
+    """Return the extension for a file name with an ending that roadex does not write."""
+    if not path.suffix or _own_ending(path) is not None:
+        return None
+    names = names_with_extensions(Family.OUTPUTS, ())
+    endings = [
+        ending
+        for ending in names
+        if ending.startswith(".") and path.name.lower().endswith(ending.lower())
+    ]
+    return find_extension(Family.OUTPUTS, max(endings, key=len)) if endings else None

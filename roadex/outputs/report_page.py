@@ -134,7 +134,9 @@ def _cleaning(result: Mapping[str, Any]) -> str:
         (step["step"], f"{step['change_km']:+,.2f} km, {step['change_edges']:+,} edges")
         for step in result["cleaning"]
     ]
-    return _table(rows) + ("<p>Each step is left out with <code>--set vector.skip=NAME</code>.</p>")
+    return _table(rows) + (
+        "<p>Each step of roadex is left out with <code>--set vector.skip=NAME</code>.</p>"
+    )
 
 
 def _histogram(
@@ -175,6 +177,8 @@ def _rows(report: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
         ("time", f"{seconds}; started {report['started']}"),
         ("memory", f"{result['peak_memory_bytes'] / 1e9:.2f} GB at most"),
         ("roadex", str(report["roadex"])),
+        *((one["family"], f"{one['name']}, of {one['package']} {one['version']}")
+          for one in report.get("extensions", ())),
     ]  # fmt: skip
 
 

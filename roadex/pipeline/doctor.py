@@ -6,23 +6,32 @@ import os
 import platform
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import get_args
 
 import psutil
 import rasterio
 from rasterio.drivers import raster_driver_extensions
 
 from roadex.config import DEFAULT_MODEL, ClusterConfig
-from roadex.errors import RoadexError
+from roadex.config.vector import CleaningStep
+from roadex.errors import ExtensionError, RoadexError
+from roadex.extensions import Extension, Family, find_extension, installed_extensions
+from roadex.models import REGISTRY, has_network
 from roadex.models.modelfile import model_path, read_metadata
+from roadex.outputs import WRITERS
 from roadex.pipeline.cluster import connect
 from roadex.pipeline.crew import WORKER_BYTES, default_workers
 from roadex.pipeline.gpus import torch_has_cuda, usable_gpu, visible_gpus
 from roadex.pipeline.precision import int8_form_to_use, multiplies_int8
 from roadex.probability.object_store import ObjectStore
+from roadex.scoring.metrics import LINE_METRICS, PIXEL_METRICS
+from roadex.training.datasets.description import LAYOUTS
+from roadex.training.losses import LOSSES
 
 PASSED, DOUBTFUL, FAILED = "ok", "warning", "failed"
 
@@ -31,6 +40,17 @@ OPTIONAL = ("openvino", "dask-cuda", "dask-jobqueue", "s3fs")
 DRIVERS = ("GTiff", "COG", "VRT", "PNG", "JP2OpenJPEG")
 
 _DISK_BYTES = 5 * 10**9
+
+_OWN: Mapping[Family, Collection[str]] = {
+    Family.NETWORKS: REGISTRY,
+    Family.LOSSES: LOSSES,
+    Family.METRICS: {*PIXEL_METRICS, *LINE_METRICS},
+    Family.OUTPUTS: WRITERS,
+    Family.DATASETS: LAYOUTS,
+    Family.CLEANING_STEPS: get_args(CleaningStep),
+    Family.AUGMENTATIONS: (),
+}
+"""Names that extensions cannot have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +85,7 @@ def check_installation(config: ClusterConfig, folder: Path) -> Iterator[Check]:
     yield _gpu()
     yield _memory()
     yield _disk(folder)
+    yield from _extensions()
     yield _guarded("dask", lambda: _dask(config))
     if config.store is not None:
         yield _guarded("store", lambda: _store(str(config.store)))
@@ -111,6 +132,37 @@ def _precision() -> str:
     if not multiplies_int8():
         return "float32; this processor is not known to be made for 8-bit integers"
     return "float32; pip install 'roadex[int8]' makes the network three times as fast"
+
+
+def _extensions() -> Iterator[Check]:
+    """Import what installed packages add, and refuse names that are taken."""
+    found = [extension for family in Family for extension in installed_extensions(family)]
+    if not found:
+        yield Check("extensions", PASSED, "none installed")
+    for extension in found:
+        yield _guarded("extension", partial(_usable, extension))
+
+
+def _usable(extension: Extension) -> str:
+    family, name = extension.family, extension.name
+    if _is_taken(family, name):
+        msg = (
+            f"{extension} has a name that roadex has itself, and is not used: rename it, or "
+            f"uninstall {extension.package}"
+        )
+        raise ExtensionError(msg)
+    if family is Family.OUTPUTS and not name.startswith("."):
+        msg = f"{extension}: an output format is named by the ending of its files, such as .wkt"
+        raise ExtensionError(msg)
+    find_extension(family, name)
+    extension.load()
+    return str(extension)
+
+
+def _is_taken(family: Family, name: str) -> bool:
+    if family is Family.OUTPUTS:
+        return any(name.lower().endswith(ending) for ending in WRITERS)
+    return name in _OWN[family] or (family is Family.NETWORKS and has_network(name))
 
 
 def _gpu() -> Check:

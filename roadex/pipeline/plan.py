@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from roadex.config import FLOAT16, FLOAT32, INT8, TTA_VIEWS, RunConfig
 from roadex.errors import ConfigError, SceneError
+from roadex.extensions import Family, extension_records
 from roadex.imagery.area import Area
 from roadex.imagery.containers import listed
 from roadex.imagery.locations import gdal_location
@@ -18,8 +19,10 @@ from roadex.imagery.scene import Scene, open_scene
 from roadex.imagery.source_files import file_states, files_behind
 from roadex.imagery.tiling import Tile, Tiles, plan_chips, plan_tiles
 from roadex.imagery.work_grid import WorkGrid, plan_grid
+from roadex.models import has_network
 from roadex.models.metadata import ModelMetadata
 from roadex.models.modelfile import model_path, read_metadata, read_sha256
+from roadex.network.cleaning.added import added_steps
 from roadex.pipeline.area_file import read_area
 from roadex.pipeline.crew import Load
 from roadex.pipeline.precision import int8_form_to_use, precision_to_use, values_key
@@ -72,6 +75,11 @@ class RunPlan:
         return self.scene.warnings + self.grid.warnings
 
     @property
+    def extensions(self) -> list[dict[str, str]]:
+        """Package and version of the network, where an extension has it."""
+        return _network_extension(self.model)
+
+    @property
     def read_megapixels(self) -> float:
         """Pixels given to the network in one view, halos included, in millions."""
         if self.area is None:
@@ -116,6 +124,7 @@ def plan_run(scenes: Scenes, config: RunConfig) -> RunPlan:
     """
     path = model_path(config.predict.model)
     model = read_metadata(path)
+    added_steps(config.vector)
     scene = _open(scenes, model, config)
     grid = plan_grid(
         scene,
@@ -140,7 +149,13 @@ def plan_run(scenes: Scenes, config: RunConfig) -> RunPlan:
         chips=plan_chips(grid.shape, config.tiling),
         area=area,
         wanted=tiles if area is None else _touched(tiles, area),
-        key=tiles_key(scene, grid, values_key(sha256, int8_form, precision), config, area),
+        key=tiles_key(
+            scene,
+            grid,
+            _weights_key(model, values_key(sha256, int8_form, precision)),
+            config,
+            area,
+        ),
         request=request_key(scenes, config),
     )
 
@@ -170,6 +185,17 @@ def plan(scenes: Scenes, *, config: RunConfig | None = None) -> RunPlan:
     ('roadex-light', 1)
     """
     return plan_run(scenes, config or RunConfig())
+
+
+def _network_extension(model: ModelMetadata) -> list[dict[str, str]]:
+    name = model.network
+    return [] if has_network(name) else extension_records(Family.NETWORKS, [name])
+
+
+def _weights_key(model: ModelMetadata, sha256: str) -> str:
+    """Return the identity of what computes: the weights, and the version of a foreign network."""
+    versions = [f"{one['package']} {one['version']}" for one in _network_extension(model)]
+    return " ".join([sha256, *versions])
 
 
 def _open(scenes: Scenes, model: ModelMetadata, config: RunConfig) -> Scene:
@@ -210,7 +236,7 @@ def request_key(scenes: Scenes, config: RunConfig) -> str:
     that was replaced is another.
     """
     settings = config.to_dict()
-    parts = {
+    parts: dict[str, Any] = {
         "scenes": [scenes.identity]
         if isinstance(scenes, Scene)
         else [file_states(files_behind(gdal_location(str(path)))) for path in _paths(scenes)],
@@ -218,6 +244,9 @@ def request_key(scenes: Scenes, config: RunConfig) -> str:
         "aoi": file_states([config.predict.aoi] if config.predict.aoi else []),
         "settings": {group: settings[group] for group in ("tiling", "predict", "vector", "output")},
     }
+    added = extension_records(Family.CLEANING_STEPS, config.vector.add or ())
+    if added:
+        parts["extensions"] = added
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

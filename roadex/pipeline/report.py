@@ -20,6 +20,7 @@ from pyproj import CRS
 
 from roadex.config import ClusterConfig, RunConfig
 from roadex.errors import public
+from roadex.extensions import Family, extension_records
 from roadex.files import whole_file
 from roadex.imagery.geodesy import outline_in_degrees
 from roadex.network.issues import find_issues
@@ -166,8 +167,11 @@ def provenance(plan: RunPlan, config: RunConfig) -> dict[str, Any]:
     Nothing in it depends on when or where a run takes place, so equal runs give equal files;
     ``created`` is the time of the imagery, the time of the run is in the report.
     """
+    added = extension_records(Family.CLEANING_STEPS, config.vector.add or ())
+    extensions = [*plan.extensions, *added]
     return {
         "roadex": version("roadex"),
+        **({"extensions": extensions} if extensions else {}),
         "created": plan.scene.modified,
         "scene": {
             "files": [Path(path).name for path in plan.scene.paths],

@@ -11,8 +11,10 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from roadex.config import RunConfig, VectorConfig
+from roadex.extensions import Family, extension_records
 from roadex.imagery.locations import READING, gdal_location, public_name
 from roadex.inference.allocator import release_free_memory
+from roadex.network.cleaning.added import added_steps
 from roadex.network.road_network import RoadNetwork
 from roadex.network.vectorize import vectorize as vectorize_source
 from roadex.outputs import write_network, writer_for
@@ -100,6 +102,7 @@ def _vectorized(
 ) -> tuple[RoadNetwork, VectorConfig]:
     """Return the network of a source, and the settings with its thresholds."""
     settings = config.vector
+    added_steps(settings)  # before minutes of tracing
     if isinstance(source, RasterSource) and source.thresholds is not None:
         settings = settings.with_thresholds(*source.thresholds)
     with watch.stage("vectorize"), open_crew(config.cluster, trace_load(source, tile_size)) as crew:
@@ -155,11 +158,13 @@ def vectorize_raster(
     check_replaceable(path, overwrite=overwrite, inputs=[_location(raster)])
     source = _open(_location(raster), reading=reading, class_value=class_value, band=band)
     network, settings = _vectorized(source, config, tile_size, watch)
-    made_by = {
+    made_by: dict[str, Any] = {
         "raster": Path(public_name(str(raster))).name,
         "reading": source.explanation,
         "config": {"vector": settings.to_dict()},
     }
+    if settings.add:
+        made_by["extensions"] = extension_records(Family.CLEANING_STEPS, settings.add)
     with watch.stage("write"):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_network(network, path, provenance=made_by, overwrite=True, config=config.output)

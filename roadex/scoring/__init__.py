@@ -15,16 +15,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
+from roadex.extensions import Family, extension_records, find_extension, names_with_extensions
 from roadex.network.line_reader import RoadLines, read_lines
 from roadex.progress import Display, default_display
 from roadex.scoring.aligned_rasters import grid_of
 from roadex.scoring.in_memory import Comparable, side_path
 from roadex.scoring.inputs import Side, recognise_side
 from roadex.scoring.line_scores import score_lines
-from roadex.scoring.metrics import LINE_METRICS, PIXEL_METRICS
+from roadex.scoring.metrics import LINE_METRICS, PIXEL_METRICS, load_metric
 from roadex.scoring.pixel_scores import find_pairs, score_pixels, side_encoding
 from roadex.scoring.report import ScoreReport, TileScore, write_csv, write_json
 
@@ -53,8 +55,8 @@ def score(
     metrics
         Names out of :data:`~roadex.scoring.metrics.PIXEL_METRICS` and
         :data:`~roadex.scoring.metrics.LINE_METRICS`; if None all pixel metrics where a side is a
-        raster,
-        and all line metrics where a side is lines.
+        raster, and all line metrics where a side is lines. Those of extensions are computed where
+        they are named.
     progress
         Shows the images done; None is a display in a notebook, else nothing.
 
@@ -108,7 +110,7 @@ def _score_files(
     if not reports:
         msg = f"none of {', '.join(metrics or ())} applies to {prediction} and {truth}"
         raise ScoreError(msg)
-    return _joined(reports)
+    return _with_origin(_joined(reports), metrics or ())
 
 
 def _score_lines(
@@ -158,12 +160,30 @@ def _joined(reports: list[ScoreReport]) -> ScoreReport:
 def _choose(metrics: Sequence[str] | None) -> tuple[list[str], list[str]]:
     if metrics is None:
         return list(PIXEL_METRICS), list(LINE_METRICS)
-    unknown = sorted(set(metrics) - set(PIXEL_METRICS) - set(LINE_METRICS))
-    if unknown:
-        known = ", ".join([*PIXEL_METRICS, *LINE_METRICS])
-        msg = f"unknown metric {unknown[0]!r}; available: {known}"
-        raise ScoreError(msg)
+    added = {name: _added_metric(name) for name in sorted(_not_own(metrics))}
+    pixel = [name for name in PIXEL_METRICS if name in metrics]
+    line = [name for name in LINE_METRICS if name in metrics]
     return (
-        [name for name in PIXEL_METRICS if name in metrics],
-        [name for name in LINE_METRICS if name in metrics],
+        pixel + [name for name, metric in added.items() if hasattr(metric, "count")],
+        line + [name for name, metric in added.items() if hasattr(metric, "measure")],
     )
+
+
+def _not_own(metrics: Sequence[str]) -> set[str]:
+    return set(metrics) - set(PIXEL_METRICS) - set(LINE_METRICS)
+
+
+def _added_metric(name: str) -> ModuleType:
+    if find_extension(Family.METRICS, name) is None:
+        own = [*PIXEL_METRICS, *LINE_METRICS]
+        known = ", ".join(names_with_extensions(Family.METRICS, own))
+        msg = f"unknown metric {name!r}; available: {known}"
+        raise ScoreError(msg)
+    return load_metric(name)
+
+
+def _with_origin(report: ScoreReport, metrics: Sequence[str]) -> ScoreReport:
+    """Say which packages the metrics are from that are not of roadex."""
+    added = extension_records(Family.METRICS, sorted(_not_own(metrics)))
+    notes = [f"metric {one['name']} is of {one['package']} {one['version']}" for one in added]
+    return replace(report, decisions=[*report.decisions, *notes]) if notes else report

@@ -24,6 +24,7 @@ from roadex.training.datasets.chip_windows import WeightedScenes
 from roadex.training.datasets.description import split_share
 from roadex.training.datasets.labelled import Labelled
 from roadex.training.evaluation import common_figures, evaluate_datasets, thresholds_of
+from roadex.training.extensions_used import extensions_used
 from roadex.training.loop import train as train_network
 from roadex.training.monitor import Monitor
 from roadex.training.preflight import DataReport, check_data
@@ -270,6 +271,7 @@ def _write(
     spread = math.exp(config.augment.scale_jitter)
     figures = common_figures(counts) if counts else {}
     low, high = thresholds_of(figures)
+    used = extensions_used(config, [*job.data, *job.validation])
     metadata = ModelMetadata(
         name=job.output.stem,
         network=config.network,
@@ -293,7 +295,8 @@ def _write(
             "steps": state.step,
             "adaptation": getattr(state.averaged_network, "adaptation", ""),
             "hours": round(state.seconds / 3600, 2),
-        },
+        }
+        | ({"extensions": used} if used else {}),
         validation={name: round(value, 4) for name, value in figures.items()},
     )
     job.output.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from roadex.errors import ConfigError
 from roadex.models import create_network
 from roadex.models.metadata import ModelMetadata
 from roadex.models.modelfile import model_path, read_metadata
+from roadex.training.augment_added import augmentation_by_name
 from roadex.training.losses import loss_by_name
 from roadex.training.recipes import read_recipe
 
@@ -129,16 +130,20 @@ def _inherited(metadata: ModelMetadata) -> dict[str, Any]:
 
 
 def check_network(config: TrainConfig) -> None:
-    """See that loss and network can be built, before hours are spent.
+    """See that loss, augmentations and network can be built, before hours are spent.
 
     Raises
     ------
     ConfigError
-        If there is no such loss, or the network does not take its arguments.
+        If there is no such loss or augmentation, or the network does not take its arguments.
+    ExtensionError
+        If one of them is of an extension that cannot be used.
     ModelError
         If there is no such network or argument, or encoder weights do not fit.
     """
     loss_by_name(config.loss)
+    for name in config.augment.add or ():
+        augmentation_by_name(name)
     arguments = dict(config.arguments)
     if config.encoder_weights is not None:
         arguments["encoder_weights"] = config.encoder_weights

@@ -41,6 +41,11 @@ ELSEWHERE = {
     "--split": "needs all images of DeepGlobe: tests/test_score_deepglobe.py has splits",
     "import": "needs a published checkpoint: tests/models/test_checkpoints.py imports one",
     "s3://": "needs an object store: tests/test_faults.py runs it",
+    "tiny": "needs an extension: tests/test_example_plugin.py runs it",
+    "network=tiny": "needs an extension: tests/test_example_plugin.py runs it",
+    "vector.add=lone-roads": "needs an extension: tests/test_example_plugin.py runs it",
+    "roads.wkt": "needs an extension: tests/test_example_plugin.py runs it",
+    "length_ratio": "needs an extension: tests/test_example_plugin.py runs it",
 }
 """Parts of a command that make it one for another test, with the reason."""
 
@@ -49,6 +54,8 @@ OTHER_PROGRAMS = {
     "git": "no program of this project",
     "sbatch": "needs SLURM: tests/cluster/test_slurm.py runs it",
     "conda": "needs conda",
+    "docker": "needs Docker: tests/test_packaging.py reads the Dockerfile",
+    "rattler-build": "needs rattler-build: tests/test_packaging.py compares the recipe",
     "pip": "an installation of its own",
     "qgis_process": "needs QGIS: tests/test_qgis_processing.py runs it",
     "python": "benchmarks need real imagery and hours",

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from roadex.config import PROBABILITY_MAX, VectorConfig
+from roadex.extensions import Extension
 from roadex.imagery.geodesy import PixelSize
+from roadex.network.cleaning.added import AddedStep, added_steps, require_kind
 from roadex.network.cleaning.areas import resolve_areas
 from roadex.network.cleaning.borders import border_nodes, extend_to_border
 from roadex.network.cleaning.bridge_search import MAX_GAP, BridgeSettings
@@ -108,7 +110,23 @@ def plan_steps(
         (leaps, config.max_gap_m > 0),
     ]
     named = [(step.__name__, step) for step, is_on in every if is_on]
-    return [(name, step) for name, step in named if name not in (config.skip or ())]
+    own = [(name, step) for name, step in named if name not in (config.skip or ())]
+    added = added_steps(config)
+    return own + [(extension.name, _bound(extension, f, pixel, config)) for extension, f in added]
+
+
+def _bound(
+    extension: Extension, function: AddedStep, pixel: PixelSize, config: VectorConfig
+) -> Step:
+    """Return a step of an extension as one that takes a graph alone."""
+
+    def step(graph: RoadGraph) -> RoadGraph:
+        changed = function(graph, pixel, config)
+        require_kind(changed, RoadGraph, extension)
+        kept: RoadGraph = changed
+        return kept
+
+    return step
 
 
 def clean_graph(

@@ -22,6 +22,8 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
+from roadex.extensions import Family, find_extension, names_with_extensions
+
 PIXEL_METRICS = {
     "iou": "roadex.scoring.metrics.iou",
     "precision_recall": "roadex.scoring.metrics.precision_recall",
@@ -47,15 +49,22 @@ LINE_METRICS = {
 
 
 def load_metric(name: str) -> ModuleType:
-    """Return the module of a metric.
+    """Return the module of a metric, of roadex or of an installed extension.
 
     Raises
     ------
     ValueError
         If there is no such metric.
+    ExtensionError
+        If it is one of an extension that cannot be used.
     """
-    known = PIXEL_METRICS | LINE_METRICS
-    if name not in known:
+    own = PIXEL_METRICS | LINE_METRICS
+    if name in own:
+        return import_module(own[name])
+    extension = find_extension(Family.METRICS, name)
+    if extension is None:
+        known = names_with_extensions(Family.METRICS, own)
         msg = f"unknown metric {name!r}; available: {', '.join(known)}"
         raise ValueError(msg)
-    return import_module(known[name])
+    module: ModuleType = extension.load()
+    return module

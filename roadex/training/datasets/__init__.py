@@ -15,8 +15,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 from roadex.errors import DatasetError
+from roadex.extensions import Family, extension_records, find_extension, names_with_extensions
 from roadex.imagery.scene import RGB
 from roadex.training.datasets.description import LAYOUTS, expand, parse_description
 from roadex.training.datasets.labelled import Labelled
@@ -39,10 +41,9 @@ def find_labelled_scenes(specification: str, *, bands: Sequence[str] = RGB) -> l
     """
     scenes: list[Labelled] = []
     for layout, path in _locate(specification):
-        found: list[Labelled] = layout.find(path, bands=tuple(bands))
+        found: list[Labelled] = layout.module.find(path, bands=tuple(bands))
         if not found:
-            name = layout.__name__.rpartition(".")[2]
-            msg = f"no labelled imagery in {path} (layout {name})"
+            msg = f"no labelled imagery in {path} (layout {layout.name})"
             raise DatasetError(msg)
         scenes += found
     return scenes
@@ -51,11 +52,24 @@ def find_labelled_scenes(specification: str, *, bands: Sequence[str] = RGB) -> l
 def find_unmatched_labels(specification: str) -> list[Path]:
     """Return the label files of a dataset that belong to no imagery."""
     return [
-        file for layout, path in _locate(specification) for file in layout.unmatched_labels(path)
+        file
+        for layout, path in _locate(specification)
+        for file in layout.module.unmatched_labels(path)
     ]
 
 
-def _locate(specification: str) -> list[tuple[ModuleType, Path | str]]:
+def layout_records(specification: str) -> list[dict[str, str]]:
+    """Return package and version of the layouts of a dataset that extensions read."""
+    names = {layout.name for layout, _ in _locate(specification)} - set(LAYOUTS)
+    return extension_records(Family.DATASETS, sorted(names))
+
+
+class _Layout(NamedTuple):
+    name: str
+    module: ModuleType
+
+
+def _locate(specification: str) -> list[tuple[_Layout, Path | str]]:
     """Return every folder, TOML file or ``IMAGE+ROADS`` of a dataset, with its layout."""
     named = parse_description(specification)
     layout = _layout(named.layout) if named.layout else None
@@ -73,17 +87,28 @@ def _locate(specification: str) -> list[tuple[ModuleType, Path | str]]:
     return [(layout or _recognise(path), path) for path in paths]
 
 
-def _layout(name: str) -> ModuleType:
-    return import_module(LAYOUTS[name])
+def _layout(name: str) -> _Layout:
+    if name in LAYOUTS:
+        return _Layout(name, import_module(LAYOUTS[name]))
+    extension = find_extension(Family.DATASETS, name)
+    if extension is None:
+        msg = f"unknown dataset layout {name!r}"
+        raise DatasetError(msg)
+    return _Layout(name, extension.load())
 
 
-def _recognise(folder: Path) -> ModuleType:
+def _recognise(folder: Path) -> _Layout:
     for name in LAYOUTS:
         layout = _layout(name)
-        if layout.recognises(folder):
+        if layout.module.recognises(folder):
+            return layout
+    known = names_with_extensions(Family.DATASETS, LAYOUTS)
+    for name in known[len(LAYOUTS) :]:
+        layout = _layout(name)
+        if layout.module.recognises(folder):
             return layout
     msg = (
         f"cannot recognise the layout of {folder}: name it as LAYOUT:{folder}, with one of "
-        f"{', '.join(LAYOUTS)}"
+        f"{', '.join(known)}"
     )
     raise DatasetError(msg)

@@ -16,12 +16,11 @@ from torch.utils.data import Dataset
 
 from roadex.config import AugmentConfig, TrainConfig
 from roadex.training.augment import augment_colour, jitter_width
+from roadex.training.augment_added import Sample as Sample
+from roadex.training.augment_added import augmentation_by_name
 from roadex.training.augment_dlinknet import augment_as_published
 from roadex.training.datasets.chip_windows import WeightedScenes, make_windows
 from roadex.training.datasets.labelled import Chip
-
-Sample = tuple[Tensor, Tensor, Tensor]
-"""Image float32 (C, s, s) in [0, 255]; target float32 (1, s, s); valid bool (1, s, s)."""
 
 _MIN_VALID_SHARE = 0.25
 
@@ -75,6 +74,8 @@ def _augment(sample: Sample, config: AugmentConfig, rng: np.random.Generator) ->
     target = target.float()
     if config.width_jitter_px > 0:
         target = jitter_width(target, config.width_jitter_px, rng)
+    for name in config.add or ():
+        image, target, valid = augmentation_by_name(name)(image, target, valid, rng)
     return image, target, valid
 
 

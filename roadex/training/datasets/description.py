@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roadex.errors import ConfigError, DatasetError
+from roadex.extensions import Family, find_extension, names_with_extensions
 
 LAYOUTS = {
     "deepglobe": "roadex.training.datasets.deepglobe",
@@ -74,7 +75,10 @@ def parse_description(specification: str) -> Description:
         )
         raise DatasetError(msg)
     if separator and not Path(specification).expanduser().exists():
-        msg = f"unknown dataset layout {name!r}; available: {', '.join(LAYOUTS)}"
+        if find_extension(Family.DATASETS, name) is not None:
+            return Description(name, path)
+        known = names_with_extensions(Family.DATASETS, LAYOUTS)
+        msg = f"unknown dataset layout {name!r}; available: {', '.join(known)}"
         raise DatasetError(msg)
     return Description(None, specification)
 

@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, TypeAlias
 
 from roadex.errors import ConfigError
+from roadex.extensions import Family, find_extension, names_with_extensions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,10 +33,24 @@ LOSSES = {
 
 
 def loss_by_name(name: str) -> Loss:
-    """Return the loss registered under ``name``, or raise :class:`ConfigError`."""
-    if name not in LOSSES:
-        msg = f"unknown loss {name!r}; available: {', '.join(sorted(LOSSES))}"
+    """Return the loss registered under ``name``, or that of an installed extension.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    ExtensionError
+        If it is one of an extension that cannot be used.
+    """
+    loss: Loss
+    if name in LOSSES:
+        module, _, function = LOSSES[name].partition(":")
+        loss = getattr(import_module(module), function)
+        return loss
+    extension = find_extension(Family.LOSSES, name)
+    if extension is None:
+        known = names_with_extensions(Family.LOSSES, sorted(LOSSES))
+        msg = f"unknown loss {name!r}; available: {', '.join(known)}"
         raise ConfigError(msg)
-    module, _, function = LOSSES[name].partition(":")
-    loss: Loss = getattr(import_module(module), function)
+    loss = extension.load()
     return loss

@@ -1,0 +1,1 @@
+"""A network, a loss, a metric, an output format and a cleaning step for roadex."""
