@@ -24,6 +24,8 @@ from roadex.models.scaling import Scaling
 _SHAPES_KEPT = 2
 """Shapes of chips a thread keeps a compiled graph for: that of a run, and that of a rest."""
 
+_STARTING = threading.Lock()
+
 _ONE_THREAD = {
     "INFERENCE_NUM_THREADS": 1,
     "NUM_STREAMS": 1,
@@ -103,13 +105,29 @@ class IntegerForm:
         return core, graph
 
 
-@cache
 def _core() -> Any:
     """Return OpenVINO's core, one for the process and never given back.
 
     Its plugin would be unloaded with the last of them, under threads that are still to end.
     """
-    return require_openvino().Core()
+    with _STARTING:
+        return _started()
+
+
+@cache
+def _started() -> Any:
+    """Start OpenVINO and let one thread compute something, however little.
+
+    Its Python module makes its tables of types at first use: one thread gives up the interpreter
+    while it makes them, and a second one that needs them waits for it and holds the interpreter,
+    for ever (2026.4). From then on they are there.
+    """
+    openvino = require_openvino()
+    core = openvino.Core()
+    given = openvino.opset13.parameter([1, 1], np.float32)
+    compiled = core.compile_model(openvino.Model([openvino.opset13.relu(given)], [given]), "CPU")
+    compiled(np.zeros((1, 1), np.float32), share_inputs=True)
+    return core
 
 
 def require_openvino() -> Any:

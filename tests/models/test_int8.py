@@ -270,3 +270,27 @@ class TestRun:
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert done.stdout.strip() == "(64, 64)", done.stderr
+
+
+AT_ONCE = """
+import os, sys, threading, numpy as np
+from roadex.inference.engine import Predictor
+sys.setswitchinterval(1e-5)
+predictor = Predictor.load("roadex-light", precision="int8")
+image = np.zeros((3, 64, 64), np.float32)
+together = threading.Barrier(6)
+def first_image():
+    predictor._form._compiled((1, 3, 64, 64))
+    together.wait()
+    predictor.probability(image)
+threads = [threading.Thread(target=first_image) for _ in range(6)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+@pytest.mark.slow
+def test_first_images_of_threads_at_once_do_not_wait_for_each_other_for_ever():
+    """Two of five processes hung before OpenVINO was started by one thread alone."""
+    for _ in range(6):
+        subprocess.run([sys.executable, "-c", AT_ONCE], timeout=60, check=True)

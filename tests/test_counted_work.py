@@ -1,0 +1,115 @@
+"""Work that is counted, not timed: what a run computes, reads and keeps. `make bench-quick`.
+
+Seconds of a shared machine say little; forward passes, bytes read and memory are the same anywhere.
+The bounds are a little above what was counted when they were written, which the comments give.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+from rasterio.windows import Window
+
+from roadex.config import RunConfig
+from roadex.inference.float_form import FloatForm
+from roadex.pipeline.plan import plan_run
+from roadex.pipeline.run import run
+from roadex.probability.tile_store import TileStore
+
+HEIGHT, WIDTH = 1500, 2500
+N_CHIPS = 2 * 3
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """At the pixel size of the model."""
+    path = tmp_path_factory.mktemp("counted") / "scene.tif"
+    values = np.random.default_rng(0).integers(1, 255, (3, HEIGHT, WIDTH), dtype=np.uint8)
+    with rasterio.open(
+        path, "w", driver="GTiff", width=WIDTH, height=HEIGHT, count=3, dtype="uint8",
+        crs="EPSG:32631", transform=from_origin(500_000, 5_000_000, 1, 1), tiled=True,
+        blockxsize=256, blockysize=256,
+    ) as raster:  # fmt: skip
+        raster.write(values)
+    return path
+
+
+def settings(model: Path, tta: str = "none") -> RunConfig:
+    return RunConfig.from_dict(
+        {
+            "predict": {"model": str(model), "tta": tta},
+            "cluster": {"workers": 0, "gpus": "none"},
+        }
+    )
+
+
+@pytest.mark.parametrize(("tta", "n_views"), [("none", 1), ("flip", 4)])
+def test_every_chip_goes_through_the_network_once_per_view(
+    tta, n_views, scene, model, tmp_path, monkeypatch
+) -> None:
+    shapes, passes = [], []
+    compute = FloatForm.probability
+
+    def counting(self: FloatForm, image: np.ndarray, how: str) -> Any:
+        shapes.append(image.shape)
+        if not passes:
+            self._network.register_forward_hook(lambda *_: passes.append(1))
+        return compute(self, image, how)
+
+    monkeypatch.setattr(FloatForm, "probability", counting)
+    run(scene, tmp_path / "out", config=settings(model, tta))
+    chips = plan_run(scene, settings(model, tta)).chips
+    assert sorted(shapes) == sorted((3, int(c.read.height), int(c.read.width)) for c in chips)
+    assert len(passes) == n_views * N_CHIPS
+    given = sum(height * width for _, height, width in shapes)
+    assert given < 1.2 * HEIGHT * WIDTH  # 1.16: contexts of 64 px around cores of 1024
+
+
+def test_a_scene_is_hardly_read_more_than_once(scene, model, tmp_path, monkeypatch) -> None:
+    pixels = []
+    read = NativeReader.read
+
+    def counting(self: NativeReader, window: Window, *more: Any) -> Any:
+        pixels.append(int(window.height) * int(window.width))
+        return read(self, window, *more)
+
+    monkeypatch.setattr(NativeReader, "read", counting)
+    run(scene, tmp_path / "out", config=settings(model))
+    assert HEIGHT * WIDTH < sum(pixels) < 1.2 * HEIGHT * WIDTH  # as given to the network
+
+
+def test_a_tile_is_stored_once_and_read_once(scene, model, tmp_path, monkeypatch) -> None:
+    counts = {"write": 0, "read": 0}
+    for name in counts:
+        whole = getattr(TileStore, name)
+
+        def counting(self: TileStore, *arguments: Any, _name=name, _whole=whole) -> Any:
+            counts[_name] += 1
+            return _whole(self, *arguments)
+
+        monkeypatch.setattr(TileStore, name, counting)
+    result = run(scene, tmp_path / "out", config=settings(model))
+    print(counts, result)
+    assert counts["write"] == N_CHIPS
+    assert counts["read"] == N_CHIPS
+
+
+def test_memory_of_a_run(scene, model, tmp_path) -> None:
+    code = (
+        "import resource, roadex, sys; "
+        "from tests.test_counted_work import settings; "
+        "roadex.run(sys.argv[1], sys.argv[2], config=settings(sys.argv[3])); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    command = [sys.executable, "-c", code, str(scene), str(tmp_path / "out"), str(model)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    print(done.stdout)
+    assert float(done.stdout.split()[-1]) < 1500
