@@ -50,6 +50,7 @@ OTHER_PROGRAMS = {
     "sbatch": "needs SLURM: tests/cluster/test_slurm.py runs it",
     "conda": "needs conda",
     "pip": "an installation of its own",
+    "osmium": "needs osmium-tool: tests/test_mapper_path.py runs it",
     "qgis_process": "needs QGIS: tests/test_qgis_processing.py runs it",
     "python": "benchmarks need real imagery and hours",
 }
