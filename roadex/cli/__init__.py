@@ -23,6 +23,7 @@ VERBS = {
     "vectorize": "Turn road probability or a mask into a road network.",
     "plan": "Show the plan and cost of a run: tiles, time, memory, disk.",
     "score": "Compare roads with the truth.",
+    "assess": "Estimate from a sample how complete and correct a network is.",
     "train": "Train a model on labelled imagery.",
     "models": "List, show, import, average, tune and export models.",
     "generate": "Write synthetic scenes with known roads, to train on.",
