@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
-from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -84,7 +83,7 @@ def folder(tmp_path, preview):
         entry("a", picture=thumbnail(preview, 5)),
         entry("b", result=warned, picture=thumbnail(preview, 5)),
         entry("c", state="failed", is_good=False, error="no <CRS>", result={}, page=""),
-        entry("d'e&f", state="incomplete", is_good=False, error="2 tiles failed",
+        entry("d#e&f", state="incomplete", is_good=False, error="2 tiles failed",
               result=entry("d").result | {"failed_tiles": ["r0 c1", "r0 c2"]},
               picture=thumbnail(preview, 5)),
     ]  # fmt: skip
@@ -104,9 +103,7 @@ def test_the_page_says_what_became_of_each_scene(folder):
     assert "failed: no <CRS>" in page.text
     assert "2 tiles missing" in page.text
     assert page.text.index("no <CRS>") < page.text.index("bands were guessed")
-    assert [unquote(link) for link in page.links] == [
-        "d'e&f/report.html", "a/report.html", "b/report.html"
-    ]  # fmt: skip
+    assert page.links == ["d%23e%26f/report.html", "a/report.html", "b/report.html"]
 
 
 def test_the_page_needs_nothing_from_elsewhere(folder):

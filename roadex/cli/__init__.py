@@ -30,6 +30,7 @@ VERBS = {
     "correct": "Teach a model with the corrections of a network.",
     "align": "Move labels to the roads of the imagery, to train on.",
     "merge": "Join the networks of neighbouring scenes.",
+    "snap": "Lead rough lines along the roads of the probability.",
     "rebuild": "Restore the topology of a network edited by hand.",
     "compare": "Compare a network with a reference: what each lacks.",
     "convert": "Write a network in the format of JOSM, osmnx, MapRoulette and others.",

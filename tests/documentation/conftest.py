@@ -130,6 +130,7 @@ def _make_assessment(folder: Path) -> None:
     path = folder / "assessment.gpkg"
     write_assessment(windows.assign(state="done"), path, provenance={})
     roads[["geometry"]].to_file(path, layer="truth")
+    roads[["geometry"]].simplify(5).to_file(folder / "rough.gpkg")
 
 
 def _write_network(mask: Path, path: Path, cols: slice) -> None:
