@@ -201,11 +201,24 @@ def test_without_roads_nothing_is_told():
         ({"state": ["done", "done", "done", None]}, {}, "1 windows of the kind 'no roads' are"),
         ({"state": ["done", "done", "done", "ok"]}, {}, "state 'ok'; it is done, unclear"),
         ({}, {"line_buffer_m": 12.0}, "tolerance is at most 10 m"),
+        ({"imaged_m2": "a"}, {}, "were changed"),
+        ({"stratum_m2": np.inf}, {}, "were changed"),
+        ({"stratum": None}, {}, "were changed"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_assessed_is_said(columns, config, message):
     with pytest.raises(ScoreError, match=message):
         assess(series(*FOUND), few_windows(**columns), series(*FOUND), ScoreConfig(**config))
+
+
+@pytest.mark.parametrize(
+    "broken", [None, shapely.Point(4e5, 5.6e6), shapely.box(np.inf, 0, 1, 1), shapely.Polygon()]
+)
+def test_windows_that_another_program_broke_are_refused(broken):
+    windows = few_windows()
+    windows.geometry = [broken, *windows.geometry[1:]]
+    with pytest.raises(ScoreError, match="were changed"):
+        assess(series(*FOUND), windows, series(*FOUND))
 
 
 def test_a_layer_of_something_else_is_refused():

@@ -34,16 +34,10 @@ from scipy.special import expit, logit, stdtrit
 
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
+from roadex.scoring.marked_windows import DONE, UNCLEAR, sound_windows
 from roadex.scoring.metrics.completeness import LineMatch, match_lines
 from roadex.scoring.metrics.lines import LineNetwork
-from roadex.scoring.sample_windows import MARGIN_M, metric_crs_for
-
-DONE: Final = "done"
-UNCLEAR: Final = "unclear"
-"""States of a window: all of its true roads are drawn, or the imagery does not show them."""
-
-COLUMNS: Final = ("stratum", "state", "imaged_m2", "stratum_m2", "stratum_squares")
-"""Columns of windows an assessment needs."""
+from roadex.scoring.sample_windows import MARGIN_M
 
 _LENGTHS: Final = ("true", "found", "predicted", "right")
 
@@ -112,14 +106,12 @@ def assess(
     Raises
     ------
     ScoreError
-        If too few windows are done, columns are missing, or the tolerance is wider than the margin
-        of the windows.
+        If too few windows are done, they were changed, or the tolerance is wider than their margin.
     """
     config = config or ScoreConfig()
-    _require_windows(windows, config)
-    crs = metric_crs_for(windows.geometry)
-    state = windows["state"].fillna("")
-    done = windows[state == DONE].to_crs(crs)
+    windows = sound_windows(windows, config)
+    state, crs = windows["state"], windows.crs
+    done = windows[state == DONE]
     strata = list(_strata(done, windows))
     drawn = truth.to_crs(crs)
     sums = _lengths(roads.to_crs(crs), done, drawn, config)
@@ -134,25 +126,8 @@ def assess(
         windows=len(windows),
         done=len(done),
         unclear=int((state == UNCLEAR).sum()),
-        notes=tuple(_notes(drawn, windows[state == ""].to_crs(crs), windows.to_crs(crs))),
+        notes=tuple(_notes(drawn, windows[state == ""], windows)),
     )
-
-
-def _require_windows(windows: gpd.GeoDataFrame, config: ScoreConfig) -> None:
-    missing = [name for name in COLUMNS if name not in windows]
-    if missing:
-        msg = f"these are no windows of `roadex assess`: columns {', '.join(missing)} are missing"
-        raise ScoreError(msg)
-    unknown = sorted(set(windows["state"].dropna()) - {DONE, UNCLEAR, ""})
-    if unknown:
-        msg = f"a window has the state {unknown[0]!r}; it is {DONE}, {UNCLEAR}, or empty"
-        raise ScoreError(msg)
-    if config.line_buffer_m > MARGIN_M:
-        msg = (
-            f"the tolerance is at most {MARGIN_M:g} m, the margin of the windows around the "
-            f"squares that count, got {config.line_buffer_m:g}"
-        )
-        raise ScoreError(msg)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
