@@ -166,6 +166,17 @@ def test_windows_that_agree_are_no_certainty():
     assert found.correctness.high == 1
 
 
+@pytest.mark.parametrize("step", [1.0, 4.0, 7.0])
+def test_lengths_in_a_square_are_exact_whatever_the_step(step):
+    # Drawn from edge to edge of the window, 10 m outside the square.
+    road = line((-10, 37), (110, 61))
+    config = ScoreConfig(line_step_m=step)
+    found = assess(series(road), few_windows(), series(road), config)
+    inside = road.intersection(shapely.box(*ORIGIN, *(ORIGIN + 100))).length
+    assert found.true_km.value == pytest.approx(10 / 2 * inside / 1000, abs=1e-4)
+    assert found.completeness.value == found.correctness.value == 1
+
+
 @pytest.mark.parametrize(("beyond", "is_right"), [(4, True), (20, False)])
 def test_a_road_at_the_edge_matches_a_true_one_in_the_margin(beyond, is_right):
     ours, true = line((0, 99), (100, 99)), line((0, 99 + beyond), (100, 99 + beyond))

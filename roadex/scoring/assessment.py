@@ -1,15 +1,15 @@
 """Completeness and correctness of a network, from windows in which a person drew the true roads.
 
-What is missing, or drawn beside the roads, is told as ``roadex score`` does, with the pieces of
-line whose middle lies in the square of a window. Squares stand for the imaged area of their
-stratum: with A its area, a that of its windows, and y a length in each,
+What is missing, or drawn beside the roads, is told as ``roadex score`` does, with the parts of
+lines in the squares of the windows, compared with all lines of the other side. Squares stand for
+the imaged area of their stratum: with A its area, a that of its windows, y a length in each,
 
     total = sum over strata of A / a * sum of y,    completeness = total found / total true,
 
 and the same of correctness. The standard error is from the bootstrap of Rao and Wu, which draws
 windows within strata and is right for few of them and for many out of few squares. Intervals are
 those of Student's t on the logit of a share and the logarithm of a length: percentiles of the
-resamples hold a completeness of 0.98 from 50 windows in 71 of 100 cases instead of 95, these in 95.
+resamples hold a completeness of 0.98 from 50 windows in 71 of 100 cases instead of 95, these in 94.
 
 References
 ----------
@@ -164,13 +164,23 @@ def _lengths(
     """Return the metres of each kind in the square of each window."""
     outer = windows.geometry.to_numpy()
     near, _ = shapely.STRtree(outer).query(roads.to_numpy(), predicate="intersects")
-    network = LineNetwork.from_lines(roads.to_numpy()[np.unique(near)])
-    true = LineNetwork.from_lines(truth.to_numpy())
+    sides = truth.to_numpy(), roads.to_numpy()[np.unique(near)]
+    true, network = (LineNetwork.from_lines(lines) for lines in sides)
     tree = shapely.STRtree(shapely.buffer(outer, -MARGIN_M, join_style="mitre"))
-    theirs = match_lines(true, network, config)
-    ours = match_lines(network, true, config)
+    true_inside, network_inside = (LineNetwork.from_lines(_cut(lines, tree)) for lines in sides)
+    theirs = match_lines(true_inside, network, config)
+    ours = match_lines(network_inside, true, config)
     sums = (*_in_squares(theirs, tree), *_in_squares(ours, tree))
     return dict(zip(_LENGTHS, sums, strict=True))
+
+
+def _cut(lines: NDArray[np.object_], squares: shapely.STRtree) -> NDArray[np.object_]:
+    """Return the parts of lines inside squares, so that no piece lies half in one."""
+    line, square = squares.query(lines, predicate="intersects")
+    inside = shapely.intersection(lines[line], squares.geometries[square])
+    parts = shapely.get_parts(inside)
+    kept: NDArray[np.object_] = parts[shapely.length(parts) > 0]
+    return kept
 
 
 def _in_squares(
