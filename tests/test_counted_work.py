@@ -6,6 +6,7 @@ The bounds are a little above what was counted when they were written, which the
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,9 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 
 from roadex.config import RunConfig
+from roadex.imagery.native import NativeReader
 from roadex.inference.float_form import FloatForm
+from roadex.pipeline import worker
 from roadex.pipeline.plan import plan_run
 from roadex.pipeline.run import run
 from roadex.probability.tile_store import TileStore
@@ -41,13 +44,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def settings(model: Path, tta: str = "none") -> RunConfig:
-    return RunConfig.from_dict(
-        {
-            "predict": {"model": str(model), "tta": tta},
-            "cluster": {"workers": 0, "gpus": "none"},
-        }
-    )
+def settings(model: Path | str, tta: str = "none") -> RunConfig:
+    predict = {"model": str(model), "tta": tta}
+    return RunConfig.from_dict({"predict": predict, "cluster": {"workers": 0, "gpus": "none"}})
 
 
 @pytest.mark.parametrize(("tta", "n_views"), [("none", 1), ("flip", 4)])
@@ -55,14 +54,18 @@ def test_every_chip_goes_through_the_network_once_per_view(
     tta, n_views, scene, model, tmp_path, monkeypatch
 ) -> None:
     shapes, passes = [], []
-    compute = FloatForm.probability
+    compute, build = FloatForm.probability, FloatForm.__init__
+
+    def built(self: FloatForm, *arguments: Any, **options: Any) -> None:
+        build(self, *arguments, **options)
+        self._network.register_forward_hook(lambda *_: passes.append(1))
 
     def counting(self: FloatForm, image: np.ndarray, how: str) -> Any:
         shapes.append(image.shape)
-        if not passes:
-            self._network.register_forward_hook(lambda *_: passes.append(1))
         return compute(self, image, how)
 
+    monkeypatch.setattr(worker, "_LOADED", {})
+    monkeypatch.setattr(FloatForm, "__init__", built)
     monkeypatch.setattr(FloatForm, "probability", counting)
     run(scene, tmp_path / "out", config=settings(model, tta))
     chips = plan_run(scene, settings(model, tta)).chips
@@ -85,7 +88,7 @@ def test_a_scene_is_hardly_read_more_than_once(scene, model, tmp_path, monkeypat
     assert HEIGHT * WIDTH < sum(pixels) < 1.2 * HEIGHT * WIDTH  # as given to the network
 
 
-def test_a_tile_is_stored_once_and_read_once(scene, model, tmp_path, monkeypatch) -> None:
+def test_a_tile_is_stored_once_and_read_twice(scene, model, tmp_path, monkeypatch) -> None:
     counts = {"write": 0, "read": 0}
     for name in counts:
         whole = getattr(TileStore, name)
@@ -96,20 +99,19 @@ def test_a_tile_is_stored_once_and_read_once(scene, model, tmp_path, monkeypatch
 
         monkeypatch.setattr(TileStore, name, counting)
     result = run(scene, tmp_path / "out", config=settings(model))
-    print(counts, result)
-    assert counts["write"] == N_CHIPS
-    assert counts["read"] == N_CHIPS
+    n_tiles = json.loads(result.paths.report.read_text())["tiles"]["total"]
+    assert counts["write"] == n_tiles
+    assert counts["read"] <= 2 * n_tiles + 1  # once for the raster, once for the lines
 
 
 def test_memory_of_a_run(scene, model, tmp_path) -> None:
     code = (
         "import resource, roadex, sys; "
         "from tests.test_counted_work import settings; "
-        "roadex.run(sys.argv[1], sys.argv[2], config=settings(sys.argv[3])); "
+        "roadex.run(sys.argv[1], sys.argv[2], config=settings(sys.argv[3]); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
     )
     command = [sys.executable, "-c", code, str(scene), str(tmp_path / "out"), str(model)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    print(done.stdout)
-    assert float(done.stdout.split()[-1]) < 1500
+    assert float(done.stdout.split()[-1]) < 1200  # 

@@ -233,7 +233,7 @@ def show_batch(outcomes: Sequence[SceneOutcome], output: Path, console: Console)
     console.print(table, highlight=False)
     if len(outcomes) > _BATCH_LINES:
         console.print(f"... and {len(outcomes) - _BATCH_LINES} more", highlight=False)
-    for name in ("summary.csv", "summary.geojson"):
+    for name in ("summary.csv", "summary.geojson", "index.html"):
         console.print(f"  {output / name}", highlight=False, soft_wrap=True)
 
 

@@ -52,9 +52,10 @@ def run(
     from the probability that is there. An output with the suffix of a network, such as roads.gpkg,
     is that file alone.
 
-    With --each or --list, each scene gets its own folder in the output folder; summary.csv and
-    summary.geojson list the outcome of each. A scene that fails does not stop the others: the exit
-    code is 3 then, and running the same command again does what is missing.
+    With --each or --list, each scene gets its own folder in the output folder; index.html shows
+    them all, summary.csv and summary.geojson list the outcome of each. A scene that fails does not
+    stop the others: the exit code is 3 then, and running the same command again does what is
+    missing.
 
     \b
     Examples:

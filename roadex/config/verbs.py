@@ -48,6 +48,14 @@ COMPARE = VerbSettings("compare", CompareConfig)
 CONVERT = VerbSettings("convert", RunConfig, ("output",))
 TRAIN = VerbSettings("train", TrainConfig)
 SCORE = VerbSettings("score", ScoreConfig)
+ASSESS = VerbSettings(
+    "assess",
+    ScoreConfig,
+    (
+        "line_buffer_m", "line_heading_deg", "line_step_m", "bootstrap_samples", "confidence",
+        "seed",
+    ),
+)  # fmt: skip
 
 VERB_SETTINGS: MappingProxyType[str, VerbSettings[Any]] = MappingProxyType(
     {
@@ -64,6 +72,7 @@ VERB_SETTINGS: MappingProxyType[str, VerbSettings[Any]] = MappingProxyType(
             DEMO,
             TRAIN,
             SCORE,
+            ASSESS,
         )
     }
 )

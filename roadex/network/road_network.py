@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -26,6 +26,9 @@ from roadex.network.levels import level_unknown
 from roadex.network.measures import EdgeMeasures, measure_edges
 from roadex.network.smoothing import draw_lines
 from roadex.network.tables import read_tables
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 WIDTH_BIAS_PX = 0.5
 """A road n pixels wide measures, in the mean over odd and even n, n + 0.5 between its gaps."""
@@ -104,6 +107,17 @@ class RoadNetwork:
         lines = _pin_ends(moved.to_numpy(), np.concatenate([u, v]), index, index + len(index))
         edges = self.edges.set_geometry(gpd.GeoSeries(lines, index=self.edges.index, crs=target))
         return RoadNetwork(edges=edges, nodes=nodes, summary=self.summary)
+
+    def to_graph(self) -> nx.MultiDiGraph:
+        """Return the network as a graph that networkx and osmnx find routes in.
+
+        Every road is there in both directions. Nodes are named by ``node_id`` and have ``x, y,
+        street_count, kind``; edges have ``osmid`` (the ``edge_id``), ``length`` in metres,
+        ``geometry``, ``oneway``, ``reversed`` and the other columns where they are known.
+        """
+        from roadex.network.street_graph import street_graph
+
+        return street_graph(self)
 
 
 def build_network(

@@ -9,6 +9,7 @@ from typing import Any, Final
 import geopandas as gpd
 
 from roadex.outputs.gpkg import Layer, Style, styled_geopackage
+from roadex.outputs.line_style import line_style
 from roadex.outputs.whole import write_whole
 
 _CLASSES: Final = {
@@ -31,27 +32,6 @@ _CLASSES: Final = {
     "matched": ("Matched", "Roads both have", "0,158,115,255"),
     "hidden": ("Hidden", "Roads of the reference in tunnels", "120,120,120,255"),
 }  # fmt: skip
-
-_STYLE: Final = """<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
-<qgis version="3.22.0" styleCategories="Symbology">
- <renderer-v2 type="singleSymbol" symbollevels="0" enableorderby="0" forceraster="0">
-  <symbols>
-   <symbol type="line" name="0" alpha="0.8" clip_to_extent="1" force_rhr="0">
-    <layer class="SimpleLine" enabled="1" locked="0" pass="0">
-     <Option type="Map">
-      <Option type="QString" name="line_color" value="{colour}"/>
-      <Option type="QString" name="line_style" value="solid"/>
-      <Option type="QString" name="line_width" value="{width_mm}"/>
-      <Option type="QString" name="line_width_unit" value="MM"/>
-      <Option type="QString" name="capstyle" value="round"/>
-      <Option type="QString" name="joinstyle" value="round"/>
-     </Option>
-    </layer>
-   </symbol>
-  </symbols>
- </renderer-v2>
-</qgis>
-"""
 
 
 def write_comparison(
@@ -86,5 +66,5 @@ def write_comparison(
 
 
 def _style(name: str) -> str:
-    width = "0.4" if name in ("matched", "hidden") else "0.9"
-    return _STYLE.format(colour=_CLASSES[name][2], width_mm=width)
+    width_mm = 0.4 if name in ("matched", "hidden") else 0.9
+    return line_style(_CLASSES[name][2], width_mm)

@@ -27,6 +27,7 @@ from roadex.outputs.drawing import (
 PANEL_SIZE = 1000
 """Longer side of each of the three panels, in pixels."""
 
+_N_PANELS, _GAP_PX = 3, 12
 _SUPERSAMPLING = 2
 _CERTAIN, _DOUBTFUL = (255, 214, 10), (255, 60, 60)
 _DIM = 0.55
@@ -45,7 +46,14 @@ def write_preview(
         _probability_panel(probability, shape),
         _network_panel(colours, network, grid),
     ]
-    save_png(compose(panels, n_columns=3, margin_px=0, paper=WHITE), path)
+    sheet = compose(panels, n_columns=_N_PANELS, gap_px=_GAP_PX, margin_px=0, paper=WHITE)
+    save_png(sheet, path)
+
+
+def network_panel(preview: Image.Image) -> Image.Image:
+    """Return the part of a preview that shows the network."""
+    width = (preview.width - (_N_PANELS - 1) * _GAP_PX) // _N_PANELS
+    return preview.crop((preview.width - width, 0, preview.width, preview.height))
 
 
 def _probability_panel(path: Path, shape: tuple[int, ...]) -> Pixels:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -15,32 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from roadex.files import whole_file
 from roadex.network.issues import KINDS
+from roadex.outputs.html_page import jpeg_uri, write_page
 
 _PICTURE_PX = 1800
 """Longest side of the preview on the page."""
-
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --bar: #2b6cb0; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6edf3; --paper: #0d1117; --line: #30363d; --bar: #79b8ff; }
-}
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  max-width: 70rem; margin: 0 auto; padding: 1rem; }
-img { max-width: 100%; height: auto; border: 1px solid var(--line); }
-table { border-collapse: collapse; margin: 0.5rem 0; }
-th, td { text-align: left; padding: 0.2rem 1rem 0.2rem 0; border-bottom: 1px solid var(--line);
-  vertical-align: top; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-.warning { border-left: 0.3rem solid #b35900; padding-left: 0.7rem; }
-.plots { display: flex; flex-wrap: wrap; gap: 2rem; }
-figure { margin: 0; }
-svg { width: 21rem; max-width: 100%; height: auto; }
-svg rect { fill: var(--bar); }
-svg text { fill: var(--ink); font-size: 11px; }
-pre { overflow-x: auto; }
-"""
 
 
 def write_report_page(
@@ -87,14 +64,7 @@ def write_report_page(
         f"<details><summary>report.json</summary><pre>{escape(json.dumps(report, indent=1))}</pre>"
         "</details>",
     ]
-    page = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Roads of {escape(name)}</title><style>{_STYLE}</style></head>"
-        f"<body>\n{chr(10).join(parts)}\n</body></html>\n"
-    )
-    with whole_file(path) as place:
-        place.write_text(page, encoding="utf-8")
+    write_page(path, f"Roads of {name}", parts)
 
 
 def _headline(result: Mapping[str, Any]) -> str:
@@ -114,11 +84,7 @@ def _expectation(result: Mapping[str, Any]) -> str:
 
 def _picture(path: Path) -> str:
     with Image.open(path) as image:
-        picture = image.convert("RGB")
-    picture.thumbnail((_PICTURE_PX, _PICTURE_PX))
-    content = io.BytesIO()
-    picture.save(content, format="JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
+        return jpeg_uri(image, _PICTURE_PX)
 
 
 def _issues(result: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from roadex.config import RunConfig
 from roadex.errors import IncompleteError, RoadexError, RunError, public_text
 from roadex.imagery.locations import public_name
 from roadex.imagery.scene_list import ListedScene
+from roadex.outputs.index_page import IndexEntry, check_index, thumbnail, write_index
 from roadex.pipeline.crew import Crew, open_crew
 from roadex.pipeline.plan import request_key
 from roadex.pipeline.report import RunFolder
@@ -84,8 +85,8 @@ def extract_many(
     scenes
         What to do, see :func:`roadex.imagery.scene_list.read_scene_list`.
     output
-        Folder: results go into a folder per scene in it, ``summary.csv`` and ``summary.geojson``
-        (with footprints) beside those.
+        Folder: results go into a folder per scene in it, ``summary.csv``, ``summary.geojson``
+        (with footprints) and ``index.html`` beside those.
     config, progress
         As in :func:`roadex.run`.
     overwrite
@@ -99,12 +100,13 @@ def extract_many(
     Raises
     ------
     OutputError
-        If ``output`` cannot be written to.
+        If ``output`` cannot be written to, or has an ``index.html`` of another program.
     RunError
         If the scheduler does not answer.
     """
     config, folder, display = config or RunConfig(), Path(output), progress or default_display()
     make_folder(folder)
+    check_index(folder)
     summary = _Summary(folder, scenes)
     display.start(_STAGE, len(scenes))
     todo = []
@@ -211,10 +213,12 @@ class _Summary:
     def __init__(self, folder: Path, scenes: Sequence[ListedScene]) -> None:
         self._folder, self._scenes = folder, scenes
         self._outcomes: dict[str, SceneOutcome] = {}
+        self._entries: dict[str, IndexEntry] = {}
         self._written = time.monotonic()
 
     def add(self, outcome: SceneOutcome) -> None:
         self._outcomes[outcome.scene.name] = outcome
+        self._entries[outcome.scene.name] = self._entry(outcome)
         if time.monotonic() - self._written > _WRITE_SECONDS:
             self.write()
 
@@ -222,8 +226,24 @@ class _Summary:
         names = [scene.name for scene in self._scenes]
         return [self._outcomes[name] for name in names if name in self._outcomes]
 
+    def _entry(self, outcome: SceneOutcome) -> IndexEntry:
+        name, has_results = outcome.scene.name, bool(outcome.report)
+        paths = RunFolder(self._folder / name)
+        has_page = has_results and paths.page.exists()
+        return IndexEntry(
+            name=name,
+            state=outcome.state,
+            is_good=outcome.is_good,
+            error=outcome.error,
+            result=outcome.report.get("result", {}),
+            page=f"{name}/{paths.page.name}" if has_page else "",
+            picture=thumbnail(paths.preview, len(self._scenes)) if has_results else "",
+        )
+
     def write(self) -> None:
         outcomes = self.in_order()
+        entries = [self._entries[outcome.scene.name] for outcome in outcomes]
+        write_index(self._folder, entries, len(self._scenes))
         partial = self._folder / ".summary.partial"
         with partial.open("w", encoding="utf-8", newline="") as file:
             table = csv.DictWriter(file, COLUMNS)

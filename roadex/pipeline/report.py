@@ -118,6 +118,7 @@ def summarise(
         "nodes": len(network.nodes),
         "components": int(edges["component_id"].nunique()),
         "routable_share": _routable_share(network),
+        "confidence": _mean_confidence(network),
         "expected_completeness": None if completeness is None else round(completeness, 2),
         "cleaning": _changes(network.summary["steps"]),
         "issues": find_issues(edges, network.nodes)["kind"].value_counts().sort_index().to_dict(),
@@ -159,6 +160,14 @@ def _routable_share(network: RoadNetwork) -> float:
     """Return the share of the length that is in the largest component; 0 without roads."""
     lengths = network.edges.groupby("component_id")["length_m"].sum()
     return round(float(lengths.max() / lengths.sum()), 4) if len(lengths) else 0.0
+
+
+def _mean_confidence(network: RoadNetwork) -> float | None:
+    """Return the mean confidence of the edges by their length; None without roads."""
+    edges = network.edges[["confidence", "length_m"]].dropna()
+    total = float(edges["length_m"].sum())
+    share = float((edges["confidence"] * edges["length_m"]).sum()) / total if total else None
+    return None if share is None else round(share, 3)
 
 
 def provenance(plan: RunPlan, config: RunConfig) -> dict[str, Any]:

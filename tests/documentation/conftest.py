@@ -19,7 +19,10 @@ from roadex.models import create_network
 from roadex.models.modelfile import load_model, save_model
 from roadex.network.road_network import RoadNetwork
 from roadex.outputs import write_network
+from roadex.outputs.assessment import write_assessment
 from roadex.pipeline.vectorize import vectorize
+from roadex.probability.source import RasterSource
+from roadex.scoring.sample_windows import draw_windows, squares_of
 from roadex.synthetic import generate_scene, write_pairs, write_scene
 
 SIZE = 256
@@ -31,6 +34,7 @@ def world(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("world")
     _make_scenes(folder)
     _make_networks(folder)
+    _make_assessment(folder)
     _make_datasets(folder)
     _make_deepglobe(folder)
     _make_models(folder)
@@ -112,6 +116,21 @@ def _make_networks(folder: Path) -> None:
         shutil.copy(folder / "roads.gpkg", folder / run)
     write_network(RoadNetwork.read(folder / "roads.gpkg"), folder / "roads.graphml", provenance={})
     _write_network(folder / "mask.tif", folder / "town.osm", slice(0, 200))
+
+
+def _make_assessment(folder: Path) -> None:
+    """Give the run its probability, and write windows of it that a person has marked."""
+    with rasterio.open(folder / "mask.tif") as raster:
+        profile, road = raster.profile | {"nodata": 255}, raster.read(1) > 0
+    with rasterio.open(folder / "out" / "probability.tif", "w", **profile) as raster:
+        raster.write(np.where(road, 254, 0).astype(np.uint8), 1)
+    source = RasterSource.open(folder / "out" / "probability.tif", reading="roadex")
+    roads = gpd.read_file(folder / "roads.gpkg", layer="road_edges")
+    windows = draw_windows(squares_of(source, 50), roads.geometry, n_windows=10, seed=0)
+    path = folder / "assessment.gpkg"
+    write_assessment(windows.assign(state="done"), path, provenance={})
+    roads[["geometry"]].to_file(path, layer="truth")
+    roads[["geometry"]].simplify(5).to_file(folder / "rough.gpkg")
 
 
 def _write_network(mask: Path, path: Path, cols: slice) -> None:

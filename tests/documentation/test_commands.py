@@ -57,6 +57,7 @@ OTHER_PROGRAMS = {
     "docker": "needs Docker: tests/test_packaging.py reads the Dockerfile",
     "rattler-build": "needs rattler-build: tests/test_packaging.py compares the recipe",
     "pip": "an installation of its own",
+    "osmium": "needs osmium-tool: tests/test_mapper_path.py runs it",
     "qgis_process": "needs QGIS: tests/test_qgis_processing.py runs it",
     "python": "benchmarks need real imagery and hours",
 }

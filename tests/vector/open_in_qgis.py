@@ -41,7 +41,7 @@ def describe(layer):
         "legend": [item.label() for item in symbols],
         "default_style": bool(layer.loadDefaultStyle()[1]),
         "sorted_by": layer.attributeTableConfig().sortExpression(),
-        "choices": choices(layer, "review"),
+        "choices": choices(layer, "review") or choices(layer, "state"),
     }
 
 

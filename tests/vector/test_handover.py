@@ -95,6 +95,20 @@ def test_osmnx_geometry_of_the_way_back_is_reversed(network, tmp_path):
         assert [data["geometry"].coords[0], data["geometry"].coords[-1]] == places
 
 
+def test_osmnx_has_both_ways_of_two_rings_at_one_node():
+    rings = [
+        shapely.LineString([(0, 0), (side, 0), (side, side), (0, 0)]) for side in (40.0, -60.0)
+    ]
+    one = {"width_m": 6.0, "prob_mean": 0.9, "prob_min": 0.9, "bridged": 0.0, "area": 0.0}
+    network = assemble_network(
+        np.array(rings, dtype=object), np.zeros((1, 2)), np.zeros(2, int), np.zeros(2, int),
+        {name: np.full(2, value) for name, value in one.items()}, np.zeros(1, dtype=bool), CRS,
+    )  # fmt: skip
+    lines = [line for *_, line in network.to_graph().edges(data="geometry")]
+    both = [*rings, *map(shapely.reverse, rings)]
+    assert {line.wkt for line in lines} == {line.wkt for line in both}
+
+
 @pytest.fixture
 def osm(network, tmp_path):
     path = tmp_path / "roads.osm"

@@ -8,12 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from affine import Affine
 from PIL import Image
+from pyproj import CRS
 
 from roadex.config import VectorConfig
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
+from roadex.outputs.assessment import write_assessment
+from roadex.probability.source import ArraySource
+from roadex.scoring.sample_windows import draw_windows, squares_of
 
+GRID, UTM = Affine(1, 0, 400_000, 0, -1, 5_600_000), CRS.from_epsg(32633)
 PYTHON = "/usr/bin/python3"
 OPENER = Path(__file__).with_name("open_in_qgis.py")
 
@@ -35,16 +41,21 @@ def geopackage(draw_roads, make_source, tmp_path):
     return write_network(network, tmp_path / "roads.gpkg", provenance={})
 
 
-def test_qgis_shows_the_layers_styled_without_a_click(geopackage):
+def open_in_qgis(geopackage, png):
+    """Return what QGIS says of a file, and let it draw it."""
     needs("qgis.core")
-    png = geopackage.with_suffix(".png")
     environment = os.environ | {
         "QT_QPA_PLATFORM": "offscreen",
         "XDG_RUNTIME_DIR": str(geopackage.parent),
     }
     command = [PYTHON, str(OPENER), str(geopackage), str(png)]
     run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    report = json.loads(run.stdout)
+    return json.loads(run.stdout)
+
+
+def test_qgis_shows_the_layers_styled_without_a_click(geopackage):
+    png = geopackage.with_suffix(".png")
+    report = open_in_qgis(geopackage, png)
     assert report["errors"] == []
     edges, nodes = report["layers"]["road_edges"], report["layers"]["road_nodes"]
     assert edges["renderer"] == "graduatedSymbol"
@@ -67,6 +78,22 @@ def test_qgis_shows_the_layers_styled_without_a_click(geopackage):
     ]
     assert max(seen) > 100
     assert (pixels == (49, 54, 149)).all(axis=1).any()
+
+
+def test_qgis_shows_windows_to_assess_with_a_list_of_states(geopackage):
+    squares = squares_of(ArraySource(np.zeros((200, 200), np.uint8), GRID, UTM), 40)
+    windows = draw_windows(squares, squares.boundary.iloc[:3], n_windows=8, seed=0)
+    windows.loc[:2, "state"] = "done"
+    path = write_assessment(windows, geopackage.with_name("assessment.gpkg"), provenance={})
+    png = path.with_suffix(".png")
+    report = open_in_qgis(path, png)
+    assert report["errors"] == []
+    assert all(layer["valid"] and layer["default_style"] for layer in report["layers"].values())
+    assert report["layers"]["windows"]["choices"] == ["to do", "done", "unclear"]
+    assert all(report["layers"]["windows"]["aliases"].values())
+    pixels = np.asarray(Image.open(png).convert("RGB")).reshape(-1, 3)
+    for colour in ((0, 158, 115), (230, 159, 0)):  # done, to do
+        assert (pixels == colour).all(axis=1).sum() > 100
 
 
 def test_gdal_validator_finds_nothing(geopackage):

@@ -1,0 +1,39 @@
+"""Lines led along roads as a GeoPackage that QGIS opens styled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas as gpd
+
+from roadex.outputs.gpkg import Layer, Style, styled_geopackage
+from roadex.outputs.line_style import line_style
+from roadex.outputs.whole import write_whole
+
+LAYER: Final = "snapped"
+
+_COLOUR: Final = "86,180,233,255"
+"""Okabe and Ito's sky blue."""
+
+
+def write_snapped(
+    lines: gpd.GeoDataFrame, path: Path, *, provenance: Mapping[str, Any], overwrite: bool = False
+) -> Path:
+    """Write the lines of :func:`roadex.network.snapping.snap_lines`.
+
+    Raises
+    ------
+    OutputError
+        If the file exists or cannot be written.
+    """
+    frame = lines.drop(columns="fid", errors="ignore")
+    layer = Layer(LAYER, frame, "LineString", "Snapped lines", "Lines led along roads")
+    style = Style(LAYER, "snapped", line_style(_COLOUR, 0.7), is_default=True, description="")
+
+    def write(place: Path) -> None:
+        with styled_geopackage(place, [layer], provenance, [style]):
+            pass
+
+    return write_whole(path, write, overwrite=overwrite)
