@@ -3,6 +3,7 @@
 # make fuzz    broken inputs for ten minutes; those that break roadex go to fuzz-failures/
 # make gpu-check    whether roadex is right and fast on the GPU of this machine, into gpu-check/
 # make bench    roadex side by side with what one would use instead, into bench/
+# make bench-quick    counts what a run computes and reads
 # make lint    style, types and import contracts
 # make docs    the documentation site, into docs/_build/html; warnings are errors
 # make release-check    a release without publishing: builds and tries what people install
@@ -33,7 +34,7 @@ TORCH_PAIR := grep -E '^torch(vision)?==' constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test fuzz gpu-check bench lint style types contracts docs pictures release-check sbom qgis-plugin clean
+.PHONY: help env demo test fuzz gpu-check bench bench-quick lint style types contracts docs pictures release-check sbom qgis-plugin clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -74,6 +75,9 @@ gpu-check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/bench.py bench
+
+bench-quick: $(STAMP)
+	$(BIN)/python -m pytest -m slow tests/test_counted_work.py
 
 lint: style types contracts
 
