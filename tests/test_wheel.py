@@ -146,4 +146,4 @@ def test_installed_command_runs_and_converts(roadex) -> None:
     assert (roadex.folder / "roads.geojson").stat().st_size > 1000
     with closing(sqlite3.connect(roadex.folder / "out" / "roads.gpkg")) as database:
         (n_styles,) = database.execute("SELECT COUNT(*) FROM layer_styles").fetchone()
-    assert n_styles >= len(list((ROOT / "roadex" / "outputs" / "styles").glob("*.qml"))) > 0
+    assert n_styles >= len(list((ROOT / "roadex" / "outputs" / "styles").glob("road_*.qml"))) > 0
