@@ -15,7 +15,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from roadex.errors import ExtensionError
+from roadex.errors import ConfigError, ExtensionError
 
 
 class Family(StrEnum):
@@ -131,6 +131,27 @@ def find_extension(family: Family, name: str) -> Extension | None:
         msg = f"{family.noun} {name!r} is offered by {packages}: uninstall one of them"
         raise ExtensionError(msg)
     return found[0] if found else None
+
+
+def require_extension(family: Family, name: str, *, setting: str) -> Extension:
+    """Return the extension of a name that a setting has.
+
+    Raises
+    ------
+    ConfigError
+        If no installed package offers it; it says what there is.
+    ExtensionError
+        If two packages do.
+    """
+    extension = find_extension(family, name)
+    if extension is None:
+        offered = ", ".join(names_with_extensions(family, ())) or "none"
+        msg = (
+            f"{setting} names the {family.noun} {name!r}, which no installed extension offers; "
+            f"available: {offered}"
+        )
+        raise ConfigError(msg)
+    return extension
 
 
 def names_with_extensions(family: Family, built_in: Iterable[str]) -> list[str]:

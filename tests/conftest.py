@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -121,3 +122,30 @@ def scheduler():
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
     ) as cluster:
         yield cluster.scheduler_address
+
+
+@pytest.fixture(scope="session")
+def call():
+    """Return a function that runs a command line here and returns its exit code."""
+    from roadex.cli import main
+
+    def run(*words: object) -> int:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["roadex", *map(str, words)])
+            with pytest.raises(SystemExit) as end:
+                main()
+        return end.value.code or 0
+
+    return run
+
+
+@pytest.fixture
+def roadex(call, capsys):
+    """Return a function that runs a command line here: exit code, standard output and error."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        code = call(*words)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run

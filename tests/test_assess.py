@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from types import SimpleNamespace
 
 import geopandas as gpd
@@ -15,7 +14,6 @@ import shapely
 from affine import Affine
 from pyproj import CRS
 
-from roadex.cli import main
 from roadex.config import NODATA, ScoreConfig
 from roadex.errors import ScoreError
 from roadex.probability.source import ArraySource
@@ -270,15 +268,9 @@ def test_no_imagery_is_no_sample():
         draw_windows(squares_of(source, 100), series(), n_windows=9, seed=0)
 
 
-def call(*words):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["roadex", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-    return end.value.code or 0
-
-
-def test_the_command_draws_windows_and_tells_from_the_marked_ones(finished_run, tmp_path, capsys):
+def test_the_command_draws_windows_and_tells_from_the_marked_ones(
+    call, finished_run, tmp_path, capsys
+):
     file = tmp_path / "assessment.gpkg"
     assert call("assess", finished_run, "-o", file, "--windows", "8", "--size", "40") == 0
     assert f"--marked {file}" in capsys.readouterr().out
@@ -315,12 +307,12 @@ def test_the_command_draws_windows_and_tells_from_the_marked_ones(finished_run, 
         (["--marked", "no.gpkg"], "no.gpkg"),
     ],
 )
-def test_the_command_refuses_what_has_no_effect(finished_run, words, message, capsys):
+def test_the_command_refuses_what_has_no_effect(call, finished_run, words, message, capsys):
     assert call("assess", finished_run, *words) == 2
     assert message in capsys.readouterr().err
 
 
-def test_another_probability_is_not_needed_to_assess(finished_run, tmp_path):
+def test_another_probability_is_not_needed_to_assess(call, finished_run, tmp_path):
     """The windows of one network serve for the next one of the same imagery."""
     file = tmp_path / "assessment.gpkg"
     assert call("assess", finished_run, "-o", file, "--windows", "6", "--size", "40") == 0

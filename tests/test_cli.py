@@ -12,7 +12,7 @@ import click
 import numpy as np
 import pytest
 
-from roadex.cli import VERBS, cli, main
+from roadex.cli import VERBS, cli
 from roadex.errors import IncompleteError
 
 HEAVY = ("torch", "dask", "distributed", "rasterio", "geopandas", "numba", "scipy")
@@ -29,20 +29,6 @@ def commands(group=cli, prefix=()):
 
 
 COMMANDS = dict(commands())
-
-
-@pytest.fixture
-def roadex(monkeypatch, capsys):
-    """Return a function that runs the command line here: exit code, standard output and error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["roadex", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
 
 
 def test_help_imports_nothing_heavy_and_names_every_verb():

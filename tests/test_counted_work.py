@@ -82,9 +82,7 @@ def test_a_scene_is_hardly_read_more_than_once(scene, model, tmp_path, monkeypat
 
     monkeypatch.setattr(NativeReader, "read", counting)
     run(scene, tmp_path / "out", config=settings(model))
-    assert (
-        HEIGHT * WIDTH < sum(pixels) < 1.4 * HEIGHT * WIDTH
-    )  # hardly more than the network is given
+    assert HEIGHT * WIDTH < sum(pixels) < 1.4 * HEIGHT * WIDTH  # what the network is given
 
 
 def test_a_tile_is_stored_once_and_read_twice(scene, model, tmp_path, monkeypatch) -> None:

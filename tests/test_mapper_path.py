@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +19,6 @@ import shapely
 from shapely.affinity import translate
 
 from roadex import RoadNetwork
-from roadex.cli import main
 from roadex.network.tables import require_whole
 from roadex.synthetic import generate_scene, write_scene
 
@@ -31,16 +29,8 @@ GAPS = 8
 """Roads of the truth that the reference lacks."""
 
 
-def call(*words):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["roadex", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-    assert end.value.code in (0, None), words
-
-
 @pytest.fixture(scope="module")
-def path(tmp_path_factory):
+def path(call, tmp_path_factory):
     """Return the files of the whole way, and what was planted on it."""
     folder = tmp_path_factory.mktemp("mapper")
     scene = generate_scene(shape=(SIZE, SIZE), seed=11, style="suburban")
@@ -49,15 +39,16 @@ def path(tmp_path_factory):
     west, south, east, north = truth.total_bounds
     area = shapely.box(west, south, west + 0.85 * (east - west), north)
     gpd.GeoSeries([area], crs=truth.crs).to_file(folder / "area.geojson")
-    call("run", made["scene"], "-o", folder / "out", "--aoi", folder / "area.geojson",
-         "--tta", "none", "--gpus", "none", "--workers", "0", "-q")  # fmt: skip
+    quick = "--tta", "none", "--gpus", "none", "--workers", "0", "-q"
+    area_file = folder / "area.geojson"
+    assert not call("run", made["scene"], "-o", folder / "out", "--aoi", area_file, *quick)
     known = truth.drop(index=_inside(truth, area).nlargest(GAPS).index)
     known.to_file(folder / "known.gpkg")
-    call("compare", folder / "out", folder / "known.gpkg", "-o", folder / "todo.gpkg")
+    assert not call("compare", folder / "out", folder / "known.gpkg", "-o", folder / "todo.gpkg")
     changes = correct(folder / "out" / "roads.gpkg", folder / "edited.gpkg")
-    call("rebuild", folder / "edited.gpkg", "-o", folder / "roads.gpkg")
-    call("convert", folder / "roads.gpkg", "-o", folder / "roads.osm")
-    call("convert", folder / "roads.gpkg", "-o", folder / "roads.graphml")
+    assert not call("rebuild", folder / "edited.gpkg", "-o", folder / "roads.gpkg")
+    assert not call("convert", folder / "roads.gpkg", "-o", folder / "roads.osm")
+    assert not call("convert", folder / "roads.gpkg", "-o", folder / "roads.graphml")
     lacking = truth.drop(index=known.index)
     return SimpleNamespace(
         folder=folder, area=area, lacking=lacking, changes=changes,

@@ -8,25 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from roadex.cli import main
 from roadex.config import TTA_VIEWS, ClusterConfig, RunConfig
 from roadex.imagery.tiling import plan_chips
 from roadex.pipeline.doctor import FAILED, check_installation
 from roadex.pipeline.estimate import estimate_run
 from roadex.pipeline.plan import plan_run
 from roadex.progress import time_text
-
-
-@pytest.fixture
-def roadex(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["roadex", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
 
 
 def test_plan_says_what_a_run_would_do_and_writes_nothing(roadex, make_scene, model, tmp_path):

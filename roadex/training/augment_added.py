@@ -9,8 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from torch import Tensor
 
-from roadex.errors import ConfigError
-from roadex.extensions import Family, find_extension, names_with_extensions
+from roadex.extensions import Family, require_extension
 
 Sample: TypeAlias = tuple[Tensor, Tensor, Tensor]
 Augmentation: TypeAlias = Callable[[Tensor, Tensor, Tensor, np.random.Generator], Sample]
@@ -30,13 +29,6 @@ def augmentation_by_name(name: str) -> Augmentation:
     ExtensionError
         If it cannot be used.
     """
-    extension = find_extension(Family.AUGMENTATIONS, name)
-    if extension is None:
-        offered = ", ".join(names_with_extensions(Family.AUGMENTATIONS, ())) or "none"
-        msg = (
-            f"augment.add names {name!r}, an augmentation that no installed extension offers; "
-            f"available: {offered}"
-        )
-        raise ConfigError(msg)
+    extension = require_extension(Family.AUGMENTATIONS, name, setting="augment.add")
     augmentation: Augmentation = extension.load()
     return augmentation

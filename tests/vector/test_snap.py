@@ -1,7 +1,5 @@
 """Rough clicks along drawn roads become their centre lines."""
 
-import sys
-
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -9,7 +7,6 @@ import rasterio
 import shapely
 from scipy.ndimage import gaussian_filter
 
-from roadex.cli import main
 from roadex.network.snapping import LONGEST_PX, snap_lines
 
 CRS = "EPSG:32633"
@@ -142,16 +139,8 @@ def test_windows_stay_small_whatever_the_raster(make_source, draw_roads):
     assert not snap_lines(frame([(20, 44), (2900, 44)]), source).snapped.any()
 
 
-def call(*words):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["roadex", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-    return end.value.code or 0
-
-
 def test_the_command_writes_a_styled_geopackage_with_attributes(
-    draw_roads, finished_run, tmp_path, capsys
+    call, draw_roads, finished_run, tmp_path, capsys
 ):
     with rasterio.open(finished_run / "probability.tif") as raster:
         west, south, east, north = raster.bounds
@@ -175,7 +164,7 @@ def test_the_command_writes_a_styled_geopackage_with_attributes(
     assert "exists already" in capsys.readouterr().err
 
 
-def test_the_command_takes_any_probability_raster(draw_roads, make_source, tmp_path):
+def test_the_command_takes_any_probability_raster(call, draw_roads, make_source, tmp_path):
     values = draw_roads([[(10, 40), (190, 40)]], (80, 200), width=6)
     transform = make_source(values).transform
     with rasterio.open(

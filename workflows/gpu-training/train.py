@@ -109,13 +109,14 @@ def run(
     folder, losses = options.folder, []
     is_gpu = training.device.type == "cuda"
     n_ahead, n_untimed = (N_AHEAD, UNTIMED_STEPS) if is_gpu else (0, 0)
-    stream = batches(atlas, shares, training.recipe, training.step, n_ahead=n_ahead)
+    first_step = training.step
+    stream = batches(atlas, shares, training.recipe, first_step, n_ahead=n_ahead)
     judged_at, saved_at = training.used_s, training.used_s
     is_done = training.progress >= 1
     while not is_done:
         began = time.monotonic()
         losses.append(training.learn(next(stream)))
-        if training.step > n_untimed:
+        if training.step > first_step + n_untimed:
             training.used_s += time.monotonic() - began
         is_done = training.progress >= 1
         if training.step % LOG_EVERY == 0 or is_done:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from roadex.config import VectorConfig
-from roadex.errors import ConfigError, ExtensionError
-from roadex.extensions import Extension, Family, find_extension, names_with_extensions
+from roadex.errors import ExtensionError
+from roadex.extensions import Extension, Family, require_extension
 
 AddedStep: TypeAlias = Callable[..., Any]
 """``step(graph, pixel, config) -> graph``: of a :class:`~roadex.network.graph.RoadGraph`, the size
@@ -28,14 +28,7 @@ def added_steps(config: VectorConfig) -> list[tuple[Extension, AddedStep]]:
 
 
 def _added(name: str) -> tuple[Extension, AddedStep]:
-    extension = find_extension(Family.CLEANING_STEPS, name)
-    if extension is None:
-        offered = ", ".join(names_with_extensions(Family.CLEANING_STEPS, ())) or "none"
-        msg = (
-            f"vector.add names {name!r}, a cleaning step that no installed extension offers; "
-            f"available: {offered}"
-        )
-        raise ConfigError(msg)
+    extension = require_extension(Family.CLEANING_STEPS, name, setting="vector.add")
     step: AddedStep = extension.load()
     return extension, step
 

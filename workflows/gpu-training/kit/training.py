@@ -265,7 +265,8 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield the batches from a step on, without end; ``n_ahead`` of them are made in threads.
 
-    On a GPU every thread has a stream of its own: what it waits for is not the step in computation.
+    On a GPU each is made on a stream beside that of the training: a thread that waits for its batch
+    does not wait for the step in computation.
     """
     if n_ahead == 0:
         for step in range(first_step, 1 << 40):
