@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from roadex.config import PROBABILITY_MAX
 from roadex.network.chains import AREA, COL_STEP, HALF_WIDTH_SCALE, MAX_HALF_WIDTH, ROW_STEP, Chains
 from roadex.network.compiled import kernel
+from roadex.network.scene_edge import Margins, clear_margins, continued
 from roadex.network.thinning import (
     cut_wide_regions,
     fill_small_holes,
@@ -81,6 +82,16 @@ class SkeletonSettings:
         """Context a tile needs: two pixels a pass, the cut before it, the holes before that."""
         return 2 * self.n_passes + self.max_half_width + 4 + self.hole_span
 
+    @property
+    def longest_crossing(self) -> int:
+        """Most pixels of the scene's edge that a road takes, at an angle too."""
+        return 3 * self.max_half_width
+
+    @property
+    def halo_at_edge(self) -> int:
+        """Context a tile needs that sees the edge of the scene, where roads are continued first."""
+        return self.halo + self.longest_crossing
+
 
 @dataclass(frozen=True, slots=True)
 class TileFrame:
@@ -95,8 +106,20 @@ class TileFrame:
     core: tuple[int, int, int, int]
     """First row, first column, last row + 1, last column + 1 of the core, in the window."""
 
+    scene_height: int
+    """Rows of the whole scene."""
+
     scene_width: int
     """Columns of the whole scene."""
+
+    def beyond_scene(self, shape: tuple[int, int], size: int) -> Margins:
+        """Return margins of ``size`` on the sides of a window at which the scene ends."""
+        ends = (
+            (self.row == 0, self.row + shape[0] == self.scene_height),
+            (self.col == 0, self.col + shape[1] == self.scene_width),
+        )
+        (top, bottom), (left, right) = ends
+        return (size * top, size * bottom), (size * left, size * right)
 
 
 def trace_tile(
@@ -107,8 +130,9 @@ def trace_tile(
     Parameters
     ----------
     probability
-        Shape ``(H, W)``: the core and ``settings.halo`` pixels around it, less only where the
-        scene ends. 0..254 is road probability times 254, 255 is nodata (never road).
+        Shape ``(H, W)``: the core and ``settings.halo`` pixels around it, or
+        ``settings.halo_at_edge`` if the scene ends within them; less only where it does. 0..254
+        is road probability times 254, 255 is nodata (never road).
     frame
         Where the window lies.
     settings
@@ -127,14 +151,22 @@ def trace_tile(
         probability = probability.copy()
         width = image.shape[1]
         probability[filled // width - 1, filled % width - 1] = settings.threshold
+    margins = frame.beyond_scene(probability.shape, settings.n_passes)
+    longest = settings.longest_crossing
+    probability = continued(np.where(image[1:-1, 1:-1], probability, 0), margins, longest)
+    image = np.pad(continued(image[1:-1, 1:-1], margins, longest), 1)
     wide = cut_wide_regions(image, settings.max_half_width)
     thin(image, settings.n_passes)
-    ends, offsets, codes = _trace_lines(image, _LINKS, np.array(frame.core, dtype=np.int64))
+    clear_margins(image[1:-1, 1:-1], margins)
+    top, left = margins[0][0], margins[1][0]
+    core = np.add(frame.core, (top, left, top, left))
+    ends, offsets, codes = _trace_lines(image, _LINKS, core)
     disc = _disc_offsets(settings.max_half_width, settings.aspect)
     values = _sample(
         ends[0], offsets, codes, image.shape[1], probability, wide, settings.threshold, disc
     )
-    rows, cols = ends // image.shape[1] - 1 + frame.row, ends % image.shape[1] - 1 + frame.col
+    rows = ends // image.shape[1] - 1 - top + frame.row
+    cols = ends % image.shape[1] - 1 - left + frame.col
     ids = rows * frame.scene_width + cols
     return Chains(frame.scene_width, ids[0], ids[1], offsets, codes, values[0], values[1])
 

@@ -6,7 +6,7 @@ probability --> fragments of each tile --> graph --> cleaned --> lines with attr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -82,16 +82,27 @@ def trace_scene(
 ) -> Chains:
     """Return the centre lines of the whole scene, thinned and traced tile by tile."""
     settings = skeleton_settings(pixel, config)
-    trace = partial(_trace, source=source, settings=settings)
     tiles = Tiles(source.shape, tile_size, settings.halo, is_clipped=True)
-    parts = map_tiles(trace, tiles)
+    at_edge = replace(tiles, halo=settings.halo_at_edge)
+    parts = map_tiles(partial(_trace, source=source, settings=settings, at_edge=at_edge), tiles)
     return merge_fragments([part for part in parts if len(part)], source.shape[1])
 
 
-def _trace(tile: Tile, *, source: ProbabilitySource, settings: SkeletonSettings) -> Chains:
-    """Read a tile with its halo and trace it."""
+def with_context(tile: Tile, at_edge: Tiles) -> Tile:
+    """Return a tile with the halo it needs: that of ``at_edge`` if it sees the edge of the grid."""
+    (top, bottom), (left, right) = tile.read.toranges()
+    height, width = at_edge.shape
+    sees_edge = top == 0 or left == 0 or bottom == height or right == width
+    return at_edge.at(tile.row, tile.col) if sees_edge else tile
+
+
+def _trace(
+    tile: Tile, *, source: ProbabilitySource, settings: SkeletonSettings, at_edge: Tiles
+) -> Chains:
+    """Read a tile with its halo, a larger one if it sees the edge of the scene, and trace it."""
+    tile = with_context(tile, at_edge)
     row, col = int(tile.read.row_off), int(tile.read.col_off)
     window = source.read(row, col, int(tile.read.height), int(tile.read.width))
     (top, bottom), (left, right) = ((part.start, part.stop) for part in tile.inner)
     inner = (top, left, bottom, right)
-    return trace_tile(window, TileFrame(row, col, inner, source.shape[1]), settings)
+    return trace_tile(window, TileFrame(row, col, inner, *source.shape), settings)

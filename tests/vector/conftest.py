@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from pyproj import CRS
 from rasterio.features import rasterize
 from scipy.ndimage import gaussian_filter
 
+from roadex.imagery.tiling import Tiles
 from roadex.network.chains import Chains
 from roadex.network.tracing import SkeletonSettings, TileFrame, trace_tile
+from roadex.network.vectorize import with_context
 from roadex.probability.source import ArraySource
 
 Line = Sequence[tuple[float, float]]
@@ -43,15 +46,14 @@ def random_probability(seed: int, max_side: int = 240) -> NDArray[np.uint8]:
 def trace_in_tiles(
     probability: NDArray[np.uint8], tile_size: int, settings: SkeletonSettings
 ) -> list[Chains]:
-    height, width = probability.shape
     parts = []
-    for row in range(0, height, tile_size):
-        for col in range(0, width, tile_size):
-            top, left = max(0, row - settings.halo), max(0, col - settings.halo)
-            core = (row, col, min(height, row + tile_size), min(width, col + tile_size))
-            window = probability[top : core[2] + settings.halo, left : core[3] + settings.halo]
-            inner = (core[0] - top, core[1] - left, core[2] - top, core[3] - left)
-            parts.append(trace_tile(window, TileFrame(top, left, inner, width), settings))
+    tiles = Tiles(probability.shape, tile_size, settings.halo, is_clipped=True)
+    at_edge = replace(tiles, halo=settings.halo_at_edge)
+    for tile in (with_context(tile, at_edge) for tile in tiles):
+        (rows, cols), (top, left) = tile.inner, (int(tile.read.row_off), int(tile.read.col_off))
+        inner = (rows.start, cols.start, rows.stop, cols.stop)
+        frame = TileFrame(top, left, inner, *probability.shape)
+        parts.append(trace_tile(probability[tile.read.toslices()], frame, settings))
     return parts
 
 

@@ -116,7 +116,7 @@ def test_short_halo_would_be_seen(seed, make_blobs, trace, monkeypatch):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_skeleton_has_the_components_and_loops_of_skimage(seed, make_blobs, trace):
-    image = make_blobs(seed)
+    image = np.pad(make_blobs(seed), 1)  # what crosses the edge of a scene would go on beyond it
     settings = SkeletonSettings(threshold=128, max_half_width=60)  # cuts nothing out
     graph = build_graph(merge_fragments(trace(image, 64, settings), image.shape[1]), len(image))
     reference = skeletonize(image >= 128)
@@ -147,3 +147,49 @@ def test_small_holes_are_filled_and_large_ones_stay(trace):
         kept = graph.chains.probability
         assert kept.min() >= 128
     assert loops == {0: 2, 12: 1, 17: 1, 18: 0}
+
+
+def crossing_road(width_px, angle_deg, shape=(160, 200)):
+    """Return a straight road through the middle of a scene, and its distance at each pixel."""
+    rows, cols = np.mgrid[: shape[0], : shape[1]] - np.array([80.3, 99.6])[:, None, None]
+    angle = np.radians(angle_deg)
+    across = cols * np.sin(angle) - rows * np.cos(angle)
+    return np.where(np.abs(across) < width_px / 2, 200, 0).astype(np.uint8), across
+
+
+@pytest.mark.parametrize("angle_deg", [50, 65, 80, 90, 100, 120])
+@pytest.mark.parametrize("width_px", [5, 9, 16, 24])
+def test_road_leaves_the_scene_in_its_middle(width_px, angle_deg, trace):
+    """Thinning alone takes it to one side by half its width, or ends it before the edge."""
+    image, across = crossing_road(width_px, angle_deg)
+    settings = SkeletonSettings(threshold=128, max_half_width=20)
+    for tile_size in (1000, 61):
+        lines = merge_fragments(trace(image, tile_size, settings), 200)
+        assert len(lines) == 1
+        rows, cols = np.divmod(pixel_ids(lines), 200)
+        assert {0, 159} <= set(rows.tolist())
+        assert np.abs(across[rows, cols]).max() <= 1.5 + 0.1 * width_px
+
+
+def test_road_along_the_edge_stays_in_the_scene(trace):
+    image = np.zeros((80, 200), dtype=np.uint8)
+    image[:6, 40:75] = 200
+    lines = merge_fragments(trace(image, 1000, SETTINGS), 200)
+    rows, cols = np.divmod(pixel_ids(lines), 200)
+    assert cols.max() - cols.min() > 25
+    assert set(rows[(cols > 45) & (cols < 70)].tolist()) <= {2, 3}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(40))
+def test_crossing_roads_do_not_depend_on_the_tiles(seed, trace):
+    """Long crossings of the edge, seen whole or in part by the tiles beside it."""
+    rng = np.random.default_rng(seed)
+    settings = SkeletonSettings(threshold=128, max_half_width=6)
+    image = np.zeros((90, 400), dtype=np.uint8)
+    for _ in range(6):
+        road, _ = crossing_road(rng.uniform(3, 12), rng.uniform(25, 155), image.shape)
+        image |= np.roll(road, int(rng.integers(400)), axis=1)
+    whole = network_hash(merge_fragments(trace(image, 1000, settings), 400))
+    for tile_size in (48, 23, 12):
+        assert network_hash(merge_fragments(trace(image, tile_size, settings), 400)) == whole
