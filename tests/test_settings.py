@@ -46,7 +46,7 @@ WRONG = {
     "tiling.halo.x=1": "unknown setting tiling.halo.x",
     "predict.bands=0,1,2": "predict.bands must be whole numbers (at least 1) separated by commas",
     "predict.bands=[1,'x']": "predict.bands must be whole numbers (at least 1) separated by commas",
-    "predict.tta=foo": "predict.tta must be one of none, flip, d4, got 'foo'",
+    "predict.tta=foo": "predict.tta must be one of none, flip, d4, adaptive, got 'foo'",
     "predict.native_gsd=1": "predict.native_gsd must be true or false, got 1",
     "vector.low=much": "vector.low must be a finite number or none, got 'much'",
     "vector.low=0": "vector.low must be above 0 and at most 1, got 0",
@@ -77,7 +77,7 @@ WRONG_IN_TRAINING = {
     "gsd_m=-1": "gsd_m must be above 0, got -1",
     "loader_processes=-1": "loader_processes must be at least 0, got -1",
     "seed=-1": "seed must be at least 0",
-    "tta=foo": "tta must be one of none, flip, d4, got 'foo'",
+    "tta=foo": "tta must be one of none, flip, d4, adaptive, got 'foo'",
     "chip_size=100": "chip_size must be above 0 and a multiple of 32, got 100",
     "accumulation=3": "accumulation must divide batch_size (8), got 3",
     "sampling=epochs": "set augment.scale_jitter to 0",
@@ -224,7 +224,7 @@ def test_schema_knows_types_limits_choices_and_refuses_the_rest():
     assert "merge" not in schema["properties"]
     assert schema["additionalProperties"] is False
     groups = {name: group["properties"] for name, group in schema["properties"].items()}
-    assert groups["predict"]["tta"]["enum"] == ["none", "flip", "d4"]
+    assert groups["predict"]["tta"]["enum"] == ["none", "flip", "d4", "adaptive"]
     assert groups["predict"]["bands"]["items"] == {"type": "integer", "minimum": 1}
     assert groups["vector"]["min_spur_m"] == {
         "type": "number", "minimum": 0, "default": 25.0,

@@ -10,7 +10,8 @@ import torch
 
 from roadex.inference.tta import predict_with_tta, views
 
-NAMES = ("none", "flip", "d4")
+FIXED = ("none", "flip", "d4")
+NAMES = (*FIXED, "adaptive")
 
 
 def _chip(height=5, width=8, bands=3):
@@ -79,7 +80,7 @@ def test_d4_is_the_published_sum_of_eight_above_four(shape):
     np.testing.assert_array_equal(probability > 0.5, total > 4.0)
 
 
-@pytest.mark.parametrize("tta", NAMES)
+@pytest.mark.parametrize("tta", FIXED)
 @pytest.mark.parametrize(("shape", "n_passes"), [((6, 6), 1), ((4, 7), 2)])
 def test_views_of_one_shape_together_give_what_they_give_one_by_one(tta, shape, n_passes):
     weight = torch.randn((1, 3, 3, 3), generator=torch.Generator().manual_seed(2))
@@ -125,5 +126,42 @@ def test_half_precision_logits_are_summed_in_float32():
 
 
 def test_unknown_augmentation_is_refused():
-    with pytest.raises(ValueError, match="tta must be one of none, flip, d4, got 'd8'"):
+    with pytest.raises(ValueError, match="tta must be one of none, flip, d4, adaptive, got 'd8'"):
         views("d8")
+
+
+def _seeing_right_halves(passes):
+    """Return a network whose answer depends on the view: it sees roads in right halves only."""
+
+    def forward(chips):
+        passes.append(len(chips))
+        columns = torch.arange(chips.shape[-1]) >= chips.shape[-1] // 2
+        return torch.where(columns, chips[:, :1], torch.full_like(chips[:, :1], -9.0))
+
+    return forward
+
+
+@pytest.mark.parametrize("is_batched", [False, True])
+def test_adaptive_is_flip_where_the_first_view_shows_anything(is_batched):
+    chips = torch.full((3, 1, 8, 12), -6.0)
+    chips[0, :, 2:6, 7:11] = 3.0  # 16 pixels that the first view sees
+    chips[1, :, 2:4, 7:11] = 3.0  # 8: too few
+    passes = []
+    found = predict_with_tta(_seeing_right_halves(passes), chips, "adaptive", is_batched=is_batched)
+    assert sum(passes) == 3 + 3
+    flipped = predict_with_tta(_seeing_right_halves([]), chips, "flip")
+    torch.testing.assert_close(found[0], flipped[0], rtol=0, atol=1e-7)
+    alone = predict_with_tta(_seeing_right_halves([]), chips, "none")
+    assert torch.equal(found[1:], alone[1:])
+    assert not torch.equal(found[1], flipped[1])
+
+
+def test_adaptive_has_the_bytes_of_flip():
+    generator = np.random.default_rng(5)
+    chip = generator.normal(size=(3, 16, 16)).astype(np.float32)
+
+    def forward(chips):
+        return chips.mean(axis=1, keepdims=True) + np.cumsum(chips[:, :1], axis=-1)
+
+    found = predict_with_tta(forward, chip, "adaptive")
+    assert np.array_equal(found, predict_with_tta(forward, chip, "flip"))

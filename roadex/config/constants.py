@@ -22,11 +22,12 @@ THRESHOLDS_TAG = "ROADEX_THRESHOLDS"
 DEFAULT_MODEL = "roadex-light"
 """The model that comes with roadex and is used where none is named."""
 
-Tta: TypeAlias = Literal["none", "flip", "d4"]
-"""Test-time augmentations: one view, 4 flips, or all 8 flips and rotations."""
+Tta: TypeAlias = Literal["none", "flip", "d4", "adaptive"]
+"""Test-time augmentations: one view, 4 flips, all 8 flips and rotations, or 4 flips where the first
+view shows anything."""
 
-TTA_VIEWS: dict[str, int] = {"none": 1, "flip": 4, "d4": 8}
-"""Forward passes per pixel of each augmentation."""
+TTA_VIEWS: dict[str, int] = {"none": 1, "flip": 4, "d4": 8, "adaptive": 4}
+"""Most forward passes per pixel of each augmentation."""
 
 TTA_NAMES: tuple[str, ...] = get_args(Tta)
 

@@ -39,7 +39,8 @@ class PredictConfig(Settings):
     """Model to use: a name from ``roadex models list``, or a model file."""
 
     tta: Tta = "flip"
-    """Test-time augmentation: none, 4 flips (``flip``), or 8 flips and rotations (``d4``)."""
+    """Test-time augmentation: none, 4 flips (``flip``), 8 flips and rotations (``d4``), or 4
+    flips of those chips only in which the first view shows anything (``adaptive``)."""
 
     precision: Precision = "auto"
     """Numbers the network computes with: ``float32``; ``float16``, on GPUs only; ``int8``, several

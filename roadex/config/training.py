@@ -222,7 +222,8 @@ class AlignConfig(Settings):
     """Model that finds the roads: a name from ``roadex models list``, or a model file."""
 
     tta: Tta = "none"
-    """Test-time augmentation: none, 4 flips (``flip``), or 8 flips and rotations (``d4``)."""
+    """Test-time augmentation: none, 4 flips (``flip``), 8 flips and rotations (``d4``), or 4
+    flips of those chips only in which the first view shows anything (``adaptive``)."""
 
     max_shift_m: Annotated[float, Limits(above=0, at_most=20)] = 3.0
     """Longest shift of a label, in each of the four directions."""

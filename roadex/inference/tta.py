@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Final, cast
 
 import numpy as np
 from scipy.special import expit
@@ -65,8 +65,17 @@ VIEWS: dict[str, tuple[View, ...]] = {
     "none": _FLIPS[:1],
     "flip": _FLIPS,
     "d4": _FLIPS + _TURNED,
+    "adaptive": _FLIPS,
 }
 """Views by the name of the augmentation, in the order in which they are summed."""
+
+_ADAPTIVE: Final = "adaptive"
+
+_QUIET: Final = 0.1
+"""Probability below which a single view shows no road, far below any threshold in use."""
+
+_QUIET_PX: Final = 10
+"""A chip with fewer pixels above that is quiet; ``benchmarks/adaptive.py`` says what it loses."""
 
 
 def views(tta: str) -> tuple[View, ...]:
@@ -76,7 +85,7 @@ def views(tta: str) -> tuple[View, ...]:
     ----------
     tta
         ``"none"`` (1 view), ``"flip"`` (4: both mirrors), ``"d4"`` (8: and quarter turns, as
-        published [1]_).
+        published [1]_), ``"adaptive"`` (4, see :func:`predict_with_tta`).
 
     Raises
     ------
@@ -95,7 +104,8 @@ def predict_with_tta(
     """Return the mean probability of road over the views.
 
     The only place where logits become probability. Views are summed in float32 in a fixed order, so
-    the result is the same wherever it is computed in the same arithmetic.
+    the result is the same wherever it is computed in the same arithmetic. With ``"adaptive"`` a
+    chip keeps its first view if that shows nothing; any other is what ``"flip"`` makes.
 
     Parameters
     ----------
@@ -124,14 +134,38 @@ def predict_with_tta(
         raise ValueError(msg)
     chips: Any = chip if chip.ndim == 4 else chip[None]
     all_views = views(tta)
+    if tta == _ADAPTIVE:
+        mean = next(_roads(forward, chips, all_views[:1]))
+        doubtful = [i for i in range(len(chips)) if not is_quiet(mean[i])]
+        if doubtful:
+            others = _each_road(forward, chips[doubtful], all_views[1:], is_batched=is_batched)
+            mean[doubtful] = sum(others, mean[doubtful]) / len(all_views)
+    else:
+        roads = _each_road(forward, chips, all_views, is_batched=is_batched)
+        mean = cast("Any", sum(roads)) / len(all_views)
+    probability: Pixels = mean if chip.ndim == 4 else mean[0]
+    return probability
+
+
+def is_quiet(probability: Any) -> bool:
+    """Return whether the first view of a chip shows nothing that could be a road."""
+    return int((probability >= _QUIET).sum()) < _QUIET_PX
+
+
+def _each_road(
+    forward: Callable[[Pixels], Pixels],
+    chips: Any,
+    all_views: Sequence[View],
+    *,
+    is_batched: bool,
+) -> Iterator[Any]:
+    """Yield the probability ``(N, h, w)`` of each view, turned back."""
     height, width = chips.shape[-2:]
     groups: Iterable[Sequence[View]] = [(view,) for view in all_views]
     if is_batched:
         groups = _groups(all_views, is_square=height == width)
-    total: Any = sum(road for group in groups for road in _roads(forward, chips, group))
-    mean = total / len(all_views)
-    probability: Pixels = mean if chip.ndim == 4 else mean[0]
-    return probability
+    for group in groups:
+        yield from _roads(forward, chips, group)
 
 
 def _groups(all_views: Sequence[View], *, is_square: bool) -> Iterator[Sequence[View]]:

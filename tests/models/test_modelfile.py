@@ -117,7 +117,7 @@ def test_model_of_a_newer_roadex_is_refused(model_file, make_metadata):
         ({"bands": ("grey",)}, "needs 1 scales and offsets"),
         ({"gsd_m": 2.0}, "needs gsd_m within gsd_range_m"),
         ({"threshold_low": 0.6}, "threshold_low <= threshold_high"),
-        ({"tta": "d8"}, "knows tta none, flip, d4"),
+        ({"tta": "d8"}, "knows tta none, flip, d4, adaptive"),
         ({"arguments": {"encoder_weights": "x.pth"}}, "must not name encoder_weights"),
     ],
 )
