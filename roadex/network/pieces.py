@@ -27,6 +27,7 @@ from roadex.network.samples import (
     Samples,
     estimate_shift,
     find_counterparts,
+    moved_samples,
     sample_lines,
 )
 
@@ -76,17 +77,22 @@ def counterparts(
     places: Side, others: Side, shift: NDArray[np.float64], *, search_m: float, angle_deg: float
 ) -> Counterparts:
     """Return the counterpart of each sample of ``places`` moved by ``shift``."""
-    own = places.samples
-    moved = Samples(own.line, own.along, own.xy + shift, own.direction)
+    moved = moved_samples(places.samples, shift)
     return find_counterparts(moved, others.samples, search=search_m, angle_deg=angle_deg)
 
 
 def shift_between(
-    ours: Side, theirs: Side, *, search_m: float, angle_deg: float, tolerance_m: float
-) -> NDArray[np.float64]:
-    """Return the shift from one set of lines to the other that all of the scene shares."""
-    found = counterparts(ours, theirs, np.zeros(2), search_m=search_m, angle_deg=angle_deg)
-    return estimate_shift(found.normal, found.across, tolerance=tolerance_m)
+    ours: Side, theirs: Side, *, search_m: float, angle_deg: float, tolerance_m: float,
+    around: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:  # fmt: skip
+    """Return the shift from one set of lines to the other that all of the scene shares.
+
+    Counterparts are looked for within ``search_m`` of each place moved by ``around``; None is not
+    moved.
+    """
+    first = np.zeros(2) if around is None else around
+    found = counterparts(ours, theirs, first, search_m=search_m, angle_deg=angle_deg)
+    return first + estimate_shift(found.normal, found.across, tolerance=tolerance_m)
 
 
 def without_slivers(
