@@ -35,8 +35,9 @@ class ChangeConfig(Settings):
     that differ from place to place."""
 
     absent: Inside = 0.15
-    """Mean probability at the other date from which a road is half seen there, so that it is unsure
-    whether it changed. Where the other date sees all roads less well, it is less by that factor."""
+    """Mean probability at the other date from which that date shows something there, so that it is
+    unsure whether the road changed. Where it shows all roads less well, it is less by that
+    factor."""
 
     sure: Share = 0.4
     """Confidence of a road below which it is unsure whether it was there at all."""

@@ -29,7 +29,7 @@ OLD, NEW = "old", "new"
 APPEARED, VANISHED, SAME = "appeared", "vanished", "same"
 NOT_SEEN, UNSURE = "not_seen", "unsure"
 
-HALF_SEEN: Final = "half seen at the other date"
+SHOWN_TOO: Final = "the other date shows something there"
 LITTLE_CERTAIN: Final = "little certain itself"
 POOR_IMAGERY: Final = "hardly any road around is found at the newer date"
 
@@ -125,7 +125,7 @@ def changed_pieces(view: View, date: str, absent: float, config: ChangeConfig) -
     is_poor = (frame["roads_around"] < config.around) & (gone == VANISHED)
     reason = np.select(
         [frame["class"] == UNSURE, frame["confidence"] < config.sure, is_poor],
-        [HALF_SEEN, LITTLE_CERTAIN, POOR_IMAGERY],
+        [SHOWN_TOO, LITTLE_CERTAIN, POOR_IMAGERY],
         default="",
     )
     is_unsure = frame["class"].isin([gone, UNSURE]) & (reason != "")

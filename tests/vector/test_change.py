@@ -16,7 +16,7 @@ from shapely.affinity import translate
 from roadex.config import ChangeConfig, VectorConfig
 from roadex.errors import NetworkError
 from roadex.network.change import Survey, find_changes
-from roadex.network.change_pieces import HALF_SEEN, LITTLE_CERTAIN, POOR_IMAGERY
+from roadex.network.change_pieces import LITTLE_CERTAIN, POOR_IMAGERY, SHOWN_TOO
 from roadex.network.vectorize import vectorize
 from roadex.probability.points import probability_at
 from roadex.probability.source import ArraySource
@@ -145,7 +145,7 @@ def test_each_road_says_what_both_dates_show(planted):
         assert layers[name].prob_old.median() == pytest.approx(old, abs=0.1)
         assert layers[name].prob_new.median() == pytest.approx(new, abs=0.1)
     assert "prob_new" not in layers["not_seen"]  # nothing is known of it
-    assert set(layers["unsure"].reason) == {HALF_SEEN}
+    assert set(layers["unsure"].reason) == {SHOWN_TOO}
     assert layers["same"].other_id.notna().all()
 
 
