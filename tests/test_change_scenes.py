@@ -10,6 +10,7 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
+from scipy.ndimage import gaussian_filter
 from shapely.affinity import translate
 
 from roadex.synthetic.camera import take_picture
@@ -87,3 +88,36 @@ def test_little_is_left_unsure_or_not_seen(found):
     assert length["unsure"] < 0.03 * length["same"]
     # The pictures do not cover each other: a strip of 5 m.
     assert length["not_seen"] < 0.02 * length["same"]
+
+
+@pytest.mark.real
+def test_a_worse_copy_of_a_real_scene_shows_hardly_any_change(call, real_data, tmp_path):
+    original = real_data / "scenes" / "massachusetts_rgb_uint16_1m.tif"
+    if not original.exists():
+        pytest.skip(f"no {original}")
+    quick = "--tta", "none", "--gpus", "none", "--workers", "0", "-q"
+    for scene, folder in ((original, "old"), (worse_copy(original, tmp_path / "copy.tif"), "new")):
+        assert not call("run", scene, "-o", tmp_path / folder, *quick)
+    path = tmp_path / "change.gpkg"
+    assert not call("change", tmp_path / "old", tmp_path / "new", "-o", path)
+    km = {
+        name: gpd.read_file(path, layer=name).length_m.sum() / 1000
+        for name in ("appeared", "vanished", "unsure", "same")
+    }
+    print(km)
+    assert km["same"] > 9
+    assert km["appeared"] + km["vanished"] < 0.03 * km["same"]
+
+
+def worse_copy(original, path):
+    """Blur, darken and move a scene, in other colours and with noise."""
+    with rasterio.open(original) as raster:
+        profile, bands, transform = raster.profile, raster.read((1, 2, 3)), raster.transform
+    white = np.percentile(bands, 99.9)
+    values = np.stack([gaussian_filter(band.astype(float), 0.8) for band in bands]) / white
+    noise = np.random.default_rng(0).normal(0, 0.02, values.shape)
+    values = (0.9 * values.clip(0, 1) ** 1.4 + noise) * np.array([0.95, 1, 1.08])[:, None, None]
+    moved = Affine.translation(4, -3) @ transform
+    with rasterio.open(path, "w", **(profile | {"count": 3, "transform": moved})) as raster:
+        raster.write((values * white).clip(1, white).astype(bands.dtype))
+    return path

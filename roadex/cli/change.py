@@ -82,12 +82,12 @@ def _show(summary: dict[str, Any], output: Path, json_path: Path | None) -> None
     from roadex.outputs.change import CHANGE_CLASSES
     from roadex.scoring.report import write_plain_json
 
-    title = f"{summary['old_km']:,.1f} km of road before, {summary['new_km']:,.1f} km now"
-    table = Table("class", "km", title=title)
+    table = Table("class", "km")
     table.columns[1].justify = "right"
     for name, each in CHANGE_CLASSES.items():
         table.add_row(each.identifier.lower(), f"{summary['km'][name]:,.2f}")
     console = Console()
+    console.print(f"{summary['old_km']:,.1f} km of road before, {summary['new_km']:,.1f} km now")
     console.print(table)
     east, north = summary["old_lies_m"]
     if max(abs(east), abs(north)) >= 0.5:

@@ -98,7 +98,7 @@ def changed_pieces(view: View, date: str, absent: float, config: ChangeConfig) -
     date
         :data:`OLD` or :data:`NEW`: whose roads they are.
     absent
-        Probability at the other date from which a road is half seen there.
+        Probability at the other date from which that date shows something there.
     config
         Distances and thresholds.
 
