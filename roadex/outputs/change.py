@@ -85,7 +85,7 @@ def _parts(
     km, (east, north) = summary["km"], summary["old_lies_m"]
     yield f"<h1>{escape(title)}</h1>"
     yield (
-        f"<p><strong>{km['appeared']:,.1f} km appeared, {km['vanished']:,.1f} km vanished</strong>;"
+        f"<p><strong>{km['appeared']:,.2f} km appeared, {km['vanished']:,.2f} km vanished</strong>;"
         f" {summary['old_km']:,.1f} km before, {summary['new_km']:,.1f} km now.</p>"
     )
     yield from (f'<p class="warning">{escape(note)}</p>' for note in summary["notes"])

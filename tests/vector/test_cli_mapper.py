@@ -108,7 +108,7 @@ def test_change_writes_styled_layers_a_page_and_a_summary(dates, tmp_path, monke
     assert appeared.distance(shapely.Point(400_200, 5_600_000 - 185)).min() < 10
     page = (tmp_path / "change.html").read_text()
     assert "Change from out-2019 to out-2024" in page
-    assert "0.4 km appeared, 0.4 km vanished" in page
+    assert f"{km['appeared']:.2f} km appeared, {km['vanished']:.2f} km vanished" in page
     assert "<script" not in page
     again = "change", *dates, "-o", result
     assert call(monkeypatch, *again) == 2
