@@ -33,6 +33,7 @@ VERBS = {
     "snap": "Lead rough lines along the roads of the probability.",
     "rebuild": "Restore the topology of a network edited by hand.",
     "compare": "Compare a network with a reference: what each lacks.",
+    "change": "Tell which roads appeared and vanished between two dates.",
     "convert": "Write a network in the format of JOSM, osmnx, MapRoulette and others.",
     "settings": "List the settings of a command, with defaults and units.",
     "demo": "Run everything on a synthetic scene with known roads.",

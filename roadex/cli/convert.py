@@ -28,6 +28,7 @@ def convert(network: Path, output: Path, crs: str | None, overwrite: bool, **opt
       .graphml             osmnx and networkx, both directions, ready for routing
       .osm                 JOSM: new roads, to be reviewed before any upload
       .maproulette.json    MapRoulette: one task per road
+      .cooperative.maproulette.json   the same, with the road drawn for JOSM
       .overture.parquet    Overture Maps, theme transportation
       .pmtiles .kml        web maps, Google Earth
       others               of installed extensions, listed by roadex doctor

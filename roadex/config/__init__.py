@@ -5,6 +5,7 @@ from these classes, with what each setting can hold and what it means. Each clas
 when it is built and raises :class:`~roadex.errors.ConfigError`.
 """
 
+from roadex.config.changing import ChangeConfig
 from roadex.config.cluster import ClusterConfig
 from roadex.config.comparing import CompareConfig
 from roadex.config.constants import (
@@ -50,6 +51,7 @@ __all__ = [
     "TTA_VIEWS",
     "AlignConfig",
     "AugmentConfig",
+    "ChangeConfig",
     "ClusterConfig",
     "CompareConfig",
     "CorrectConfig",

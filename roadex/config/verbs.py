@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic
 
+from roadex.config.changing import ChangeConfig
 from roadex.config.comparing import CompareConfig
 from roadex.config.run import RunConfig
 from roadex.config.scoring import ScoreConfig
@@ -45,6 +46,7 @@ REBUILD = VerbSettings("rebuild", RunConfig, ("output",))
 DEMO = VerbSettings("demo", RunConfig, (*_INFERENCE, "vector", "output"))
 DOCTOR = VerbSettings("doctor", RunConfig, (*_WORKERS, "cluster.gpus", "cluster.store"))
 COMPARE = VerbSettings("compare", CompareConfig)
+CHANGE = VerbSettings("change", ChangeConfig)
 CONVERT = VerbSettings("convert", RunConfig, ("output",))
 TRAIN = VerbSettings("train", TrainConfig)
 SCORE = VerbSettings("score", ScoreConfig)
@@ -68,6 +70,7 @@ VERB_SETTINGS: MappingProxyType[str, VerbSettings[Any]] = MappingProxyType(
             MERGE,
             REBUILD,
             COMPARE,
+            CHANGE,
             CONVERT,
             DEMO,
             TRAIN,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -51,6 +51,11 @@ def sample_lines(lines: NDArray[np.object_], spacing: float) -> Samples:
     size = np.hypot(*step.T)
     direction = np.divide(step, size[:, None], out=np.zeros_like(step), where=size[:, None] > 0)
     return Samples(line, along, xy, direction)
+
+
+def moved_samples(samples: Samples, shift: NDArray[np.float64]) -> Samples:
+    """Return the places, moved by ``shift`` of shape ``(2,)``."""
+    return replace(samples, xy=samples.xy + shift)
 
 
 @dataclass(frozen=True, slots=True)

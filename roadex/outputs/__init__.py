@@ -43,6 +43,7 @@ WRITERS: Final[dict[str, str]] = {
     ".kml": "roadex.outputs.kml",
     ".pmtiles": "roadex.outputs.pmtiles",
     ".maproulette.json": "roadex.outputs.maproulette",
+    ".cooperative.maproulette.json": "roadex.outputs.maproulette_cooperative",
     ".overture.parquet": "roadex.outputs.overture",
 }
 """Module of the writer of each ending of a file name; each has a function ``write``. The longest

@@ -23,6 +23,7 @@ _STYLE: Final = """
 }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   max-width: 70rem; margin: 0 auto; padding: 1rem; }
+h1 { overflow-wrap: anywhere; }
 img { max-width: 100%; height: auto; border: 1px solid var(--line); }
 table { border-collapse: collapse; margin: 0.5rem 0; }
 th, td { text-align: left; padding: 0.2rem 1rem 0.2rem 0; border-bottom: 1px solid var(--line);

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -45,26 +45,43 @@ def write(
     config: OutputConfig,
 ) -> None:
     """Write nodes, then ways; ``config.source`` becomes the tag ``source`` of every way."""
-    edges = network.edges.to_crs(4326)
-    ways = [
-        (part, tags)
-        for line, tags in zip(edges.geometry, _tags(edges, config), strict=True)
-        for part in _parts(shapely.get_coordinates(line).round(_DIGITS).tolist())
-    ]
-    ids: dict[Coordinates, int] = {}
-    for points, _ in ways:
-        for point in points:
-            ids.setdefault((point[0], point[1]), -(len(ids) + 1))
+    ways = [way for edge in ways_of_edges(network, config) for way in edge]
     with path.open("w", encoding="utf-8") as file:
         file.write("<?xml version='1.0' encoding='UTF-8'?>\n")
         file.write("<osm version='0.6' generator='roadex' upload='false'>\n")
-        file.writelines(_bounds(list(ids)))
-        for (lon, lat), number in ids.items():
-            place = f"lat='{lat:.{_DIGITS}f}' lon='{lon:.{_DIGITS}f}'"
-            file.write(f"<node id='{number}' visible='true' {place}/>\n")
-        for k, (points, tags) in enumerate(ways):
-            file.writelines(_way(-(len(ids) + 1 + k), [ids[x, y] for x, y in points], tags))
+        file.writelines(_bounds([point for way in ways for point in way.points]))
+        file.writelines(new_objects(ways))
         file.write("</osm>\n")
+
+
+class Way(NamedTuple):
+    """A road as OpenStreetMap has it."""
+
+    points: list[Coordinates]
+    """Longitude and latitude in degrees, at most :data:`MOST_NODES`."""
+
+    tags: Mapping[str, str]
+
+
+def ways_of_edges(network: Network, config: OutputConfig) -> Iterator[list[Way]]:
+    """Yield the ways of each edge in turn; none where an edge is shorter than a last digit."""
+    edges = network.edges.to_crs(4326)
+    for line, tags in zip(edges.geometry, _tags(edges, config), strict=True):
+        points = shapely.get_coordinates(line).round(_DIGITS).tolist()
+        yield [Way([(x, y) for x, y in part], tags) for part in _parts(points)]
+
+
+def new_objects(ways: Sequence[Way]) -> Iterator[str]:
+    """Yield the XML of nodes, then of ways, with negative ids; ways share nodes of one place."""
+    ids: dict[Coordinates, int] = {}
+    for way in ways:
+        for point in way.points:
+            ids.setdefault(point, -(len(ids) + 1))
+    for (lon, lat), number in ids.items():
+        place = f"lat='{lat:.{_DIGITS}f}' lon='{lon:.{_DIGITS}f}'"
+        yield f"<node id='{number}' visible='true' {place}/>\n"
+    for k, way in enumerate(ways):
+        yield from _way(-(len(ids) + 1 + k), [ids[point] for point in way.points], way.tags)
 
 
 def _bounds(points: Sequence[Coordinates]) -> Iterator[str]:

@@ -11,6 +11,7 @@ References
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,9 @@ from roadex.outputs.layers import write_provenance
 if TYPE_CHECKING:
     from roadex.outputs import Network
 
+_SPACES: Final = re.compile(r"\s+")
+"""What ids may not hold."""
+
 _SURFACES: Final = ("paved", "unpaved")
 _COMMON: Final = {"theme": "transportation", "version": 0}
 
@@ -33,7 +37,7 @@ def write(
     """Write ``X.overture.parquet`` (segments) and ``X_connectors.overture.parquet``."""
     ending = ".overture.parquet"
     stem = path.name.removesuffix(ending)
-    scene = str(provenance.get("name") or stem)
+    scene = _SPACES.sub("_", str(provenance.get("name") or stem).strip())
     edges, nodes = network.edges.to_crs(4326), network.nodes.to_crs(4326)
     dataset = config.source or "roadex"
     segments = [_segment(edge, scene, dataset) for edge in edges.to_dict("records")]

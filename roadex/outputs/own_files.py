@@ -1,8 +1,8 @@
 """Which files a result may replace: those roadex wrote, never an input, never one that is open.
 
 roadex leaves its mark in what it writes: a tag or the band's description in a raster, the
-provenance in a GeoPackage, the key ``roadex`` in a report. A file of a format that has no place for
-a mark is replaced when ``--overwrite`` says so.
+provenance in a GeoPackage, the key ``roadex`` in a report, the generator of a page. A file of a
+format that has no place for a mark is replaced when ``--overwrite`` says so.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from roadex.files import refuse_existing
 from roadex.imagery.containers import open_location
 from roadex.imagery.locations import gdal_location
 from roadex.imagery.source_files import files_behind
+from roadex.outputs.html_page import MARK
 
 _OPEN_MARKS = ("-wal", "-journal")
 """Endings of files that stand beside a GeoPackage while a program has it open or left it so."""
@@ -91,6 +92,8 @@ def _is_own(path: Path) -> bool:
             with open_location(str(path)) as raster:
                 is_named = "road probability" in (raster.descriptions or ())
                 return THRESHOLDS_TAG in raster.tags() or is_named
+        if suffix == ".html":
+            return MARK in path.read_text(encoding="utf-8")
         if suffix == ".gpkg":
             return _has_provenance(path)
     except (ValueError, RasterioError, sqlite3.Error, AttributeError):

@@ -35,6 +35,8 @@ def world(tmp_path_factory) -> Path:
     _make_scenes(folder)
     _make_networks(folder)
     _make_assessment(folder)
+    for date in ("out-2019", "out-2024"):
+        shutil.copytree(folder / "out", folder / date)
     _make_datasets(folder)
     _make_deepglobe(folder)
     _make_models(folder)

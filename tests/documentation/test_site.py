@@ -12,7 +12,7 @@ import pytest
 
 import roadex
 from roadex.cli import VERBS
-from roadex.config import CompareConfig, RunConfig, ScoreConfig, TrainConfig
+from roadex.config import ChangeConfig, CompareConfig, RunConfig, ScoreConfig, TrainConfig
 from roadex.config.describe import describe
 from roadex.network.tables import EDGE_COLUMNS, NODE_COLUMNS
 from roadex.outputs import WRITERS
@@ -65,7 +65,7 @@ def test_every_command_and_its_options_have_an_entry(site: Path) -> None:
 
 def test_every_setting_is_in_a_table(site: Path) -> None:
     page = _page(site, "reference/settings.html")
-    for kind in (RunConfig, TrainConfig, ScoreConfig, CompareConfig):
+    for kind in (RunConfig, TrainConfig, ScoreConfig, CompareConfig, ChangeConfig):
         for setting in describe(kind):
             assert f'<span class="pre">{setting.path}</span>' in page, setting.path
 

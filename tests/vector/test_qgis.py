@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 from affine import Affine
@@ -16,6 +17,7 @@ from roadex.config import VectorConfig
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
 from roadex.outputs.assessment import write_assessment
+from roadex.outputs.change import CHANGE_CLASSES, write_changes
 from roadex.probability.source import ArraySource
 from roadex.scoring.sample_windows import draw_windows, squares_of
 
@@ -110,3 +112,24 @@ def test_ogrinfo_reads_the_layers(geopackage):
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "Warning" not in run.stderr
     assert "Layer name: road_edges" in run.stdout
+
+
+def test_qgis_shows_changes_in_the_colours_of_their_classes(geopackage):
+    edges = gpd.read_file(geopackage, layer="road_edges")
+    columns = ["edge_id", "confidence", "length_m", "geometry"]
+    layers = {name: edges[columns].iloc[i : i + 1] for i, name in enumerate(CHANGE_CLASSES)}
+    summary = {
+        "km": dict.fromkeys(CHANGE_CLASSES, 0.1), "old_km": 0.4, "new_km": 0.4,
+        "old_lies_m": [0.0, 0.0], "probability_ratio": 1.0, "notes": [],
+    }  # fmt: skip
+    path = write_changes(
+        layers, summary, geopackage.with_name("change.gpkg"), provenance={"old": "a", "new": "b"}
+    )
+    report = open_in_qgis(path, path.with_suffix(".png"))
+    assert report["errors"] == []
+    assert set(report["layers"]) == set(CHANGE_CLASSES)
+    assert all(layer["valid"] and layer["default_style"] for layer in report["layers"].values())
+    pixels = np.asarray(Image.open(path.with_suffix(".png")).convert("RGB")).reshape(-1, 3)
+    for each in CHANGE_CLASSES.values():
+        mixed = 0.8 * np.array(each.colour) + 0.2 * 255
+        assert (np.abs(pixels - mixed).max(axis=1) <= 3).sum() > 20, each.identifier
