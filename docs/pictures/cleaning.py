@@ -48,7 +48,7 @@ _MAIN = Road([(-10, 60), (140, 50)])
 
 PLACES: dict[str, Sequence[Road]] = {
     "sure": [_MAIN, Road([(20, 15), (110, 22)], probability=FAINT)],
-    "borders": [_MAIN, Road([(60, 55), (64, -10)])],
+    "borders": [_MAIN, Road([(60, 55), (64, 4)])],
     "areas": [_MAIN, Road([(70, 54), (70, 0)], 58)],
     "hairs": [Road([(-10, 50), (140, 45)], 16), *(
         Road([(x, 47), (x + 1, y)], 7) for x, y in ((25, 36), (58, 59), (95, 34))

@@ -55,10 +55,10 @@ def clear_margins(values: NDArray[np.uint8], margins: Margins) -> None:
 
 def _crossing(inward: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
     """Return the first row, without roads that do not cross it; rows go into the scene."""
-    edge = inward[0].copy()
+    edge: NDArray[np.uint8] = inward[0].copy()
     change = np.flatnonzero(np.diff(edge > 0, prepend=False, append=False))
     for first, last in change.reshape(-1, 2):
-        deep = (inward[: -(-(last - first) // 2), first:last] > 0).all(axis=0)
+        deep = np.all(inward[: -(-(last - first) // 2), first:last], axis=0)
         if last - first > longest or 2 * np.count_nonzero(deep) < last - first:
             edge[first:last] = 0
     return edge

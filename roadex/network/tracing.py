@@ -84,8 +84,11 @@ class SkeletonSettings:
 
     @property
     def longest_crossing(self) -> int:
-        """Most pixels of the scene's edge that a road takes, at an angle too."""
-        return 3 * self.max_half_width
+        """Most pixels of the scene's edge that a road takes to be continued beyond it.
+
+        A road that bends there, from an angle to straight out, must be narrower than an area.
+        """
+        return 3 * self.max_half_width // 2
 
     @property
     def halo_at_edge(self) -> int:
