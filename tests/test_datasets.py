@@ -1,5 +1,7 @@
 """Labelled imagery: found, checked, cut into the same chips whatever the number of loaders."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from roadex.training.augment import augment_colour
 from roadex.training.datasets import find_labelled_scenes
 from roadex.training.datasets.chip_windows import WeightedScenes
 from roadex.training.datasets.chips import ChipDataset
+from roadex.training.datasets.description import LAYOUTS
 
 QUIET = AugmentConfig(
     scale_jitter=0, colour_probability=0, grey_probability=0, blur_probability=0,
@@ -43,6 +46,12 @@ def chips(folder, *, augment=QUIET, seed=0, chip_size=64, gsd_m=1.0):
         chip_size=chip_size, gsd_m=gsd_m, augment=augment, seed=seed, steps=10, batch_size=2
     )
     return ChipDataset([WeightedScenes(find_labelled_scenes(str(folder)), 1.0)], config)
+
+
+def test_every_layout_is_explained_to_those_who_train():
+    page = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    for name in LAYOUTS:
+        assert f"`{name}:" in page, name
 
 
 def test_pairs_are_found_by_name(pairs):

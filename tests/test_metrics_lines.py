@@ -21,12 +21,24 @@ from roadex.scoring.metrics.paths import Locations, Router, control_points, snap
 
 DATA = Path(__file__).parent / "data" / "metrics"
 CONFIG = ScoreConfig(topo_radius_m=150)
-BEST_IS_ZERO = {"components_error", "loops_error", "rms_m", "gaps_per_km", "junction_offset_m"}
+BEST_IS_ZERO = {
+    "components_error", "loops_error", "rms_m", "gaps_per_km", "mean_gap_m", "redundancy",
+    "junction_offset_m", "paths_missing", "paths_too_long", "paths_too_short",
+    "apls_standard_error",
+}  # fmt: skip
 BEST_IS_ONE = {
     "completeness", "correctness", "quality", "apls", "apls_gt", "apls_prop", "topo_precision",
     "topo_recall", "topo_f1", "junction_precision", "junction_recall", "junction_f1",
     "junction_degree_agreement", "paths_right",
 }  # fmt: skip
+HAS_NO_BEST = {
+    "predicted_km", "true_km", "turn_deg_per_100m", "true_turn_deg_per_100m",
+    "predicted_components", "true_components", "predicted_loops", "true_loops",
+    "predicted_junctions", "true_junctions", "topo_starts", "topo_starts_paired",
+    "topo_starts_kept", "apls_control_points_gt", "apls_control_points_prop", "apls_sources_gt",
+    "apls_sources_prop", "lines_per_road",
+}  # fmt: skip
+"""Counts, what describes one of the two networks alone, and what is best in the middle."""
 
 
 def grid(n=4, spacing=100.0):
@@ -50,6 +62,13 @@ def moved(lines, dx, dy):
 
 
 # The family's contract: every line metric, also one that is added later.
+
+
+@pytest.mark.parametrize("name", LINE_METRICS)
+def test_every_score_is_said_to_have_a_best_value_or_none(name):
+    lines = LineNetwork.from_lines(grid())
+    for score in load_metric(name).measure(lines, lines, CONFIG):
+        assert (score in BEST_IS_ONE) + (score in BEST_IS_ZERO) + (score in HAS_NO_BEST) == 1, score
 
 
 @pytest.mark.parametrize("name", LINE_METRICS)

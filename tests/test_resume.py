@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ import torch
 from affine import Affine
 from PIL import Image
 
-from roadex.config import RunConfig
+from roadex.config import PredictConfig, RunConfig, TilingConfig
 from roadex.errors import OutputError
 from roadex.imagery.scene import open_scene
 from roadex.models.modelfile import load_model, save_model
@@ -112,6 +112,21 @@ CHANGES = {
 }
 """What decides the values of tiles, changed between an interruption and the next run; of a model
 what it says of itself, or nothing for other weights."""
+
+NO_CHANGE = {
+    "precision": "tests/models/test_int8.py, tests/test_float_form.py",
+    "native_gsd": "the work grid, whose place and size are in the key",
+    "aoi": "tests/test_area.py",
+    "trusted_inputs_only": "decides whether a scene is read, not what it holds",
+}
+"""Settings of inference that are not among the changes, and why."""
+
+
+def test_every_setting_of_inference_is_a_change_or_left_out_for_a_reason() -> None:
+    changed = {name for change in CHANGES.values() for name in change} - {"tiling"}
+    changed |= {name for change in CHANGES.values() for name in change.get("tiling", {})}
+    known = [field.name for kind in (PredictConfig, TilingConfig) for field in fields(kind)]
+    assert sorted([*changed, *NO_CHANGE]) == sorted(known)
 
 
 @pytest.mark.parametrize("change", CHANGES)

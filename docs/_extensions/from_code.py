@@ -30,6 +30,7 @@ from roadex.config.sources import has_effect
 from roadex.config.verbs import VERB_SETTINGS, VerbSettings
 from roadex.network.tables import EDGE_COLUMNS
 from roadex.outputs import WRITERS, write_network
+from roadex.scoring.metrics import LINE_METRICS, PIXEL_METRICS
 
 
 class FromCode(SphinxDirective):
@@ -157,6 +158,25 @@ class FormatTable(FromCode):
         yield from table(["ending", "format"], rows)
 
 
+class Metrics(FromCode):
+    """What the scores of each metric mean: ``lines`` or ``pixels``."""
+
+    required_arguments = 1
+    optional_arguments = 0
+
+    KINDS: ClassVar = {"lines": LINE_METRICS, "pixels": PIXEL_METRICS}
+
+    def lines(self) -> Iterator[str]:
+        """Yield what the module of each metric says of it, its sources at the end."""
+        for name, module in self.KINDS[self.arguments[0]].items():
+            said = inspect.cleandoc(import_module(module).__doc__).replace("``", "`")
+            said = re.sub(r":mod:`~?[\w.]*?(\w+)`", r"`\1`", said)
+            meaning, _, sources = said.partition("\n\nReferences\n----------\n")
+            yield from (f"### `{name}`", "", meaning, "")
+            for source in re.split(r"^\.\. \[\d+\] ", sources, flags=re.MULTILINE)[1:]:
+                yield from (f"Source: {' '.join(source.split())}", "")
+
+
 class ExitCodes(FromCode):
     """The exit codes of the command line."""
 
@@ -241,5 +261,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("api-entries", ApiEntries)
     app.add_directive("layer-tables", LayerTables)
     app.add_directive("format-table", FormatTable)
+    app.add_directive("metrics", Metrics)
     app.add_directive("exit-codes", ExitCodes)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

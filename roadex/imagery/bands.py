@@ -165,6 +165,7 @@ def _role_of(description: str) -> str | None:
     """Return the first word of a description that says what the band shows."""
     plain = description.lower().replace("near infrared", "nir").replace("near-infrared", "nir")
     plain = plain.replace("red edge", "rededge").replace("red-edge", "rededge")
+    plain = re.sub(r"deep[ _-]?blue", "coastal", plain)  # Pléiades Neo, beside its blue
     plain = plain.replace("green_i", "greeni")  # 531 nm of SuperDove, beside its green
     words = re.findall(r"[^\W_]+", plain)
     return next((_WORDS[word] for word in words if word in _WORDS), None)

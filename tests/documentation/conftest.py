@@ -106,7 +106,7 @@ def _make_networks(folder: Path) -> None:
     gpd.read_file(folder / "roads.gpkg").to_file(folder / "truth.geojson")
     shutil.copy(folder / "roads.gpkg", folder / "truth.gpkg")
     for names, cols in (
-        (("b", "west"), slice(0, 144)),
+        (("b", "west", "theirs"), slice(0, 144)),
         (("a", "east", "edited"), slice(112, SIZE)),
     ):
         for name in names:

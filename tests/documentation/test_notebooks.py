@@ -11,7 +11,13 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "docs" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-PICTURES = {"first-network": 2, "thresholds-and-cleaning": 3}
+PICTURES = {
+    "first-network": 2,
+    "thresholds-and-cleaning": 3,
+    "score-against-osm": 2,
+    "train-on-your-lines": 2,
+    "network-in-osmnx": 3,
+}
 """Notebook to the number of pictures it shows."""
 
 
@@ -42,7 +48,8 @@ def test_links_of_a_notebook_lead_somewhere(path: Path) -> None:
 def test_notebook_runs_from_top_to_bottom(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = [name for name in ("nbclient", "ipykernel") if importlib.util.find_spec(name) is None]
+    needed = ("nbclient", "ipykernel", "osmnx")
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)} (pip install 'roadex[notebooks]')")
     import nbformat

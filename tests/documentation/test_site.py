@@ -16,6 +16,7 @@ from roadex.config import ChangeConfig, CompareConfig, RunConfig, ScoreConfig, T
 from roadex.config.describe import describe
 from roadex.network.tables import EDGE_COLUMNS, NODE_COLUMNS
 from roadex.outputs import WRITERS
+from roadex.scoring.metrics import LINE_METRICS, PIXEL_METRICS
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("sphinx", "myst_parser", "furo", "sphinx_design", "sphinx_copybutton")
@@ -74,6 +75,14 @@ def test_every_column_and_format_is_in_a_table(site: Path) -> None:
     page = _page(site, "reference/outputs.html")
     for name in (*EDGE_COLUMNS, *NODE_COLUMNS, *WRITERS, "size_m"):
         assert f'<span class="pre">{name}</span>' in page, name
+
+
+def test_every_metric_is_explained(site: Path) -> None:
+    page = _page(site, "reference/scores.html")
+    for name in (*LINE_METRICS, *PIXEL_METRICS):
+        assert f'<span class="pre">{name}</span>' in page, name
+    assert "References" not in page
+    assert "----" not in page
 
 
 def test_pages_and_search_need_nothing_from_elsewhere(site: Path) -> None:

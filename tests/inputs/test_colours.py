@@ -18,6 +18,7 @@ from roadex.imagery.scene import open_scene
         ("B02", "B03", "B04", "B08"),
         ("SR_B2", "SR_B3", "SR_B4", "SR_B5"),
         ("coastal_blue", "blue", "green_i", "green", "yellow", "red", "rededge", "nir"),
+        ("Deep Blue", "Blue", "Green", "Red", "Red Edge", "NIR"),
         ("nir", "blau", "grün", "rot"),
         ("Red", "Green", "NIR", "Rededge", "Blue"),
     ],

@@ -9,6 +9,7 @@ from roadex.errors import ConfigError
 from roadex.imagery.geodesy import PixelSize
 from roadex.network.cleaning import loops
 from roadex.network.cleaning.loops import open_small_loops
+from roadex.network.cleaning.steps import all_steps
 from roadex.network.faces import face_areas, find_faces
 from roadex.network.graph import build_graph, dissolve, group, select_edges
 from roadex.network.vectorize import trace_scene, vectorize
@@ -52,6 +53,13 @@ def test_short_side_road_stays_or_goes_by_its_length(draw_roads, network_of):
     image = draw_roads(lines, (200, 200), width=7)
     assert kinds(network_of(image, min_spur_m=12)) == {"end": 3, "junction": 1}
     assert kinds(network_of(image, min_spur_m=40)) == {"end": 2}
+
+
+def test_every_step_has_a_name_to_leave_it_out_by(draw_roads, make_source):
+    # Also one that is off unless a setting asks for it.
+    source = make_source(draw_roads([[(10, 50), (90, 50)]], (100, 100)))
+    steps = [step.__name__ for step, _ in all_steps(METRE, VectorConfig(), source)]
+    assert steps == list(get_args(CleaningStep))
 
 
 def test_each_step_is_left_out_by_its_name(draw_roads, make_source):

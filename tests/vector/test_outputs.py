@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 
 import geopandas as gpd
 import networkx as nx
@@ -8,14 +10,22 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
+from roadex.cli.convert import convert
 from roadex.config import OutputConfig, VectorConfig
 from roadex.errors import OutputError
 from roadex.network.tables import EDGE_TABLE
 from roadex.network.vectorize import vectorize
 from roadex.outputs import WRITERS, write_network
 
+DOCS = Path(__file__).parents[2] / "docs"
+
 GIVES_BACK = [".gpkg", ".parquet", ".fgb", ".geojson", ".csv", ".shp"]
-"""Formats that hold the whole network; test_handover.py has those for one program each."""
+"""Formats that hold the whole network."""
+
+FOR_ONE_PROGRAM = [
+    ".graphml", ".osm", ".kml", ".pmtiles", ".maproulette.json", ".overture.parquet",
+]  # fmt: skip
+"""Formats that test_handover.py gives to the program they are for."""
 
 PROVENANCE = {"created": "2026-01-02T03:04:05+00:00", "model": "<test> & more"}
 CONFIG = VectorConfig(min_component_m=20)
@@ -44,6 +54,15 @@ def read_layers(path):
         tables = [pd.read_csv(file) for file in files]
         return [gpd.GeoDataFrame(t, geometry=gpd.GeoSeries.from_wkt(t.geometry)) for t in tables]
     return [gpd.read_file(file) for file in files]
+
+
+def test_every_format_is_read_by_a_test_and_named_where_users_look():
+    assert sorted([*GIVES_BACK, *FOR_ONE_PROGRAM]) == sorted(WRITERS)
+    page = (DOCS / "mapping.md").read_text(encoding="utf-8")
+    table = page.partition("## Formats of other programs")[2].partition("\n## ")[0]
+    for suffix in WRITERS:
+        assert re.search(rf"(?<=[\s]){re.escape(suffix)}\s", convert.help), suffix
+        assert f"`{suffix}`" in table, suffix
 
 
 @pytest.mark.parametrize("suffix", GIVES_BACK)

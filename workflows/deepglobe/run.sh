@@ -15,6 +15,7 @@
 # from its last checkpoint, prediction with the images that are missing.
 #
 # Variables: TRAIN_SPLIT, VAL_SPLIT  batra-train, batra-val, or files with one id per line
+#            MODEL                   a model that exists, by name or file: nothing is trained
 #            TRAIN_OPTIONS           options added to roadex train, as "--set steps=100"
 #            PREDICT_OPTIONS         options added to roadex predict, as "--workers 2"
 set -euo pipefail
@@ -41,12 +42,12 @@ link_split() {
             done
         done
 }
-link_split "$train_split" "$out/train"
 link_split "$val_split" "$out/val"
 
 # 1. Train. The model carries the threshold that is best on the validation images.
-model=$out/model.safetensors
-if [ ! -f "$model" ]; then
+model=${MODEL:-$out/model.safetensors}
+if [ -z "${MODEL:-}" ] && [ ! -f "$model" ]; then
+    link_split "$train_split" "$out/train"
     # shellcheck disable=SC2086
     roadex train "deepglobe:$out/train" --validation "deepglobe:$out/val" \
         --config "$here/train.toml" --run-folder "$out/run" -o "$model" \

@@ -50,6 +50,25 @@ def plan_steps(
 ) -> list[tuple[str, Step]]:
     """Return the names and functions of the steps that the settings switch on, in order.
 
+    Those of extensions come last. Arguments are those of :func:`all_steps`.
+    """
+    named = [(f.__name__, f) for f, is_on in all_steps(pixel, config, source, map_tasks) if is_on]
+    own = [(name, step) for name, step in named if name not in (config.skip or ())]
+    added = added_steps(config)
+    return own + [(extension.name, _bound(extension, f, pixel, config)) for extension, f in added]
+
+
+def all_steps(
+    pixel: PixelSize,
+    config: VectorConfig,
+    source: ProbabilitySource,
+    map_tasks: MapTasks = map,
+) -> list[tuple[Step, bool]]:
+    """Return each step of roadex in its order, and whether the settings switch it on.
+
+    A function is called what ``vector.skip`` and the report call the step:
+    :data:`roadex.config.vector.CleaningStep` lists the names.
+
     Parameters
     ----------
     pixel
@@ -97,7 +116,7 @@ def plan_steps(
     def leaps(graph: RoadGraph) -> RoadGraph:
         return cut_out_leaps(graph)
 
-    every: list[tuple[Step, bool]] = [
+    return [
         (sure, high > low),
         (borders, True),
         (areas, True),
@@ -109,10 +128,6 @@ def plan_steps(
         (components, config.min_component_m > 0),
         (leaps, config.max_gap_m > 0),
     ]
-    named = [(step.__name__, step) for step, is_on in every if is_on]
-    own = [(name, step) for name, step in named if name not in (config.skip or ())]
-    added = added_steps(config)
-    return own + [(extension.name, _bound(extension, f, pixel, config)) for extension, f in added]
 
 
 def _bound(
