@@ -219,7 +219,7 @@ class AlignConfig(Settings):
     """How ``roadex align`` moves labels."""
 
     model: str = DEFAULT_MODEL
-    """Model that finds the roads: a name from ``roadex models list``, or a model file."""
+    """Finds the roads: a name from ``roadex models list``, or a model file."""
 
     tta: Tta = "none"
     """Test-time augmentation: none, 4 flips (``flip``), 8 flips and rotations (``d4``), or 4
