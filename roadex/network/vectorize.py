@@ -5,13 +5,14 @@ probability --> fragments of each tile --> graph --> cleaned --> lines with attr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import numpy as np
 from pyproj import CRS
+from rasterio.windows import Window
 
 from roadex.config import VectorConfig
 from roadex.imagery.geodesy import PixelSize, pixel_size
@@ -21,6 +22,7 @@ from roadex.network.cleaning.steps import clean_graph, plan_steps, road_threshol
 from roadex.network.graph import build_graph, in_fixed_order, merge_fragments
 from roadex.network.road_network import RoadNetwork, build_network
 from roadex.network.tracing import MAX_HOLE, SkeletonSettings, TileFrame, trace_tile
+from roadex.probability.joined import has_something, within
 from roadex.probability.source import ProbabilitySource
 
 MapTiles = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -82,16 +84,31 @@ def trace_scene(
 ) -> Chains:
     """Return the centre lines of the whole scene, thinned and traced tile by tile."""
     settings = skeleton_settings(pixel, config)
-    trace = partial(_trace, source=source, settings=settings)
     tiles = Tiles(source.shape, tile_size, settings.halo, is_clipped=True)
-    parts = map_tiles(trace, tiles)
+    parts = map_tiles(partial(_trace, settings=settings), _with_sources(tiles, source))
     return merge_fragments([part for part in parts if len(part)], source.shape[1])
 
 
-def _trace(tile: Tile, *, source: ProbabilitySource, settings: SkeletonSettings) -> Chains:
+def _with_sources(
+    tiles: Tiles, source: ProbabilitySource
+) -> Iterator[tuple[Tile, ProbabilitySource]]:
+    """Yield the tiles that can have data, each with what it needs of the source."""
+    for tile in tiles:
+        needed = within(source, *_numbers(tile.read))
+        if has_something(needed):
+            yield tile, needed
+
+
+def _trace(work: tuple[Tile, ProbabilitySource], *, settings: SkeletonSettings) -> Chains:
     """Read a tile with its halo and trace it."""
-    row, col = int(tile.read.row_off), int(tile.read.col_off)
-    window = source.read(row, col, int(tile.read.height), int(tile.read.width))
+    tile, source = work
+    row, col, height, width = _numbers(tile.read)
+    window = source.read(row, col, height, width)
     (top, bottom), (left, right) = ((part.start, part.stop) for part in tile.inner)
     inner = (top, left, bottom, right)
     return trace_tile(window, TileFrame(row, col, inner, source.shape[1]), settings)
+
+
+def _numbers(window: Window) -> tuple[int, int, int, int]:
+    """Return first row and column, height and width."""
+    return int(window.row_off), int(window.col_off), int(window.height), int(window.width)
