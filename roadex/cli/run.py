@@ -22,6 +22,12 @@ from roadex.config.verbs import RUN
     metavar="FILE",
     help="List of scenes to process separately: .txt, .csv, .parquet, or STAC (.json).",
 )
+@click.option(
+    "--join/--no-join",
+    "join",
+    default=None,
+    help="With --each or --list: make one network of all scenes.  [default: if scenes touch]",
+)
 @click.option("--asset", metavar="KEY", help="Asset to take from STAC items, such as visual.")
 @opt.with_options(
     opt.PREDICT,
@@ -40,6 +46,7 @@ def run(
     output: Path,
     each: bool,
     scene_list: Path | None,
+    join: bool | None,
     asset: str | None,
     overwrite: bool,
     **options: Any,
@@ -53,9 +60,10 @@ def run(
     is that file alone.
 
     With --each or --list, each scene gets its own folder in the output folder; index.html shows
-    them all, summary.csv and summary.geojson list the outcome of each. A scene that fails does not
-    stop the others: the exit code is 3 then, and running the same command again does what is
-    missing.
+    them all, summary.csv and summary.geojson list the outcome of each. Where scenes touch or
+    overlap, roads.gpkg in the output folder is the network of all: roads go on across borders, and
+    those in an overlap are there once. A scene that fails does not stop the others: the exit code
+    is 3 then, and running the same command again does what is missing.
 
     \b
     Examples:
@@ -77,8 +85,11 @@ def run(
         msg = "--asset has no effect without a --list"
         raise click.UsageError(msg)
     if each or scene_list is not None:
-        _run_batch(scenes, scene_list, asset, output, overwrite, options)
+        _run_batch(scenes, scene_list, asset, output, overwrite, join, options)
         return
+    if join is not None:
+        msg = "--join and --no-join have no effect without --each or a --list"
+        raise click.UsageError(msg)
     if not scenes:
         msg = "give a SCENE or a --list"
         raise click.UsageError(msg)
@@ -96,6 +107,7 @@ def _run_batch(
     asset: str | None,
     output: Path,
     overwrite: bool,
+    join: bool | None,
     options: dict[str, Any],
 ) -> None:
     from rich.console import Console
@@ -103,6 +115,7 @@ def _run_batch(
     from roadex.cli.display import show_batch
     from roadex.imagery.scene_list import name_scenes, read_scene_list
     from roadex.pipeline.batch import extract_many, raise_if_any_failed
+    from roadex.pipeline.joint_network import read_joint_network
 
     if bool(scenes) == (scene_list is not None):
         msg = "give either SCENEs with --each or a --list, not both"
@@ -117,7 +130,8 @@ def _run_batch(
             output,
             config=opt.read_settings(RUN, options),
             overwrite=overwrite,
+            join=join,
             progress=display,
         )
-    show_batch(outcomes, output, Console())
+    show_batch(outcomes, output, Console(), None if join is False else read_joint_network(output))
     raise_if_any_failed(outcomes, output)

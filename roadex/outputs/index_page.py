@@ -64,7 +64,13 @@ def thumbnail(preview: Path, n_scenes: int) -> str:
         return ""
 
 
-def write_index(folder: Path, entries: Sequence[IndexEntry], n_scenes: int) -> None:
+def write_index(
+    folder: Path,
+    entries: Sequence[IndexEntry],
+    n_scenes: int,
+    *,
+    joint: Mapping[str, Any] | None = None,
+) -> None:
     """Write the page: scenes that are not complete first, then the others in their order.
 
     Parameters
@@ -75,6 +81,8 @@ def write_index(folder: Path, entries: Sequence[IndexEntry], n_scenes: int) -> N
         Scenes that are finished.
     n_scenes
         Scenes of the batch, also those that are not finished yet.
+    joint
+        Figures of the network of all scenes; empty where there is none.
 
     Raises
     ------
@@ -85,6 +93,8 @@ def write_index(folder: Path, entries: Sequence[IndexEntry], n_scenes: int) -> N
     good = [entry for entry in entries if entry.is_good]
     title = f"Roads of {n_scenes:,} scenes"
     parts = [f"<h1>{title}</h1>", f"<p>{_headline(entries)}</p>"]
+    if joint and len(entries) == n_scenes:
+        parts.append(f"<p>{_joint_network(joint)}</p>")
     for heading, some in (("Not complete", bad), ("Complete", good)):
         if some:
             parts += [
@@ -103,6 +113,14 @@ def _headline(entries: Sequence[IndexEntry]) -> str:
     n_warned = sum(bool(entry.result.get("warnings")) for entry in entries)
     warned = f" Scenes with warnings: {n_warned:,}." if n_warned else ""
     return f"<strong>{km:,.1f} km of road.</strong>{warned}"
+
+
+def _joint_network(result: Mapping[str, Any]) -> str:
+    return (
+        f'One network of all scenes, with each road once: <a href="roads.gpkg">roads.gpkg</a>, '
+        f"<strong>{result['road_km']:,.1f} km</strong> in {result['edges']:,} edges, "
+        f"{result['routable_share']:.0%} of it in one connected network."
+    )
 
 
 def _card(entry: IndexEntry) -> str:

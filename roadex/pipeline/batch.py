@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from roadex.imagery.locations import public_name
 from roadex.imagery.scene_list import ListedScene
 from roadex.outputs.index_page import IndexEntry, check_index, thumbnail, write_index
 from roadex.pipeline.crew import Crew, open_crew
+from roadex.pipeline.joint_network import join_scenes, read_joint_network
 from roadex.pipeline.plan import request_key
 from roadex.pipeline.report import RunFolder
 from roadex.pipeline.resume import make_folder
 from roadex.pipeline.run import carry_out, prepare
-from roadex.progress import Display, Labelled, default_display
+from roadex.progress import Display, Labelled, Stopwatch, default_display
 
 DONE, DONE_BEFORE, INCOMPLETE, FAILED = "done", "done before", "incomplete", "failed"
 """What became of a scene. ``incomplete``: its results have holes."""
@@ -73,9 +75,10 @@ def extract_many(
     *,
     config: RunConfig | None = None,
     overwrite: bool = False,
+    join: bool | None = None,
     progress: Display | None = None,
 ) -> list[SceneOutcome]:
-    """Extract the road networks of many scenes, each on its own.
+    """Extract the road networks of many scenes, each on its own, and one of them all.
 
     A scene that fails does not stop the others. Scenes whose results are complete, from the same
     files with the same settings and model, are not done again.
@@ -86,11 +89,14 @@ def extract_many(
         What to do, see :func:`roadex.imagery.scene_list.read_scene_list`.
     output
         Folder: results go into a folder per scene in it, ``summary.csv``, ``summary.geojson``
-        (with footprints) and ``index.html`` beside those.
+        (with footprints), ``index.html`` and the network of all, ``roads.gpkg``, beside those.
     config, progress
         As in :func:`roadex.run`.
     overwrite
         Do all scenes again, and replace results of other settings.
+    join
+        Whether to make the network of all scenes, see
+        :func:`roadex.pipeline.joint_network.join_scenes`; None makes it where scenes touch.
 
     Returns
     -------
@@ -100,7 +106,10 @@ def extract_many(
     Raises
     ------
     OutputError
-        If ``output`` cannot be written to, or has an ``index.html`` of another program.
+        If ``output`` cannot be written to, or has an ``index.html`` of another program; or the
+        network of all scenes cannot be replaced, when all else is done.
+    SceneError
+        If ``join`` and the scenes cannot be joined, when all else is done.
     RunError
         If the scheduler does not answer.
     """
@@ -117,11 +126,13 @@ def extract_many(
         else:
             summary.add(SceneOutcome(scene=scene, state=DONE_BEFORE, report=report))
             display.advance(_STAGE)
-    if todo:
-        with open_crew(config.cluster) as crew:
+    with open_crew(config.cluster) if todo else nullcontext() as crew:
+        if crew is not None:
             _do_all(todo, folder, config, crew, overwrite, display, summary)
-    summary.write()
-    display.finish(_STAGE)
+        summary.write()
+        display.finish(_STAGE)
+        if join is not False:
+            summary.join(config, crew, is_wanted=bool(join), overwrite=overwrite, display=display)
     return summary.in_order()
 
 
@@ -226,6 +237,29 @@ class _Summary:
         names = [scene.name for scene in self._scenes]
         return [self._outcomes[name] for name in names if name in self._outcomes]
 
+    def join(
+        self,
+        config: RunConfig,
+        crew: Crew | None,
+        *,
+        is_wanted: bool,
+        overwrite: bool,
+        display: Display,
+    ) -> None:
+        """Make the network of all scenes that have results, and write again what shows it."""
+        outcomes = self.in_order()
+        with Stopwatch(display).stage("join"):
+            join_scenes(
+                {outcome.scene.name: outcome.report for outcome in outcomes if outcome.report},
+                self._folder,
+                config=config,
+                left_out=[outcome.scene.name for outcome in outcomes if not outcome.report],
+                crew=crew,
+                is_wanted=is_wanted,
+                overwrite=overwrite,
+            )
+        self.write()
+
     def _entry(self, outcome: SceneOutcome) -> IndexEntry:
         name, has_results = outcome.scene.name, bool(outcome.report)
         paths = RunFolder(self._folder / name)
@@ -243,7 +277,8 @@ class _Summary:
     def write(self) -> None:
         outcomes = self.in_order()
         entries = [self._entries[outcome.scene.name] for outcome in outcomes]
-        write_index(self._folder, entries, len(self._scenes))
+        joint = read_joint_network(self._folder)
+        write_index(self._folder, entries, len(self._scenes), joint=joint.result if joint else {})
         partial = self._folder / ".summary.partial"
         with partial.open("w", encoding="utf-8", newline="") as file:
             table = csv.DictWriter(file, COLUMNS)

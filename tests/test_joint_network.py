@@ -1,0 +1,143 @@
+"""After a batch there is one network of all scenes: the network of their mosaic."""
+
+import sqlite3
+
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+
+import roadex
+from roadex.config import RunConfig
+from roadex.errors import OutputError, SceneError
+from roadex.imagery.scene_list import name_scenes
+from roadex.network.road_network import RoadNetwork
+from roadex.pipeline import joint_network
+from roadex.pipeline.batch import extract_many
+from roadex.pipeline.joint_network import read_joint_network
+
+
+@pytest.fixture
+def settings(model):
+    return RunConfig.from_dict(
+        {
+            "tiling": {"core_size": 64, "chip_size": 64, "halo": 32},
+            "predict": {"model": str(model), "tta": "none"},
+            "vector": {"min_component_m": 10.0},
+            "cluster": {"workers": 0, "gpus": "none"},
+        }
+    )
+
+
+@pytest.fixture
+def halves(make_scene):
+    """Return two scenes of noise that overlap by 32 pixels, as the batch takes them."""
+    values = np.random.default_rng(0).integers(1, 255, (3, 128, 224), dtype=np.uint8)
+    paths = [
+        make_scene(f"{name}.tif", values=values[:, :, cols], transform=at(cols.start))
+        for name, cols in (("west", slice(0, 128)), ("east", slice(96, 224)))
+    ]
+    return name_scenes((None, str(path)) for path in paths)
+
+
+def at(col, row=0):
+    return Affine(1, 0, 500_000, 0, -1, 5_400_000) @ Affine.translation(col, row)
+
+
+def read(folder):
+    return RoadNetwork.read(folder / "roads.gpkg")
+
+
+def test_batch_of_touching_scenes_ends_with_one_network_of_all(halves, settings, tmp_path):
+    out = tmp_path / "out"
+    extract_many(halves, out, config=settings)
+    found = read(out)
+    rasters = [out / name / "probability.tif" for name in ("west", "east")]
+    expected = roadex.vectorize(rasters, config=settings)
+    assert len(found.edges) > 10
+    assert shapely.equals_exact(found.edges.geometry, expected.edges.geometry, 1e-6).all()
+    assert found.edges["scene"].tolist() == expected.edges["scene"].tolist()
+    assert set(found.edges["scene"]) == {"west", "east"}
+    joint = read_joint_network(out)
+    assert joint.scenes == ["west", "east"]
+    assert joint.result["edges"] == len(found.edges)
+    assert "One network of all scenes" in (out / "index.html").read_text()
+
+
+def test_joint_network_is_made_again_only_where_something_changed(
+    halves, settings, tmp_path, monkeypatch
+):
+    out, made = tmp_path / "out", []
+    trace = joint_network._trace
+    monkeypatch.setattr(joint_network, "_trace", lambda *a: (made.append(1), trace(*a))[1])
+    extract_many(halves[:1], out, config=settings)
+    assert made == []
+    assert read_joint_network(out).reason == "no two scenes touch"
+    extract_many(halves, out, config=settings)
+    extract_many(halves, out, config=settings)
+    assert len(made) == 1
+    fewer = RunConfig.from_dict(settings.to_dict() | {"vector": {"min_component_m": 200.0}})
+    before = len(read(out).edges)
+    extract_many(halves, out, config=fewer)
+    assert len(made) == 2
+    assert len(read(out).edges) < before
+
+
+def test_edited_joint_network_is_not_replaced_unasked(halves, settings, tmp_path):
+    out = tmp_path / "out"
+    extract_many(halves, out, config=settings)
+    with sqlite3.connect(out / "roads.gpkg") as database:
+        database.execute("PRAGMA user_version = 7")
+    edited = (out / "roads.gpkg").read_bytes()
+    other = RunConfig.from_dict(settings.to_dict() | {"vector": {"min_component_m": 200.0}})
+    with pytest.raises(OutputError, match=r"roads\.gpkg is not as a batch wrote it.*--no-join"):
+        extract_many(halves, out, config=other)
+    extract_many(halves, out, config=other, join=False)
+    assert (out / "roads.gpkg").read_bytes() == edited
+    extract_many(halves, out, config=other, overwrite=True)
+    assert (out / "roads.gpkg").read_bytes() != edited
+
+
+def test_scene_without_results_is_left_out_and_named(halves, settings, tmp_path):
+    (tmp_path / "broken.tif").write_text("no raster")
+    listed = name_scenes((None, s.path) for s in halves)
+    listed += name_scenes([(None, str(tmp_path / "broken.tif"))])
+    extract_many(listed, tmp_path / "out", config=settings)
+    joint = read_joint_network(tmp_path / "out")
+    assert (joint.scenes, joint.left_out) == (["west", "east"], ["broken"])
+
+
+def test_scenes_that_do_not_touch_are_joined_where_that_is_asked_for(
+    make_scene, settings, tmp_path
+):
+    paths = [
+        make_scene(f"{name}.tif", shape=(64, 64), transform=at(col))
+        for name, col in (("here", 0), ("there", 5_000))
+    ]
+    listed = name_scenes((None, str(path)) for path in paths)
+    out = tmp_path / "out"
+    extract_many(listed, out, config=settings)
+    assert not (out / "roads.gpkg").exists()
+    extract_many(listed, out, config=settings, join=True)
+    assert read_joint_network(out).scenes == ["here", "there"]
+    assert (out / "roads.gpkg").exists()
+    far = make_scene("far.tif", shape=(64, 64), crs="EPSG:32637")
+    listed += name_scenes([(None, str(far))])
+    extract_many(listed, out, config=settings)
+    assert "24 degrees of longitude" in read_joint_network(out).reason
+    with pytest.raises(SceneError, match="24 degrees of longitude"):
+        extract_many(listed, out, config=settings, join=True)
+
+
+def test_command_line_says_what_the_joint_network_is(halves, model, tmp_path, roadex):
+    words = ["run", "--each", *(s.path for s in halves), "-o", tmp_path / "out", "-m", model,
+             "--tta", "none", "--workers", 0, "--set", "tiling.chip_size=64", "--gpus", "none",
+             "--set", "tiling.halo=32", "--set", "vector.min_component_m=10"]  # fmt: skip
+    code, out, _ = roadex(*words)
+    assert code == 0
+    assert "km of road in one network of 2 scenes" in out
+    assert f"{tmp_path / 'out' / 'roads.gpkg'}" in out
+    code, out, _ = roadex(*words, "--no-join")
+    assert "one network" not in out
+    code, _, err = roadex("run", halves[0].path, "-o", tmp_path / "other", "--join")
+    assert (code, "no effect without --each" in err) == (2, True)
