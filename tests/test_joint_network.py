@@ -1,11 +1,15 @@
 """After a batch there is one network of all scenes: the network of their mosaic."""
 
 import sqlite3
+from itertools import product
 
+import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 import shapely
 from affine import Affine
+from rasterio.windows import Window
 
 import roadex
 from roadex.config import RunConfig
@@ -15,6 +19,7 @@ from roadex.network.road_network import RoadNetwork
 from roadex.pipeline import joint_network
 from roadex.pipeline.batch import extract_many
 from roadex.pipeline.joint_network import read_joint_network
+from roadex.synthetic import generate_scene, write_scene
 
 
 @pytest.fixture
@@ -141,3 +146,77 @@ def test_command_line_says_what_the_joint_network_is(halves, model, tmp_path, ro
     assert "one network" not in out
     code, _, err = roadex("run", halves[0].path, "-o", tmp_path / "other", "--join")
     assert (code, "no effect without --each" in err) == (2, True)
+
+
+SIZE, GSD_M = 2048, 0.7
+FAR_M = 200
+"""From a border; the packaged model looks at whole chips, so nothing is far enough to be equal to
+the last digit."""
+
+
+@pytest.fixture(scope="module")
+def mosaic(tmp_path_factory):
+    """Return a generated scene and the folder of its run."""
+    folder = tmp_path_factory.mktemp("mosaic")
+    scene = generate_scene(shape=(SIZE, SIZE), seed=5, style="suburban", gsd_m=GSD_M)
+    path = write_scene(scene, folder)["scene"]
+    return path, roadex.run(path, folder / "out", config=PACKAGED).paths.folder
+
+
+PACKAGED = RunConfig.from_dict(
+    {"predict": {"tta": "none"}, "cluster": {"workers": 0, "gpus": "none"}}
+)
+
+
+def cut(scene, folder, overlap):
+    """Cut a scene in two both ways."""
+    half = SIZE // 2
+    spans = [slice(0, half + overlap // 2), slice(half - overlap // 2, SIZE)]
+    paths = []
+    with rasterio.open(scene) as raster:
+        for rows, cols in product(spans, spans):
+            window = Window.from_slices(rows, cols)
+            profile = raster.profile | {
+                "height": window.height, "width": window.width,
+                "transform": raster.window_transform(window),
+            }  # fmt: skip
+            paths.append(folder / f"{rows.start}-{cols.start}.tif")
+            with rasterio.open(paths[-1], "w", **profile) as part:
+                part.write(raster.read(window=window))
+    return name_scenes((None, str(path)) for path in paths)
+
+
+def share_within(lines, others, distance_m):
+    """Return the share of the length of lines that lies close to other lines."""
+    both = [shapely.union_all(frame.geometry.to_numpy()) for frame in (lines, others)]
+    return both[0].intersection(both[1].buffer(distance_m)).length / both[0].length
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overlap", [0, 256])
+def test_each_with_the_packaged_model_equals_the_mosaic_across_borders(overlap, mosaic, tmp_path):
+    scene, folder = mosaic
+    out = tmp_path / "out"
+    extract_many(cut(scene, tmp_path, overlap), out, config=PACKAGED)
+    found, whole = read(out), read(folder)
+    assert found.edges["edge_id"].is_unique
+    assert found.edges.set_index(["u", "v", "key"]).index.is_unique
+    total_m = whole.edges.length_m.sum()
+    assert found.edges.length_m.sum() == pytest.approx(total_m, rel=0.01)
+    assert share_within(found.edges, whole.edges, 2) > 0.99
+    assert share_within(whole.edges, found.edges, 2) > 0.99
+    report = roadex.score(out / "roads.gpkg", folder / "roads.gpkg")
+    for score in ("apls", "topo_f1"):
+        assert report.value(score) > 0.97, score
+    apart_m = sum(
+        gpd.read_file(path, layer="road_edges").length_m.sum() for path in out.glob("*/roads.gpkg")
+    )
+    assert apart_m > 1.2 * total_m or not overlap
+    with rasterio.open(scene) as raster:
+        x, y = raster.transform @ (SIZE / 2, SIZE / 2)
+    borders = shapely.MultiLineString([[(x, y - 1e4), (x, y + 1e4)], [(x - 1e4, y), (x + 1e4, y)]])
+    far, far_found = (
+        frame[frame.distance(borders) > FAR_M] for frame in (whole.edges, found.edges)
+    )
+    assert len(far_found) == len(far) > 20
+    assert share_within(far, far_found, 1) > 0.99

@@ -52,7 +52,7 @@ def vectorize(
     Examples:
       roadex vectorize probability.tif -o roads.gpkg
       roadex vectorize classes.tif --class-value 7 -o roads.parquet
-      roadex vectorize out/*/probability.tif -o region.gpkg
+      roadex vectorize batch/*/probability.tif -o region.gpkg
       roadex vectorize mask.tif --set vector.min_spur_m=20 -o roads.geojson
     """
     from rich.console import Console
