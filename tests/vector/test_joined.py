@@ -124,12 +124,12 @@ def test_windows_are_cut_from_the_whole_and_need_few_scenes(town, write):
     assert np.array_equal(part.read(10, 310, 100, 200), town[10:110, 310:510])
 
 
-def in_crs(town, crs, transform=ORIGIN):
+def in_crs(town, crs, transform=ORIGIN, gsd_m=1):
     """Return a probability in another CRS: array and transform."""
     height, width = town.shape
     bounds = rasterio.transform.array_bounds(height, width, transform)
     place, width, height = calculate_default_transform(
-        UTM, crs, width, height, *bounds, resolution=1
+        UTM, crs, width, height, *bounds, resolution=gsd_m
     )
     warped = np.full((height, width), NODATA, dtype=np.uint8)
     reproject(
@@ -147,14 +147,18 @@ def village(draw_roads):
     return draw_roads(streets, SHAPE, width=7)
 
 
-@pytest.mark.parametrize("crs", ["EPSG:32632", "EPSG:3035"])
-def test_scenes_of_another_crs_join_without_a_break(crs, village, write):
+@pytest.mark.parametrize(
+    ("crs", "gsd_m"), [("EPSG:32632", 1), ("EPSG:3035", 1), (UTM, 1.25), ("EPSG:32632", 0.8)]
+)
+def test_scenes_of_another_crs_or_pixel_size_join_without_a_break(crs, gsd_m, village, write):
     west = write("west", village, (0, 400, 0, 340))
     east = village[:, 340:]
-    warped, transform = in_crs(east, crs, ORIGIN @ Affine.translation(340, 0))
+    warped, transform = in_crs(east, crs, ORIGIN @ Affine.translation(340, 0), gsd_m)
     rows, cols = warped.shape
-    found = network([west, write("east", warped, (0, rows, 0, cols), transform=transform, crs=crs)])
-    whole = network([write("whole", village)])
+    # Twice, so that most pixels are those of the west.
+    paths = [west, write("again", village, (0, 400, 0, 340))]
+    paths.append(write("east", warped, (0, rows, 0, cols), transform=transform, crs=crs))
+    found, whole = network(paths), network([write("whole", village)])
     check_sound(found)
     assert found.crs == CRS(UTM)
     assert found.edges["component_id"].nunique() == 1
@@ -165,6 +169,20 @@ def test_scenes_of_another_crs_join_without_a_break(crs, village, write):
         shapely.union_all(whole.edges.geometry.to_numpy()),
     )
     assert away < 2
+
+
+def test_stripes_between_grids_are_filled_alike_in_every_window(village, write):
+    paths = [write("west", village, (0, 400, 0, 300))]
+    apart = ORIGIN @ Affine.translation(1.6, 0.2)  # two columns of pixels belong to neither
+    paths.append(write("east", village, (0, 400, 300, 600), transform=apart))
+    found = joined(paths)
+    whole = found.read(0, 0, 400, 600)
+    assert not (whole[1:] == NODATA).any()
+    road = village[1:, 296:306] > 0
+    assert ((whole[1:, 296:306] > 80) == road).mean() > 0.95
+    for left in range(294, 308):
+        part = found.within(40, left, 300, 3).read(40, left, 300, 3)
+        assert np.array_equal(part, whole[40:340, left : left + 3])
 
 
 def test_half_a_pixel_between_grids_neither_breaks_nor_doubles_roads(village, write):
