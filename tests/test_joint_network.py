@@ -66,7 +66,7 @@ def test_batch_of_touching_scenes_ends_with_one_network_of_all(halves, settings,
     joint = read_joint_network(out)
     assert joint.scenes == ["west", "east"]
     assert joint.result["edges"] == len(found.edges)
-    assert "One network of all scenes" in (out / "index.html").read_text()
+    assert "one network of all scenes" in (out / "index.html").read_text()
 
 
 def test_joint_network_is_made_again_only_where_something_changed(

@@ -92,9 +92,7 @@ def write_index(
     bad = [entry for entry in entries if not entry.is_good]
     good = [entry for entry in entries if entry.is_good]
     title = f"Roads of {n_scenes:,} scenes"
-    parts = [f"<h1>{title}</h1>", f"<p>{_headline(entries)}</p>"]
-    if joint and len(entries) == n_scenes:
-        parts.append(f"<p>{_joint_network(joint)}</p>")
+    parts = [f"<h1>{title}</h1>", f"<p>{_headline(entries, joint)}</p>"]
     for heading, some in (("Not complete", bad), ("Complete", good)):
         if some:
             parts += [
@@ -108,18 +106,20 @@ def write_index(
     write_page(folder / NAME, title, parts)
 
 
-def _headline(entries: Sequence[IndexEntry]) -> str:
+def _headline(entries: Sequence[IndexEntry], joint: Mapping[str, Any] | None) -> str:
     km = sum(entry.result.get("road_km", 0.0) for entry in entries)
     n_warned = sum(bool(entry.result.get("warnings")) for entry in entries)
     warned = f" Scenes with warnings: {n_warned:,}." if n_warned else ""
+    if joint:
+        return f"{_joint_network(joint)} In the scenes one by one: {km:,.1f} km.{warned}"
     return f"<strong>{km:,.1f} km of road.</strong>{warned}"
 
 
 def _joint_network(result: Mapping[str, Any]) -> str:
     return (
-        f'One network of all scenes, with each road once: <a href="roads.gpkg">roads.gpkg</a>, '
-        f"<strong>{result['road_km']:,.1f} km</strong> in {result['edges']:,} edges, "
-        f"{result['routable_share']:.0%} of it in one connected network."
+        f"<strong>{result['road_km']:,.1f} km of road</strong> in "
+        f'<a href="roads.gpkg">one network of all scenes</a>, {result["edges"]:,} edges, '
+        f"{result['routable_share']:.0%} of the length connected."
     )
 
 

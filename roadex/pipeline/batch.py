@@ -6,7 +6,7 @@ import csv
 import json
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from roadex.imagery.locations import public_name
 from roadex.imagery.scene_list import ListedScene
 from roadex.outputs.index_page import IndexEntry, check_index, thumbnail, write_index
 from roadex.pipeline.crew import Crew, open_crew
-from roadex.pipeline.joint_network import join_scenes, read_joint_network
+from roadex.pipeline.joint_network import join_scenes
 from roadex.pipeline.plan import request_key
 from roadex.pipeline.report import RunFolder
 from roadex.pipeline.resume import make_folder
@@ -225,6 +225,7 @@ class _Summary:
         self._folder, self._scenes = folder, scenes
         self._outcomes: dict[str, SceneOutcome] = {}
         self._entries: dict[str, IndexEntry] = {}
+        self._joint: Mapping[str, Any] = {}
         self._written = time.monotonic()
 
     def add(self, outcome: SceneOutcome) -> None:
@@ -249,7 +250,7 @@ class _Summary:
         """Make the network of all scenes that have results, and write again what shows it."""
         outcomes = self.in_order()
         with Stopwatch(display).stage("join"):
-            join_scenes(
+            joint = join_scenes(
                 {outcome.scene.name: outcome.report for outcome in outcomes if outcome.report},
                 self._folder,
                 config=config,
@@ -258,6 +259,7 @@ class _Summary:
                 is_wanted=is_wanted,
                 overwrite=overwrite,
             )
+        self._joint = joint.result
         self.write()
 
     def _entry(self, outcome: SceneOutcome) -> IndexEntry:
@@ -277,8 +279,7 @@ class _Summary:
     def write(self) -> None:
         outcomes = self.in_order()
         entries = [self._entries[outcome.scene.name] for outcome in outcomes]
-        joint = read_joint_network(self._folder)
-        write_index(self._folder, entries, len(self._scenes), joint=joint.result if joint else {})
+        write_index(self._folder, entries, len(self._scenes), joint=self._joint)
         partial = self._folder / ".summary.partial"
         with partial.open("w", encoding="utf-8", newline="") as file:
             table = csv.DictWriter(file, COLUMNS)
