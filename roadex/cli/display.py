@@ -24,7 +24,7 @@ from roadex.errors import OutputError, public_text
 from roadex.progress import Display, LogDisplay
 
 if TYPE_CHECKING:
-    from roadex.pipeline.batch import SceneOutcome
+    from roadex.pipeline.batch_summary import SceneOutcome
     from roadex.pipeline.joint_network import JointNetwork
     from roadex.pipeline.result import RunResult
     from roadex.training.preflight import DataReport
