@@ -15,6 +15,7 @@ from roadex.config import NODATA, RunConfig
 from roadex.errors import SceneError
 from roadex.pipeline.joining import open_rasters, scene_names, with_model_thresholds
 from roadex.probability.joined import JoinedSource
+from roadex.probability.regridded import RegriddedSource
 from roadex.probability.source import RasterSource
 
 UTM = "EPSG:32633"
@@ -275,3 +276,16 @@ def test_rasters_of_other_tools_join_as_what_they_mean(village, write, tmp_path)
         "fraction",
     ]
     assert np.array_equal(found.read(0, 0, *SHAPE), village)
+
+
+@pytest.mark.parametrize("gsd_m", [1.0, 0.8, 1.3])
+def test_reading_row_by_row_gives_what_reading_place_by_place_gives(gsd_m, town, write):
+    town[200:220, 30:60] = NODATA
+    source = RasterSource.open(write("town", town))
+    transform = ORIGIN @ Affine.translation(-20.3, 10.55) @ Affine.scale(gsd_m)
+    seen = RegriddedSource(source, (450, 700), transform, source.crs)
+    assert seen._is_straight
+    by_row = seen.read(0, 0, 450, 700)
+    places = [seen._strip(row, 0, 50, 700) for row in range(0, 450, 50)]
+    assert np.array_equal(by_row, np.concatenate(places))
+    assert 0.3 < (by_row != NODATA).mean() < 0.99
