@@ -273,14 +273,25 @@ def _fill_stripes(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     Pixels near the border of the window are not filled as they should be.
     """
-    valid = values != NODATA
-    around = np.ones((2 * _GAP_PX + 1, 2 * _GAP_PX + 1), dtype=np.bool_)
-    missing = ndimage.binary_closing(valid, around) & ~valid
+    valid, side = values != NODATA, 2 * _GAP_PX + 1
+    if valid.all():
+        return values
+    closed = valid
+    for step in (ndimage.binary_dilation, ndimage.binary_erosion):
+        for shape in ((side, 1), (1, side)):
+            closed = step(closed, np.ones(shape, dtype=np.bool_))
+    missing = closed & ~valid
     if not missing.any():
         return values
     n_valid, total = (
-        ndimage.correlate(v.astype(np.int32), around.astype(np.int32), mode="constant")
-        for v in (valid, np.where(valid, values, 0))
+        _sum_around(v.astype(np.int32), side) for v in (valid, np.where(valid, values, 0))
     )
     mean = ((total + n_valid // 2) // np.maximum(n_valid, 1)).astype(np.uint8)
     return np.where(missing & (n_valid > 0), mean, values)
+
+
+def _sum_around(values: NDArray[np.int32], side: int) -> NDArray[np.int32]:
+    """Return the sum over the square around each pixel, exactly."""
+    for axis in (0, 1):
+        values = ndimage.correlate1d(values, np.ones(side), axis=axis, mode="constant")
+    return values
