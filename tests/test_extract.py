@@ -16,7 +16,7 @@ from roadex.pipeline import predict as predict_scene_module
 from roadex.pipeline.predict import predict_scene
 from roadex.pipeline.resume import WORK_FOLDER
 from roadex.pipeline.run import run
-from roadex.pipeline.vectorize import vectorize_raster
+from roadex.pipeline.vectorize import vectorize_rasters
 from roadex.probability.tile_store import TileStore
 
 
@@ -325,8 +325,8 @@ def test_stages_one_by_one_give_the_network_of_the_whole(scene, settings, tmp_pa
     result = run(scene, tmp_path / "out", config=settings())
     predict_scene([scene], tmp_path / "p.tif", config=settings())
     assert (tmp_path / "p.tif").read_bytes() == result.paths.probability.read_bytes()
-    network, _ = vectorize_raster(
-        tmp_path / "p.tif", tmp_path / "roads.gpkg", config=settings(), tile_size=96
+    network, _ = vectorize_rasters(
+        [tmp_path / "p.tif"], tmp_path / "roads.gpkg", config=settings(), tile_size=96
     )
     together = gpd.read_file(result.paths.network, layer="road_edges")
     apart = gpd.read_file(tmp_path / "roads.gpkg", layer="road_edges")

@@ -10,6 +10,7 @@ import pytest
 
 from roadex.config import TTA_VIEWS, ClusterConfig, RunConfig
 from roadex.imagery.tiling import plan_chips
+from roadex.inference.speed_trial import Calibration
 from roadex.pipeline.doctor import FAILED, check_installation
 from roadex.pipeline.estimate import estimate_run
 from roadex.pipeline.plan import plan_run
@@ -71,6 +72,47 @@ def test_views_are_those_of_the_augmentation():
     from roadex.inference.tta import VIEWS
 
     assert {name: len(views) for name, views in VIEWS.items()} == TTA_VIEWS
+
+
+def test_plan_of_a_batch_is_the_sum_of_its_scenes(roadex, make_scene, model, tmp_path, monkeypatch):
+    calibration = Calibration(
+        device="cpu", seconds_per_mpx=1800.0, base_bytes=10**8, bytes_per_pixel=100.0
+    )
+    tried = []
+    monkeypatch.setattr(
+        "roadex.pipeline.estimate.calibrate", lambda *_, **__: (tried.append(1), calibration)[1]
+    )
+    paths = [make_scene(f"{name}.tif", shape=(300, 500)) for name in "ab"]
+    paths.append(tmp_path / "missing.tif")
+    listed = tmp_path / "scenes.txt"
+    listed.write_text("\n".join(path.name for path in paths))
+    options = ("-m", model, "--workers", "2", "--json", "--price", "2.5", "-o", tmp_path / "out")
+    _, out, _ = roadex("plan", paths[0], *options)
+    one = json.loads(out)
+    for words in (("--each", *paths), ("--list", listed)):
+        tried.clear()
+        code, out, err = roadex("plan", *words, *options)
+        assert code == 0, err
+        both = json.loads(out)
+        assert len(tried) == 1
+        assert (both["scenes"], both["tiles"]) == (2, 2 * one["tiles"])
+        assert list(both["errors"]) == ["missing"]
+        # Workers start once.
+        assert both["seconds"]["predict"] - 10 == pytest.approx(
+            2 * (one["seconds"]["predict"] - 10), abs=0.2
+        )
+        hours = sum(both["seconds"].values()) / 3600
+        assert both["cost"] == pytest.approx(2.5 * hours, abs=0.01)
+    code, out, err = roadex("plan", "--each", *paths, *options[:4], "--price", "2.5")
+    assert code == 0
+    assert "2, 0.3 megapixels" in " ".join(out.split())
+    assert "missing" in out
+    assert "cost" in out
+
+
+def test_a_batch_of_which_nothing_can_be_done_is_refused(roadex, model, tmp_path):
+    code, _, err = roadex("plan", "--each", tmp_path / "no.tif", "-m", model, "--no-calibration")
+    assert (code, "none of 1 scenes can be done; no: " in err) == (2, True)
 
 
 def test_a_full_disk_is_warned_of(make_scene, model, tmp_path, monkeypatch):

@@ -24,7 +24,8 @@ from roadex.errors import OutputError, public_text
 from roadex.progress import Display, LogDisplay
 
 if TYPE_CHECKING:
-    from roadex.pipeline.batch import SceneOutcome
+    from roadex.pipeline.batch_summary import SceneOutcome
+    from roadex.pipeline.joint_network import JointNetwork
     from roadex.pipeline.result import RunResult
     from roadex.training.preflight import DataReport
 
@@ -220,8 +221,16 @@ def show_result(result: RunResult, console: Console, paths: Iterable[Path]) -> N
         console.print(f"  {path}", highlight=False, soft_wrap=True)
 
 
-def show_batch(outcomes: Sequence[SceneOutcome], output: Path, console: Console) -> None:
-    """Print a line per scene, at most :data:`_BATCH_LINES`, those with errors first."""
+def show_batch(
+    outcomes: Sequence[SceneOutcome],
+    output: Path,
+    console: Console,
+    joint: JointNetwork | None = None,
+) -> None:
+    """Print a line per scene, at most :data:`_BATCH_LINES`, those with errors first.
+
+    Then what became of the network of all scenes, and the files for all.
+    """
     table = Table(box=None, pad_edge=False)
     for column in ("scene", "state", "km", "Mpx", "s", ""):
         table.add_column(column, justify="right" if column in ("km", "Mpx", "s") else "left")
@@ -233,7 +242,17 @@ def show_batch(outcomes: Sequence[SceneOutcome], output: Path, console: Console)
     console.print(table, highlight=False)
     if len(outcomes) > _BATCH_LINES:
         console.print(f"... and {len(outcomes) - _BATCH_LINES} more", highlight=False)
-    for name in ("summary.csv", "summary.geojson", "index.html"):
+    names = ["summary.csv", "summary.geojson", "index.html"]
+    if joint is not None and joint.result:
+        names.insert(0, "roads.gpkg")
+        console.print(
+            f"{joint.result['road_km']:,.1f} km of road in one network of {len(joint.scenes)} "
+            "scenes",
+            highlight=False,
+        )
+    elif joint is not None:
+        console.print(f"no network of all scenes: {joint.reason}", highlight=False)
+    for name in names:
         console.print(f"  {output / name}", highlight=False, soft_wrap=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from roadex.config.sources import Layers, S
 from roadex.config.verbs import VerbSettings
 
 if TYPE_CHECKING:
+    from roadex.imagery.scene_list import ListedScene
     from roadex.progress import Display
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -114,6 +115,19 @@ CLUSTER: tuple[Decorator, ...] = (
     setting("--scheduler-file", path="cluster.scheduler_file", metavar="JSON"),
     setting("--jobqueue", path="cluster.jobqueue"),
 )
+MANY_SCENES: tuple[Decorator, ...] = (
+    click.option(
+        "--each", is_flag=True, help="Process each SCENE separately instead of as a mosaic."
+    ),
+    click.option(
+        "--list",
+        "scene_list",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="List of scenes to process separately: .txt, .csv, .parquet, or STAC (.json).",
+    ),
+    click.option("--asset", metavar="KEY", help="Asset to take from STAC items, such as visual."),
+)
 STORE = setting("--store", path="cluster.store", metavar="FOLDER|URL")
 
 
@@ -151,6 +165,34 @@ def with_options(*decorators: Decorator | tuple[Decorator, ...]) -> Decorator:
         return function
 
     return decorate
+
+
+def listed_scenes(
+    scenes: Sequence[str], *, each: bool, scene_list: Path | None, asset: str | None
+) -> list[ListedScene] | None:
+    """Return the scenes to do one by one; None where all form one.
+
+    Raises
+    ------
+    click.UsageError
+        If the options of :data:`MANY_SCENES` do not go together, or there is no scene.
+    SceneError
+        If the list cannot be read.
+    """
+    from roadex.imagery.scene_list import name_scenes, read_scene_list
+
+    if asset is not None and scene_list is None:
+        msg = "--asset has no effect without a --list"
+        raise click.UsageError(msg)
+    if scene_list is not None and scenes:
+        msg = "give either SCENEs with --each or a --list, not both"
+        raise click.UsageError(msg)
+    if scene_list is not None:
+        return read_scene_list(scene_list, asset=asset)
+    if not scenes:
+        msg = "give a SCENE or a --list"
+        raise click.UsageError(msg)
+    return name_scenes((None, path) for path in scenes) if each else None
 
 
 def read_settings(verb: VerbSettings[S], options: dict[str, Any]) -> S:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from roadex.cli import options as opt
 from roadex.config.verbs import RUN
 
+if TYPE_CHECKING:
+    from roadex.imagery.scene_list import ListedScene
+
 
 @click.command()
 @click.argument("scenes", nargs=-1, metavar="SCENE...")
 @opt.output("out", help="Folder for the results.")
-@click.option("--each", is_flag=True, help="Process each SCENE separately instead of as a mosaic.")
+@opt.with_options(opt.MANY_SCENES)
 @click.option(
-    "--list",
-    "scene_list",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="List of scenes to process separately: .txt, .csv, .parquet, or STAC (.json).",
+    "--join/--no-join",
+    "join",
+    default=None,
+    help="With --each or --list: make one network of all scenes.  [default: if scenes touch]",
 )
-@click.option("--asset", metavar="KEY", help="Asset to take from STAC items, such as visual.")
 @opt.with_options(
     opt.PREDICT,
     opt.TILE_SIZE,
@@ -40,6 +42,7 @@ def run(
     output: Path,
     each: bool,
     scene_list: Path | None,
+    join: bool | None,
     asset: str | None,
     overwrite: bool,
     **options: Any,
@@ -53,9 +56,10 @@ def run(
     is that file alone.
 
     With --each or --list, each scene gets its own folder in the output folder; index.html shows
-    them all, summary.csv and summary.geojson list the outcome of each. A scene that fails does not
-    stop the others: the exit code is 3 then, and running the same command again does what is
-    missing.
+    them all, summary.csv and summary.geojson list the outcome of each. Where scenes touch or
+    overlap, roads.gpkg in the output folder is the network of all: roads go on across borders, and
+    those in an overlap are there once. A scene that fails does not stop the others: the exit code
+    is 3 then, and running the same command again does what is missing.
 
     \b
     Examples:
@@ -73,14 +77,12 @@ def run(
     from roadex.pipeline.network_file import run_to_file
     from roadex.pipeline.run import run as run_scene
 
-    if asset is not None and scene_list is None:
-        msg = "--asset has no effect without a --list"
-        raise click.UsageError(msg)
-    if each or scene_list is not None:
-        _run_batch(scenes, scene_list, asset, output, overwrite, options)
+    listed = opt.listed_scenes(scenes, each=each, scene_list=scene_list, asset=asset)
+    if listed is not None:
+        _run_batch(listed, output, overwrite, join, options)
         return
-    if not scenes:
-        msg = "give a SCENE or a --list"
+    if join is not None:
+        msg = "--join and --no-join have no effect without --each or a --list"
         raise click.UsageError(msg)
     console, config = Console(), opt.read_settings(RUN, options)
     to_file = is_network_file(output) and not output.is_dir()
@@ -91,33 +93,26 @@ def run(
 
 
 def _run_batch(
-    scenes: tuple[str, ...],
-    scene_list: Path | None,
-    asset: str | None,
+    listed: Sequence[ListedScene],
     output: Path,
     overwrite: bool,
+    join: bool | None,
     options: dict[str, Any],
 ) -> None:
     from rich.console import Console
 
     from roadex.cli.display import show_batch
-    from roadex.imagery.scene_list import name_scenes, read_scene_list
     from roadex.pipeline.batch import extract_many, raise_if_any_failed
+    from roadex.pipeline.joint_network import read_joint_network
 
-    if bool(scenes) == (scene_list is not None):
-        msg = "give either SCENEs with --each or a --list, not both"
-        raise click.UsageError(msg)
-    if scene_list is None:
-        listed = name_scenes((None, path) for path in scenes)
-    else:
-        listed = read_scene_list(scene_list, asset=asset)
     with opt.show_progress(options, keep=False) as display:
         outcomes = extract_many(
             listed,
             output,
             config=opt.read_settings(RUN, options),
             overwrite=overwrite,
+            join=join,
             progress=display,
         )
-    show_batch(outcomes, output, Console())
+    show_batch(outcomes, output, Console(), None if join is False else read_joint_network(output))
     raise_if_any_failed(outcomes, output)

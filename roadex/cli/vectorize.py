@@ -12,7 +12,7 @@ from roadex.config.verbs import VECTORIZE
 
 
 @click.command()
-@click.argument("raster", metavar="RASTER")
+@click.argument("rasters", nargs=-1, required=True, metavar="RASTER...")
 @opt.output("roads.gpkg", help="Network to write; the suffix chooses the format.")
 @click.option(
     "--reading",
@@ -33,7 +33,7 @@ from roadex.config.verbs import VECTORIZE
 )
 @opt.with_options(opt.THRESHOLDS, opt.CLUSTER, opt.CONFIG, opt.SET, opt.OVERWRITE, opt.PROGRESS)
 def vectorize(
-    raster: str,
+    rasters: tuple[str, ...],
     output: Path,
     reading: str,
     class_value: int | None,
@@ -45,22 +45,24 @@ def vectorize(
     """Turn a road probability raster or mask into a road network.
 
     RASTER is a result of `roadex predict`, or of another tool: probability from 0 to 1, 0 to 100
-    or 0 to 255, a mask, or a raster of classes.
+    or 0 to 255, a mask, or a raster of classes. Several, such as those of a batch, become one
+    network: roads go on across borders, and those in an overlap are there once.
 
     \b
     Examples:
       roadex vectorize probability.tif -o roads.gpkg
       roadex vectorize classes.tif --class-value 7 -o roads.parquet
+      roadex vectorize batch/*/probability.tif -o region.gpkg
       roadex vectorize mask.tif --set vector.min_spur_m=20 -o roads.geojson
     """
     from rich.console import Console
 
-    from roadex.pipeline.vectorize import TILE_SIZE, vectorize_raster
+    from roadex.pipeline.vectorize import TILE_SIZE, vectorize_rasters
 
     console = Console()
     with opt.show_progress(options) as display:
-        network, source = vectorize_raster(
-            raster,
+        network, explanation = vectorize_rasters(
+            rasters,
             output,
             config=opt.read_settings(VECTORIZE, options),
             reading=reading,
@@ -71,6 +73,6 @@ def vectorize(
             progress=display,
         )
     road_km = network.edges["length_m"].sum() / 1000
-    console.print(source.explanation, highlight=False)
+    console.print(explanation, highlight=False)
     console.print(f"{road_km:,.1f} km of road in {len(network.edges):,} edges", highlight=False)
     console.print(f"  {output}", highlight=False, soft_wrap=True)

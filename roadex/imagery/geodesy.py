@@ -32,6 +32,10 @@ _CYLINDRICAL = (
 
 _ORIGIN = "Longitude of natural origin"
 
+MOST_DEGREES_APART = 6.0
+"""Longitude between places beyond which no transverse Mercator projection is metric for both: the
+width of a UTM zone, at whose far edge lengths are wrong by about half a per cent."""
+
 _UPS_NORTH, _UPS_SOUTH = 5041, 5042
 """EPSG codes of the polar projections that go with UTM, east before north."""
 
@@ -298,6 +302,17 @@ def pixel_size(transform: Affine, crs: CRS, shape: tuple[int, int]) -> PixelSize
         )
         raise SceneError(msg)
     return PixelSize(row_m=float(distance[0]), col_m=float(distance[1]))
+
+
+def centre_longitude(crs: CRS, transform: Affine, shape: tuple[int, int]) -> float:
+    """Return the longitude of the middle of a grid, in degrees."""
+    x, y = transform @ (shape[1] / 2, shape[0] / 2)
+    return float(to_geographic(crs).transform(x, y)[0])
+
+
+def degrees_apart(one: float, other: float) -> float:
+    """Return how far two longitudes are from each other, the short way round."""
+    return abs((other - one + 180) % 360 - 180)
 
 
 def place(

@@ -22,7 +22,13 @@ from pyproj import CRS
 
 from roadex.config import MergeConfig
 from roadex.errors import NetworkError
-from roadex.imagery.geodesy import keeps_lengths, metric_crs_at, require_earth
+from roadex.imagery.geodesy import (
+    MOST_DEGREES_APART,
+    degrees_apart,
+    keeps_lengths,
+    metric_crs_at,
+    require_earth,
+)
 from roadex.network.cutting import Cuts, cut_lines, end_places
 from roadex.network.rebuild import place_ids, rebuild_network
 from roadex.network.road_network import RoadNetwork
@@ -48,10 +54,6 @@ Mergeable: TypeAlias = (
 
 Tables: TypeAlias = tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]
 """Edges and nodes."""
-
-MOST_DEGREES_APART = 6.0
-"""Longitude between networks beyond which no transverse Mercator projection is metric for both: the
-width of a UTM zone, at whose far edge lengths are wrong by about half a per cent."""
 
 
 def merge(networks: Sequence[Mergeable], *, config: MergeConfig | None = None) -> RoadNetwork:
@@ -184,7 +186,7 @@ def _work_crs(frames: Sequence[Tables], names: Sequence[str]) -> CRS:
         return crs if keeps_lengths(crs) else CRS.from_epsg(32631)
     (longitude, latitude), first = placed[0]
     for (other, _), name in placed[1:]:
-        apart = abs((other - longitude + 180) % 360 - 180)
+        apart = degrees_apart(longitude, other)
         if apart > MOST_DEGREES_APART:
             msg = (
                 f"{name} lies {apart:.0f} degrees of longitude from {first}: no metric CRS fits "

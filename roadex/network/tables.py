@@ -42,7 +42,7 @@ EDGE_COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "confidence": ("Confidence", "Share of such lines that are roads, as measured, 0 to 1"),
     "sinuosity": ("Length over straight distance", "1 is straight; empty for rings"),
     "component_id": ("Connected part", "Edges that can reach each other share it"),
-    "scene": ("Scene", "Network of a merge the edge is from"),
+    "scene": ("Scene", "Scene of a batch, or network of a merge, the edge is from"),
     "surface": ("Surface", "As a reference or a person says it"),
     "review": ("Review", "Verdict of a person: ok, wrong or missing"),
 }

@@ -5,13 +5,14 @@ probability --> fragments of each tile --> graph --> cleaned --> lines with attr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from pyproj import CRS
+from rasterio.windows import Window
 
 from roadex.config import VectorConfig
 from roadex.imagery.geodesy import PixelSize, pixel_size
@@ -21,6 +22,7 @@ from roadex.network.cleaning.steps import clean_graph, plan_steps, road_threshol
 from roadex.network.graph import build_graph, in_fixed_order, merge_fragments
 from roadex.network.road_network import RoadNetwork, build_network
 from roadex.network.tracing import MAX_HOLE, SkeletonSettings, TileFrame, trace_tile
+from roadex.probability.joined import has_something, within
 from roadex.probability.source import ProbabilitySource
 
 MapTiles = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -84,7 +86,8 @@ def trace_scene(
     settings = skeleton_settings(pixel, config)
     tiles = Tiles(source.shape, tile_size, settings.halo, is_clipped=True)
     at_edge = replace(tiles, halo=settings.halo_at_edge)
-    parts = map_tiles(partial(_trace, source=source, settings=settings, at_edge=at_edge), tiles)
+    seen = (with_context(tile, at_edge) for tile in tiles)
+    parts = map_tiles(partial(_trace, settings=settings), _with_sources(seen, source))
     return merge_fragments([part for part in parts if len(part)], source.shape[1])
 
 
@@ -96,13 +99,26 @@ def with_context(tile: Tile, at_edge: Tiles) -> Tile:
     return at_edge.at(tile.row, tile.col) if sees_edge else tile
 
 
-def _trace(
-    tile: Tile, *, source: ProbabilitySource, settings: SkeletonSettings, at_edge: Tiles
-) -> Chains:
-    """Read a tile with its halo, a larger one if it sees the edge of the scene, and trace it."""
-    tile = with_context(tile, at_edge)
-    row, col = int(tile.read.row_off), int(tile.read.col_off)
-    window = source.read(row, col, int(tile.read.height), int(tile.read.width))
+def _with_sources(
+    tiles: Iterable[Tile], source: ProbabilitySource
+) -> Iterator[tuple[Tile, ProbabilitySource]]:
+    """Yield the tiles that can have data, each with what it needs of the source."""
+    for tile in tiles:
+        needed = within(source, *_numbers(tile.read))
+        if has_something(needed):
+            yield tile, needed
+
+
+def _trace(work: tuple[Tile, ProbabilitySource], *, settings: SkeletonSettings) -> Chains:
+    """Read a tile with its halo and trace it."""
+    tile, source = work
+    row, col, height, width = _numbers(tile.read)
+    window = source.read(row, col, height, width)
     (top, bottom), (left, right) = ((part.start, part.stop) for part in tile.inner)
     inner = (top, left, bottom, right)
     return trace_tile(window, TileFrame(row, col, inner, *source.shape), settings)
+
+
+def _numbers(window: Window) -> tuple[int, int, int, int]:
+    """Return first row and column, height and width."""
+    return int(window.row_off), int(window.col_off), int(window.height), int(window.width)

@@ -64,7 +64,13 @@ def thumbnail(preview: Path, n_scenes: int) -> str:
         return ""
 
 
-def write_index(folder: Path, entries: Sequence[IndexEntry], n_scenes: int) -> None:
+def write_index(
+    folder: Path,
+    entries: Sequence[IndexEntry],
+    n_scenes: int,
+    *,
+    joint: Mapping[str, Any] | None = None,
+) -> None:
     """Write the page: scenes that are not complete first, then the others in their order.
 
     Parameters
@@ -75,6 +81,8 @@ def write_index(folder: Path, entries: Sequence[IndexEntry], n_scenes: int) -> N
         Scenes that are finished.
     n_scenes
         Scenes of the batch, also those that are not finished yet.
+    joint
+        Figures of the network of all scenes; empty where there is none.
 
     Raises
     ------
@@ -84,7 +92,7 @@ def write_index(folder: Path, entries: Sequence[IndexEntry], n_scenes: int) -> N
     bad = [entry for entry in entries if not entry.is_good]
     good = [entry for entry in entries if entry.is_good]
     title = f"Roads of {n_scenes:,} scenes"
-    parts = [f"<h1>{title}</h1>", f"<p>{_headline(entries)}</p>"]
+    parts = [f"<h1>{title}</h1>", f"<p>{_headline(entries, joint)}</p>"]
     for heading, some in (("Not complete", bad), ("Complete", good)):
         if some:
             parts += [
@@ -98,11 +106,21 @@ def write_index(folder: Path, entries: Sequence[IndexEntry], n_scenes: int) -> N
     write_page(folder / NAME, title, parts)
 
 
-def _headline(entries: Sequence[IndexEntry]) -> str:
+def _headline(entries: Sequence[IndexEntry], joint: Mapping[str, Any] | None) -> str:
     km = sum(entry.result.get("road_km", 0.0) for entry in entries)
     n_warned = sum(bool(entry.result.get("warnings")) for entry in entries)
     warned = f" Scenes with warnings: {n_warned:,}." if n_warned else ""
+    if joint:
+        return f"{_joint_network(joint)} In the scenes one by one: {km:,.1f} km.{warned}"
     return f"<strong>{km:,.1f} km of road.</strong>{warned}"
+
+
+def _joint_network(result: Mapping[str, Any]) -> str:
+    return (
+        f"<strong>{result['road_km']:,.1f} km of road</strong> in "
+        f'<a href="roads.gpkg">one network of all scenes</a>, {result["edges"]:,} edges, '
+        f"{result['routable_share']:.0%} of the length connected."
+    )
 
 
 def _card(entry: IndexEntry) -> str:

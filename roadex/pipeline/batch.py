@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import time
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from roadex.config import RunConfig
 from roadex.errors import IncompleteError, RoadexError, RunError, public_text
-from roadex.imagery.locations import public_name
 from roadex.imagery.scene_list import ListedScene
-from roadex.outputs.index_page import IndexEntry, check_index, thumbnail, write_index
+from roadex.outputs.index_page import check_index
+from roadex.outputs.stac import check_catalog, write_catalog
+from roadex.pipeline.batch_summary import (
+    DONE,
+    DONE_BEFORE,
+    FAILED,
+    INCOMPLETE,
+    SceneOutcome,
+    Summary,
+)
 from roadex.pipeline.crew import Crew, open_crew
 from roadex.pipeline.plan import request_key
 from roadex.pipeline.report import RunFolder
@@ -24,47 +29,7 @@ from roadex.pipeline.resume import make_folder
 from roadex.pipeline.run import carry_out, prepare
 from roadex.progress import Display, Labelled, default_display
 
-DONE, DONE_BEFORE, INCOMPLETE, FAILED = "done", "done before", "incomplete", "failed"
-"""What became of a scene. ``incomplete``: its results have holes."""
-
-COLUMNS = (
-    "name", "state", "scene", "road_km", "edges", "megapixels", "seconds", "failed_tiles", "error",
-)  # fmt: skip
-"""Columns of the summary."""
-
 _STAGE = "scenes"
-_WRITE_SECONDS = 10
-
-
-@dataclass(slots=True, kw_only=True)
-class SceneOutcome:
-    """What became of one scene of a batch."""
-
-    scene: ListedScene
-    state: str
-    """One of :data:`DONE`, :data:`DONE_BEFORE`, :data:`INCOMPLETE`, :data:`FAILED`."""
-
-    error: str = ""
-    report: dict[str, Any] = field(default_factory=dict)
-    """What its ``report.json`` says; empty where it failed before there was one."""
-
-    @property
-    def is_good(self) -> bool:
-        """Whether all of the scene's results are there."""
-        return self.state in (DONE, DONE_BEFORE)
-
-    def row(self) -> dict[str, Any]:
-        """Return its row of the summary, see :data:`COLUMNS`."""
-        result = self.report.get("result", {})
-        values = {
-            "name": self.scene.name,
-            "state": self.state,
-            "scene": public_name(self.scene.path),
-            "failed_tiles": len(result.get("failed_tiles", ())),
-            "seconds": round(sum(result.get("seconds", {}).values()), 1) or None,
-            "error": self.error,
-        }
-        return {column: values.get(column, result.get(column)) for column in COLUMNS}
 
 
 def extract_many(
@@ -73,9 +38,10 @@ def extract_many(
     *,
     config: RunConfig | None = None,
     overwrite: bool = False,
+    join: bool | None = None,
     progress: Display | None = None,
 ) -> list[SceneOutcome]:
-    """Extract the road networks of many scenes, each on its own.
+    """Extract the road networks of many scenes, each on its own, and one of them all.
 
     A scene that fails does not stop the others. Scenes whose results are complete, from the same
     files with the same settings and model, are not done again.
@@ -86,11 +52,15 @@ def extract_many(
         What to do, see :func:`roadex.imagery.scene_list.read_scene_list`.
     output
         Folder: results go into a folder per scene in it, ``summary.csv``, ``summary.geojson``
-        (with footprints) and ``index.html`` beside those.
+        (with footprints), ``index.html``, ``catalog.json`` (STAC) and the network of all,
+        ``roads.gpkg``, beside those.
     config, progress
         As in :func:`roadex.run`.
     overwrite
         Do all scenes again, and replace results of other settings.
+    join
+        Whether to make the network of all scenes, see
+        :func:`roadex.pipeline.joint_network.join_scenes`; None makes it where scenes touch.
 
     Returns
     -------
@@ -100,14 +70,18 @@ def extract_many(
     Raises
     ------
     OutputError
-        If ``output`` cannot be written to, or has an ``index.html`` of another program.
+        If ``output`` cannot be written to, or has an ``index.html`` or ``catalog.json`` of
+        another program; or the network of all scenes cannot be replaced, when all else is done.
+    SceneError
+        If ``join`` and the scenes cannot be joined, when all else is done.
     RunError
         If the scheduler does not answer.
     """
     config, folder, display = config or RunConfig(), Path(output), progress or default_display()
     make_folder(folder)
     check_index(folder)
-    summary = _Summary(folder, scenes)
+    check_catalog(folder)
+    summary = Summary(folder, scenes)
     display.start(_STAGE, len(scenes))
     todo = []
     for scene in scenes:
@@ -117,11 +91,14 @@ def extract_many(
         else:
             summary.add(SceneOutcome(scene=scene, state=DONE_BEFORE, report=report))
             display.advance(_STAGE)
-    if todo:
-        with open_crew(config.cluster) as crew:
+    with open_crew(config.cluster) if todo else nullcontext() as crew:
+        if crew is not None:
             _do_all(todo, folder, config, crew, overwrite, display, summary)
-    summary.write()
-    display.finish(_STAGE)
+        summary.write()
+        display.finish(_STAGE)
+        write_catalog(folder, summary.reports)
+        if join is not False:
+            summary.join(config, crew, is_wanted=bool(join), overwrite=overwrite, display=display)
     return summary.in_order()
 
 
@@ -150,7 +127,7 @@ def _do_all(
     crew: Crew,
     overwrite: bool,
     display: Display,
-    summary: _Summary,
+    summary: Summary,
 ) -> None:
     """Do scenes, a few at a time: the next is predicted while one is being finished."""
     pool = ThreadPoolExecutor(config.cluster.scenes_in_flight, thread_name_prefix="scene")
@@ -205,60 +182,3 @@ def _finished(scene: ListedScene, folder: Path, config: RunConfig) -> dict[str, 
     if not (result.network.exists() and result.probability.exists()):
         return None
     return report if report.get("request") == request_key([scene.path], config) else None
-
-
-class _Summary:
-    """Outcomes so far, written every few seconds: a batch can take days."""
-
-    def __init__(self, folder: Path, scenes: Sequence[ListedScene]) -> None:
-        self._folder, self._scenes = folder, scenes
-        self._outcomes: dict[str, SceneOutcome] = {}
-        self._entries: dict[str, IndexEntry] = {}
-        self._written = time.monotonic()
-
-    def add(self, outcome: SceneOutcome) -> None:
-        self._outcomes[outcome.scene.name] = outcome
-        self._entries[outcome.scene.name] = self._entry(outcome)
-        if time.monotonic() - self._written > _WRITE_SECONDS:
-            self.write()
-
-    def in_order(self) -> list[SceneOutcome]:
-        names = [scene.name for scene in self._scenes]
-        return [self._outcomes[name] for name in names if name in self._outcomes]
-
-    def _entry(self, outcome: SceneOutcome) -> IndexEntry:
-        name, has_results = outcome.scene.name, bool(outcome.report)
-        paths = RunFolder(self._folder / name)
-        has_page = has_results and paths.page.exists()
-        return IndexEntry(
-            name=name,
-            state=outcome.state,
-            is_good=outcome.is_good,
-            error=outcome.error,
-            result=outcome.report.get("result", {}),
-            page=f"{name}/{paths.page.name}" if has_page else "",
-            picture=thumbnail(paths.preview, len(self._scenes)) if has_results else "",
-        )
-
-    def write(self) -> None:
-        outcomes = self.in_order()
-        entries = [self._entries[outcome.scene.name] for outcome in outcomes]
-        write_index(self._folder, entries, len(self._scenes))
-        partial = self._folder / ".summary.partial"
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, COLUMNS)
-            table.writeheader()
-            table.writerows(outcome.row() for outcome in outcomes)
-        partial.replace(self._folder / "summary.csv")
-        features = [
-            {
-                "type": "Feature",
-                "geometry": outcome.report.get("footprint"),
-                "properties": outcome.row(),
-            }
-            for outcome in outcomes
-        ]
-        content = {"type": "FeatureCollection", "features": features}
-        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        partial.replace(self._folder / "summary.geojson")
-        self._written = time.monotonic()

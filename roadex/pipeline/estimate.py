@@ -17,6 +17,7 @@ from roadex.pipeline.crew import (
     TRACE_MPX_S,
     WORKER_BYTES,
     CallingProcess,
+    Load,
     count_cpu_workers,
     crew_here,
 )
@@ -41,7 +42,7 @@ quicker."""
 NETWORK_MPX_S = 40.0
 """Of one core of the client, for what follows tracing: see docs/vectorization.md."""
 
-_START_S = 10.0
+START_S = 10.0
 """Until workers have loaded what they need."""
 
 
@@ -89,7 +90,7 @@ class Estimate:
             / self.workers.n_inference
         )
         return {
-            "predict": predict + (0 if self.workers.is_here else _START_S),
+            "predict": predict + (0 if self.workers.is_here else START_S),
             "stitch": self.megapixels / STITCH_MPX_S,
             "vectorize": self.megapixels
             * (1 / TRACE_MPX_S / self.workers.n_vector + 1 / NETWORK_MPX_S),
@@ -205,21 +206,37 @@ def estimate_run(
         As the run would.
     """
     plan = plan_run(scenes, config)
-    workers = _workers(config, plan)
-    environment = os.environ | ({} if workers.has_gpu else gpu_environment(""))
+    workers = find_workers(config, plan.load(config))
+    calibration = try_model(plan, workers) if with_calibration else None
+    return estimate_plan(plan, output, config, workers, calibration)
+
+
+def estimate_plan(
+    plan: RunPlan,
+    output: Path,
+    config: RunConfig,
+    workers: Workers,
+    calibration: Calibration | None,
+) -> Estimate:
+    """Say what a plan would take with these workers."""
     return Estimate(
         plan=plan,
         config=config,
         workers=workers,
-        calibration=calibrate(plan.model_file, plan.precision, environment=environment)
-        if with_calibration
-        else None,
+        calibration=calibration,
         free_disk_bytes=shutil.disk_usage(_existing(output)).free,
         free_memory_bytes=int(psutil.virtual_memory().available),
     )
 
 
-def _workers(config: RunConfig, plan: RunPlan) -> Workers:
+def try_model(plan: RunPlan, workers: Workers) -> Calibration:
+    """Time the model of a plan on this machine, on what the workers would compute on."""
+    environment = os.environ | ({} if workers.has_gpu else gpu_environment(""))
+    return calibrate(plan.model_file, plan.precision, environment=environment)
+
+
+def find_workers(config: RunConfig, load: Load | None) -> Workers:
+    """Return who would do a load; None is that of a batch, which always has workers."""
     cluster, is_here = config.cluster, False
     place: str
     if cluster.jobqueue is not None:  # jobs are not submitted just to count them
@@ -231,7 +248,7 @@ def _workers(config: RunConfig, plan: RunPlan) -> Workers:
             with_gpu, without = count_threads(client)
         place = cluster.scheduler or str(cluster.scheduler_file)
     else:
-        here = crew_here(cluster, plan.load(config))
+        here = crew_here(cluster, load)
         is_here = here is not None
         place = "this machine" if here is None else "the calling process"
         with_gpu, without = _local_counts(cluster, here)

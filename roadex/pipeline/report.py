@@ -111,6 +111,22 @@ def summarise(
 ) -> dict[str, Any]:
     """Return the figures of a run, see :attr:`roadex.RunResult.summary`."""
     megapixels = float(np.prod(plan.grid.shape)) / 1e6
+    return {
+        **network_figures(network),
+        "expected_completeness": None if completeness is None else round(completeness, 2),
+        "cleaning": _changes(network.summary["steps"]),
+        "issues": _issues(network),
+        "megapixels": round(megapixels, 3),
+        "megapixels_per_second": round(megapixels / max(1e-9, sum(seconds.values())), 3),
+        "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
+        "peak_memory_bytes": peak_memory_bytes,
+        "failed_tiles": failures.reasons,
+        "warnings": [*plan.warnings, *failures.warnings, *_strangeness(completeness)],
+    }
+
+
+def network_figures(network: RoadNetwork) -> dict[str, Any]:
+    """Return the figures of a network alone, see :attr:`roadex.RunResult.summary`."""
     edges = network.edges
     return {
         "road_km": round(float(edges["length_m"].sum()) / 1000, 3),
@@ -119,16 +135,14 @@ def summarise(
         "components": int(edges["component_id"].nunique()),
         "routable_share": _routable_share(network),
         "confidence": _mean_confidence(network),
-        "expected_completeness": None if completeness is None else round(completeness, 2),
-        "cleaning": _changes(network.summary["steps"]),
-        "issues": find_issues(edges, network.nodes)["kind"].value_counts().sort_index().to_dict(),
-        "megapixels": round(megapixels, 3),
-        "megapixels_per_second": round(megapixels / max(1e-9, sum(seconds.values())), 3),
-        "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
-        "peak_memory_bytes": peak_memory_bytes,
-        "failed_tiles": failures.reasons,
-        "warnings": [*plan.warnings, *failures.warnings, *_strangeness(completeness)],
     }
+
+
+def _issues(network: RoadNetwork) -> dict[str, int]:
+    """Return how many places of each kind there are to look at."""
+    kinds = find_issues(network.edges, network.nodes)["kind"]
+    counts: dict[str, int] = kinds.value_counts().sort_index().to_dict()
+    return counts
 
 
 def _changes(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:

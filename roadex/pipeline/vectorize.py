@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import rasterio
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from roadex.config import RunConfig, VectorConfig
 from roadex.extensions import Family, extension_records
-from roadex.imagery.locations import READING, gdal_location, public_name
+from roadex.imagery.locations import gdal_location, public_name
 from roadex.inference.allocator import release_free_memory
 from roadex.network.cleaning.added import added_steps
 from roadex.network.road_network import RoadNetwork
@@ -21,17 +22,26 @@ from roadex.outputs import write_network, writer_for
 from roadex.outputs.own_files import check_replaceable
 from roadex.pipeline.arrays import AnyCRS, located, refuse_place
 from roadex.pipeline.crew import TRACE_MPX_S, Load, open_crew
+from roadex.pipeline.joining import (
+    open_rasters,
+    scene_names,
+    with_model_thresholds,
+    with_scenes,
+)
 from roadex.pipeline.tasks import mapper
 from roadex.probability.encoding import stored_probability
+from roadex.probability.joined import JoinedSource
 from roadex.probability.source import ArraySource, ProbabilitySource, RasterSource
 from roadex.progress import Display, Stopwatch, default_display
+
+Raster: TypeAlias = str | Path | rasterio.DatasetReader
 
 TILE_SIZE = 2048
 """Side of the tiles in pixels; it never changes the network."""
 
 
 def vectorize(
-    probability: str | Path | rasterio.DatasetReader | NDArray[Any],
+    probability: Raster | Sequence[Raster] | NDArray[Any],
     *,
     transform: Affine | None = None,
     crs: AnyCRS | None = None,
@@ -43,7 +53,8 @@ def vectorize(
     Parameters
     ----------
     probability
-        Path or URL of a raster, of roadex or of another tool; one that is open; or an array
+        Path or URL of a raster, of roadex or of another tool; one that is open; several of these,
+        which become one network, see :mod:`roadex.probability.joined`; or an array
         ``(rows, columns)``: float in [0, 1], NaN is nodata; uint8, probability times 254, 255 is
         nodata; or bool, a mask.
     transform, crs
@@ -79,8 +90,10 @@ def vectorize(
         source = ArraySource(stored_probability(probability), *place)
         return _vectorized(source, config, TILE_SIZE, watch)[0]
     refuse_place(transform, crs)
-    raster = _open(_location(probability))
-    return _vectorized(raster, config, TILE_SIZE, watch)[0]
+    rasters = list(probability) if isinstance(probability, list | tuple) else [probability]
+    locations = [_location(raster) for raster in rasters]
+    names = scene_names(locations)
+    return _vectorized(open_rasters(locations, names), config, TILE_SIZE, watch, names)[0]
 
 
 def _location(probability: object) -> str:
@@ -92,19 +105,16 @@ def _location(probability: object) -> str:
     raise TypeError(msg)
 
 
-def _open(location: str, **options: Any) -> RasterSource:
-    with rasterio.Env(**READING):
-        return RasterSource.open(location, **options)
-
-
 def _vectorized(
-    source: RasterSource | ArraySource, config: RunConfig, tile_size: int, watch: Stopwatch
+    source: RasterSource | JoinedSource | ArraySource,
+    config: RunConfig,
+    tile_size: int,
+    watch: Stopwatch,
+    names: Sequence[str] = (),
 ) -> tuple[RoadNetwork, VectorConfig]:
     """Return the network of a source, and the settings with its thresholds."""
-    settings = config.vector
-    added_steps(settings)  # before minutes of tracing
-    if isinstance(source, RasterSource) and source.thresholds is not None:
-        settings = settings.with_thresholds(*source.thresholds)
+    added_steps(config.vector)  # before minutes of tracing
+    settings = with_model_thresholds(config.vector, source)
     with watch.stage("vectorize"), open_crew(config.cluster, trace_load(source, tile_size)) as crew:
         network = vectorize_source(
             source,
@@ -112,11 +122,13 @@ def _vectorized(
             tile_size=tile_size,
             map_tiles=mapper(crew, config.cluster),
         )
+    if isinstance(source, JoinedSource):
+        network = with_scenes(network, source, names)
     return network, settings
 
 
-def vectorize_raster(
-    raster: str | Path,
+def vectorize_rasters(
+    rasters: Sequence[str | Path],
     path: Path,
     *,
     config: RunConfig | None = None,
@@ -126,12 +138,12 @@ def vectorize_raster(
     tile_size: int = TILE_SIZE,
     overwrite: bool = False,
     progress: Display | None = None,
-) -> tuple[RoadNetwork, RasterSource]:
-    """Turn a road probability raster or mask into a network file.
+) -> tuple[RoadNetwork, str]:
+    """Turn road probability rasters or masks into a network file; several become one network.
 
     Parameters
     ----------
-    raster
+    rasters
         Of roadex or of another tool, see :meth:`roadex.probability.source.RasterSource.open` for
         ``reading``,
         ``class_value`` and ``band``.
@@ -144,23 +156,24 @@ def vectorize_raster(
 
     Returns
     -------
-    network, source
-        The network, and how the raster's values were read.
+    network, explanation
+        The network, and how the values of the rasters were read.
 
     Raises
     ------
     SceneError, ConfigError, OutputError
         If it cannot work; nothing is written then.
     """
+    locations, names = [_location(raster) for raster in rasters], scene_names(rasters)
     config = config or RunConfig()
     watch = Stopwatch(progress or default_display(), release_free_memory)
     writer_for(path)
-    check_replaceable(path, overwrite=overwrite, inputs=[_location(raster)])
-    source = _open(_location(raster), reading=reading, class_value=class_value, band=band)
-    network, settings = _vectorized(source, config, tile_size, watch)
+    check_replaceable(path, overwrite=overwrite, inputs=locations)
+    source = open_rasters(locations, names, reading=reading, class_value=class_value, band=band)
+    network, settings = _vectorized(source, config, tile_size, watch, names)
     made_by: dict[str, Any] = {
-        "raster": Path(public_name(str(raster))).name,
-        "reading": source.explanation,
+        **_named(rasters, names),
+        "reading": _explanation(source),
         "config": {"vector": settings.to_dict()},
     }
     if settings.add:
@@ -168,11 +181,26 @@ def vectorize_raster(
     with watch.stage("write"):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_network(network, path, provenance=made_by, overwrite=True, config=config.output)
-    return network, source
+    return network, _explanation(source)
+
+
+def _named(rasters: Sequence[str | Path], names: Sequence[str]) -> dict[str, Any]:
+    if len(rasters) == 1:
+        return {"raster": Path(public_name(str(rasters[0]))).name}
+    return {"joined_from": list(names)}
+
+
+def _explanation(source: RasterSource | JoinedSource) -> str:
+    """Say how values were read, each way once."""
+    sources = source.sources if isinstance(source, JoinedSource) else (source,)
+    return "; ".join(dict.fromkeys(s.explanation for s in sources))
 
 
 def trace_load(source: ProbabilitySource, tile_size: int) -> Load:
     """Return what tracing a raster takes."""
     height, width = source.shape
+    megapixels = height * width / 1e6
+    if isinstance(source, JoinedSource):
+        megapixels = source.megapixels
     n_tiles = -(-height // tile_size) * -(-width // tile_size)
-    return Load(n_tasks=n_tiles, core_seconds=height * width / 1e6 / TRACE_MPX_S)
+    return Load(n_tasks=n_tiles, core_seconds=megapixels / TRACE_MPX_S)

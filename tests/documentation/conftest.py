@@ -99,6 +99,14 @@ def _make_rasters(mask: Path, folder: Path) -> None:
     ) as raster:
         raster.write(np.where(road, 0.9, 0.1).astype(np.float32), 1)
     shutil.copy(mask, folder / "truth.tif")
+    for i, name in enumerate(("one", "two")):
+        place = folder / "batch" / name / "probability.tif"
+        place.parent.mkdir(parents=True)
+        half = slice(i * SIZE // 2, (i + 1) * SIZE // 2)
+        transform = profile["transform"] @ Affine.translation(half.start, 0)
+        part = profile | {"width": SIZE // 2, "transform": transform}
+        with rasterio.open(place, "w", **part) as raster:
+            raster.write(road[:, half].astype(np.uint8), 1)
 
 
 def _make_networks(folder: Path) -> None:

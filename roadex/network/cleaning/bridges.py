@@ -20,6 +20,7 @@ from roadex.network.cleaning.bridge_search import (
     AT_NODE_PX,
     BridgeProposals,
     BridgeSettings,
+    BridgeTask,
     search_bridges,
 )
 from roadex.network.cleaning.bridge_tasks import plan_tasks
@@ -30,6 +31,7 @@ from roadex.network.graph import (
     last_part_before,
     replace_edges,
 )
+from roadex.probability.joined import within
 from roadex.probability.source import ProbabilitySource
 
 MapTasks = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -39,13 +41,20 @@ def bridge_gaps(
     graph: RoadGraph, source: ProbabilitySource, settings: BridgeSettings, map_tasks: MapTasks
 ) -> RoadGraph:
     """Bridge gaps; the new stretches are marked, see :mod:`roadex.network.chains`."""
-    tasks = plan_tasks(graph, settings)
-    search = partial(search_bridges, source=source, settings=settings)
+    tasks = ((task, within(source, *task.window)) for task in plan_tasks(graph, settings))
+    search = partial(_search, settings=settings)
     proposals = _join([found for found in map_tasks(search, tasks) if len(found.end)])
     if len(proposals.end) == 0:
         return graph
     accepted = accept(proposals, graph)
     return dissolve(_build(graph, proposals, accepted, settings.threshold))
+
+
+def _search(
+    work: tuple[BridgeTask, ProbabilitySource], *, settings: BridgeSettings
+) -> BridgeProposals:
+    task, source = work
+    return search_bridges(task, source=source, settings=settings)
 
 
 def _join(parts: list[BridgeProposals]) -> BridgeProposals:

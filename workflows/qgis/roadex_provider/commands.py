@@ -234,6 +234,7 @@ NOT_OFFERED = {
     "--aoi": "the parameters of the area",
     "--each": "a layer is one scene; Processing has its own batches",
     "--list": "a layer is one scene; Processing has its own batches",
+    "--join": "a layer is one scene; Processing has its own batches",
     "--asset": "a layer is one scene; Processing has its own batches",
     "--trusted-inputs-only": "QGIS has opened the file already; --set has it",
     "--scheduler": "of clusters; --set has it",
