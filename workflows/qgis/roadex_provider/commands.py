@@ -101,7 +101,8 @@ RUN = Verb(
         Option(
             "TTA", "--tta", "Test-time augmentation", CHOICE,
             "Test-time augmentation: none, 4 flips (flip), 8 flips and rotations (d4), or 4 flips "
-            "of those chips only in which the first view shows anything (adaptive). [default: flip]",
+            "of those chips only in which the first view shows anything (adaptive). "
+            "[default: flip]",
             choices=("none", "flip", "d4", "adaptive"),
         ),
         Option(
