@@ -289,6 +289,23 @@ def test_a_locked_file_is_refused_in_words_and_stays_as_it_is(server, folder, mo
     assert set(verdicts(folder).values()) == {None}
 
 
+def test_a_file_that_qgis_shows_without_editing_takes_verdicts(folder) -> None:
+    path = folder / "roads.gpkg"
+    edge_id, length_m = an_edge(folder)
+    with closing(sqlite3.connect(path, isolation_level=None)) as qgis:
+        qgis.execute("PRAGMA journal_mode=WAL")  # as QGIS opens it
+        qgis.execute("BEGIN")
+        qgis.execute("SELECT count(*) FROM road_edges").fetchall()
+        write_verdict(path, edge_id, length_m, "wrong")
+        qgis.execute("COMMIT")
+        (seen,) = qgis.execute(
+            "SELECT review FROM road_edges WHERE edge_id = ?", (edge_id,)
+        ).fetchone()
+        qgis.execute("PRAGMA journal_mode=DELETE")
+    assert seen == "wrong"
+    assert verdicts(folder)[edge_id] == "wrong"
+
+
 def test_a_network_that_was_made_anew_is_not_marked(folder) -> None:
     edge_id, length_m = an_edge(folder)
     with pytest.raises(OutputError, match="was edited or made anew"):

@@ -15,7 +15,7 @@ from roadex.outputs.preview import PANEL_SIZE, imagery_panel, probability_panel
 from roadex.outputs.web_map import leaflet_style, map_network, web_file
 
 _MOST_EDGES: Final = 20_000
-"""Edges on the map: some 2 MB, and drawn in a tenth of a second."""
+"""Edges on the map; short ones make a page of 2.5 MB."""
 
 _STEPS_PER_PIXEL: Final = 4
 """Places of lines are exact to this part of a pixel of the pictures."""

@@ -8,6 +8,7 @@ of ``2 ** n`` grid pixels each.
 from __future__ import annotations
 
 import io
+import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,11 +137,11 @@ def _grid(probability: Path, report: dict[str, Any], scene: Scene | None) -> Wor
 
 
 class Tiles:
-    """Tiles of a run as PNG. One thread at a time reads; others wait."""
+    """Tiles of a run as PNG. One thread at a time reads a raster; others wait."""
 
     def __init__(self, run: ViewedRun) -> None:
         self._run = run
-        self._lock = Lock()
+        self._imagery_lock, self._probability_lock = Lock(), Lock()
         self._open = ExitStack()
         self._reader: GridReader | None = None
         if run.scene is not None:
@@ -151,7 +152,7 @@ class Tiles:
 
     def close(self) -> None:
         """Close the rasters."""
-        with self._lock:
+        with self._imagery_lock, self._probability_lock:
             self._open.close()
 
     def imagery(self, level: int, row: int, col: int) -> bytes | None:
@@ -165,7 +166,7 @@ class Tiles:
         place = _Place.of(self._run.grid.shape, level, row, col)
         if place is None or self._reader is None:
             return None
-        with self._lock, rasterio.Env(**READING):
+        with self._imagery_lock, rasterio.Env(**READING):
             return _png(place.sheet(self._imagery(place)))
 
     def probability(self, level: int, row: int, col: int) -> bytes | None:
@@ -180,7 +181,7 @@ class Tiles:
         if place is None:
             return None
         try:
-            with self._lock, rasterio.Env(**READING):
+            with self._probability_lock, rasterio.Env(**READING):
                 stored = self._probability.read(
                     1, window=place.window, out_shape=place.shape, resampling=Resampling.average
                 )
@@ -191,18 +192,27 @@ class Tiles:
 
     def _imagery(self, place: _Place) -> Pixels:
         if place.level and self._is_coarse(place.level):
-            overview = self._whole()
-            scale = overview.width / self._run.grid.shape[1]
-            left, top, right, bottom = (edge * scale for edge in place.box)
-            box = left, top, min(right, overview.width), min(bottom, overview.height)
-            small = overview.resize(place.shape[::-1], Image.Resampling.BOX, box=box)
-            return np.asarray(small)
+            return self._reduced(place)
         assert self._reader is not None
         picture = _rgba(*self._reader.read(place.window))
         if place.level == 0:
             return picture
         small = Image.fromarray(picture).resize(place.shape[::-1], Image.Resampling.BOX)
         return np.asarray(small)
+
+    def _reduced(self, place: _Place) -> Pixels:
+        """Cut a tile from the reduced scene."""
+        overview = self._whole()
+        (top, bottom), (left, right) = (
+            (start * reduced / whole, end * reduced / whole)
+            for (start, end), reduced, whole in zip(
+                (place.rows, place.cols), overview.size[::-1], self._run.grid.shape, strict=True
+            )
+        )
+        x, y = int(left), int(top)
+        part = overview.crop((x, y, math.ceil(right), math.ceil(bottom)))
+        box = left - x, top - y, right - x, bottom - y
+        return np.asarray(part.resize(place.shape[::-1], Image.Resampling.BOX, box=box))
 
     def _is_coarse(self, level: int) -> bool:
         return max(self._run.grid.shape) <= _OVERVIEW_PX << level
@@ -237,10 +247,6 @@ class _Place:
         return Window(
             self.cols[0], self.rows[0], self.cols[1] - self.cols[0], self.rows[1] - self.rows[0]
         )
-
-    @property
-    def box(self) -> tuple[int, int, int, int]:
-        return self.cols[0], self.rows[0], self.cols[1], self.rows[1]
 
     @property
     def shape(self) -> tuple[int, int]:
