@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from PIL import Image
@@ -21,11 +22,16 @@ NAMES = ("report.jpg", "view.jpg")
 
 WIDTH_PX, HEIGHT_PX = 1100, 700
 
-_HAS_TILES = (
+_IS_COMPLETE = (
     "document.querySelectorAll('.leaflet-tile').length > 0 && "
     "[...document.querySelectorAll('.leaflet-tile')].every((tile) => "
     "tile.naturalWidth && tile.style.opacity === '1')"
 )
+
+_PAUSE_S = 3
+"""Until the tiles of the zoom before are gone."""
+
+_SCALE = "document.querySelector('.leaflet-control-scale-line').textContent"
 
 
 def make(folder: Path) -> None:
@@ -46,15 +52,17 @@ def _look(browser: Browser, run: Path) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         browser.open(server.address)
-        browser.wait_for(_HAS_TILES)
+        browser.wait_for(_IS_COMPLETE)
+        before = browser.evaluate(_SCALE)
         browser.press("n")
-        browser.wait_for("!!document.querySelector('#values td')")
+        browser.wait_for(f"{_SCALE} !== {before!r}")
         browser.wait_for("!document.querySelector('.leaflet-zoom-anim, .leaflet-pan-anim')")
         browser.evaluate(
             "document.getElementById('swipe').value = 45; "
             "document.getElementById('swipe').dispatchEvent(new Event('input'))"
         )
-        browser.wait_for(_HAS_TILES)
+        time.sleep(_PAUSE_S)
+        browser.wait_for(_IS_COMPLETE)
     finally:
         server.shutdown()
         server.server_close()
