@@ -4,9 +4,10 @@
     python docs/pictures docs/images qgis failures   # those of these modules
     python docs/pictures docs/images --list          # which module makes which picture
 
-``corrected`` trains for minutes, ``qgis`` needs QGIS, ``failures`` takes minutes; the last two need
-the labelled imagery that ROADEX_TEST_DATA names. All others are made from generated scenes and
-drawn roads: imagery is not committed. A test makes them again and compares.
+``pages`` needs Chromium, ``corrected`` trains for minutes, ``qgis`` needs QGIS, ``failures`` takes
+minutes; the last two need the labelled imagery that ROADEX_TEST_DATA names. All others are made
+from generated scenes and drawn roads: imagery is not committed. A test makes them again and
+compares.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 ALONE = ("tiles", "cleaning", "demo", "tutorial")
-MORE = ("corrected", "qgis", "failures")
+MORE = ("pages", "corrected", "qgis", "failures")
 """Modules with ``NAMES``, the files they make, and ``make(folder)``."""
 
 

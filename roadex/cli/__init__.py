@@ -31,6 +31,7 @@ VERBS = {
     "align": "Move labels to the roads of the imagery, to train on.",
     "merge": "Join the networks of neighbouring scenes.",
     "snap": "Lead rough lines along the roads of the probability.",
+    "view": "Look at a run in the browser, and review its roads.",
     "rebuild": "Restore the topology of a network edited by hand.",
     "compare": "Compare a network with a reference: what each lacks.",
     "change": "Tell which roads appeared and vanished between two dates.",

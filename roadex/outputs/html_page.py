@@ -1,4 +1,4 @@
-"""Pages that open from disk: one file each, without a network or scripts, light and dark."""
+"""Pages that open from disk: one file each, nothing from elsewhere, light and dark."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from roadex.files import whole_file
 MARK: Final = '<meta name="generator" content="roadex">'
 """Stands in every page: what has it may be replaced."""
 
-_STYLE: Final = """
+COLOURS: Final = """
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --bar: #2b6cb0; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6edf3; --paper: #0d1117; --line: #30363d; --bar: #79b8ff; }
 }
+"""
+"""Of all pages, as variables of their styles."""
+
+_STYLE: Final = """
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   max-width: 70rem; margin: 0 auto; padding: 1rem; }
 h1 { overflow-wrap: anywhere; }
@@ -45,7 +49,7 @@ pre { overflow-x: auto; }
 """
 
 
-def write_page(path: Path, title: str, parts: Iterable[str]) -> None:
+def write_page(path: Path, title: str, parts: Iterable[str], *, head: str = "") -> None:
     """Write a page, whole or not at all.
 
     Parameters
@@ -56,6 +60,8 @@ def write_page(path: Path, title: str, parts: Iterable[str]) -> None:
         As text.
     parts
         What is in the body, as markup.
+    head
+        What else is in the head, as markup.
 
     Raises
     ------
@@ -66,17 +72,22 @@ def write_page(path: Path, title: str, parts: Iterable[str]) -> None:
     page = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8">{MARK}'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
+        f"<title>{escape(title)}</title><style>{COLOURS}{_STYLE}</style>{head}</head>"
         f"<body>\n{body}\n</body></html>\n"
     )
     with whole_file(path) as place:
         place.write_text(page, encoding="utf-8")
 
 
-def jpeg_uri(image: Image.Image, longest_px: int) -> str:
-    """Return a picture to put into a page, as a URI; its longest side at most as given."""
+def jpeg(image: Image.Image, longest_px: int) -> bytes:
+    """Return a picture as JPEG; its longest side at most as given."""
     picture = image.convert("RGB")
     picture.thumbnail((longest_px, longest_px))
     content = io.BytesIO()
     picture.save(content, format="JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
+    return content.getvalue()
+
+
+def jpeg_uri(image: Image.Image, longest_px: int) -> str:
+    """Return a picture to put into a page, as a URI; its longest side at most as given."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg(image, longest_px)).decode()}"

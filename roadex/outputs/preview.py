@@ -43,26 +43,41 @@ def write_preview(
     colours = displayable(image, valid)
     panels = [
         colours,
-        _probability_panel(probability, shape),
-        _network_panel(colours, network, grid),
+        _draw_probability(probability, shape),
+        _draw_network(colours, network, grid),
     ]
     sheet = compose(panels, n_columns=_N_PANELS, gap_px=_GAP_PX, margin_px=0, paper=WHITE)
     save_png(sheet, path)
 
 
+def imagery_panel(preview: Image.Image) -> Image.Image:
+    """Return the part of a preview that shows the imagery."""
+    return _panel(preview, 0)
+
+
+def probability_panel(preview: Image.Image) -> Image.Image:
+    """Return the part of a preview that shows the probability."""
+    return _panel(preview, 1)
+
+
 def network_panel(preview: Image.Image) -> Image.Image:
     """Return the part of a preview that shows the network."""
+    return _panel(preview, 2)
+
+
+def _panel(preview: Image.Image, number: int) -> Image.Image:
     width = (preview.width - (_N_PANELS - 1) * _GAP_PX) // _N_PANELS
-    return preview.crop((preview.width - width, 0, preview.width, preview.height))
+    left = number * (width + _GAP_PX)
+    return preview.crop((left, 0, left + width, preview.height))
 
 
-def _probability_panel(path: Path, shape: tuple[int, ...]) -> Pixels:
+def _draw_probability(path: Path, shape: tuple[int, ...]) -> Pixels:
     with rasterio.open(path) as raster:
         stored = raster.read(1, out_shape=shape, resampling=Resampling.average)
     return grey(stored.astype(np.float32) * (255 / PROBABILITY_MAX), stored != NODATA)
 
 
-def _network_panel(colours: Pixels, network: RoadNetwork, grid: WorkGrid) -> Pixels:
+def _draw_network(colours: Pixels, network: RoadNetwork, grid: WorkGrid) -> Pixels:
     """Draw the lines over the dimmed image: yellow where the model is sure, red where it is not."""
     height, width = colours.shape[:2]
     dimmed = Image.fromarray((colours * _DIM).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""``report.html``: a run on one page that opens from disk, without a network or scripts."""
+"""``report.html``: a run on one page that opens from disk, without a network."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from roadex.imagery.work_grid import WorkGrid
 from roadex.network.issues import KINDS
-from roadex.outputs.html_page import jpeg_uri, write_page
-
-_PICTURE_PX = 1800
-"""Longest side of the preview on the page."""
+from roadex.outputs.html_page import write_page
+from roadex.outputs.report_map import map_head, map_section
 
 
 def write_report_page(
-    path: Path, report: Mapping[str, Any], edges: gpd.GeoDataFrame, preview: Path
+    path: Path,
+    report: Mapping[str, Any],
+    edges: gpd.GeoDataFrame,
+    preview: Path,
+    grid: WorkGrid,
 ) -> None:
     """Write the page.
 
@@ -32,9 +34,11 @@ def write_report_page(
     report
         Content of ``report.json``.
     edges
-        Edges of the network: its lengths by confidence and width are drawn.
+        Edges of the network: they and their lengths by confidence and width are drawn.
     preview
-        The picture; it is put into the page, smaller.
+        The picture; imagery and probability of the map are parts of it.
+    grid
+        Work grid of the run.
 
     Raises
     ------
@@ -47,7 +51,7 @@ def write_report_page(
         f"<h1>{escape(name)}</h1>",
         f"<p>{_headline(result)}</p>",
         *(f'<p class="warning">{escape(text)}</p>' for text in result["warnings"]),
-        f'<p><img src="{_picture(preview)}" alt="Imagery, road probability and road network"></p>',
+        *map_section(edges, preview, grid),
         "<h2>Where to look first</h2>",
         _issues(result),
         "<h2>Roads by length</h2>",
@@ -64,7 +68,7 @@ def write_report_page(
         f"<details><summary>report.json</summary><pre>{escape(json.dumps(report, indent=1))}</pre>"
         "</details>",
     ]
-    write_page(path, f"Roads of {name}", parts)
+    write_page(path, f"Roads of {name}", parts, head=map_head())
 
 
 def _headline(result: Mapping[str, Any]) -> str:
@@ -80,11 +84,6 @@ def _headline(result: Mapping[str, Any]) -> str:
 def _expectation(result: Mapping[str, Any]) -> str:
     share = result["expected_completeness"]
     return "" if share is None else f" About {share:.0%} of the roads are expected to be in it."
-
-
-def _picture(path: Path) -> str:
-    with Image.open(path) as image:
-        return jpeg_uri(image, _PICTURE_PX)
 
 
 def _issues(result: Mapping[str, Any]) -> str:

@@ -261,6 +261,6 @@ def write_report(
         "result": summary,
     }
     report = json.loads(json.dumps(public(content)))
-    write_report_page(paths.page, report, network.edges, paths.preview)
+    write_report_page(paths.page, report, network.edges, paths.preview, plan.grid)
     with whole_file(paths.report) as place:
         place.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -41,6 +41,7 @@ ELSEWHERE = {
     "--split": "needs all images of DeepGlobe: tests/test_score_deepglobe.py has splits",
     "import": "needs a published checkpoint: tests/models/test_checkpoints.py imports one",
     "s3://": "needs an object store: tests/test_faults.py runs it",
+    "view": "serves until it is interrupted: tests/test_view.py runs it",
     "tiny": "needs an extension: tests/test_example_plugin.py runs it",
     "network=tiny": "needs an extension: tests/test_example_plugin.py runs it",
     "vector.add=lone-roads": "needs an extension: tests/test_example_plugin.py runs it",

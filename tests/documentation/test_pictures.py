@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ MODULES = [
     "cleaning",
     "demo",
     "tutorial",
+    pytest.param("pages", marks=pytest.mark.service),
     pytest.param("qgis", marks=[pytest.mark.service, pytest.mark.real]),
 ]
 """Those that take little time; ``corrected`` and ``failures`` take minutes."""
@@ -56,6 +58,8 @@ def test_every_picture_has_a_script(makers: dict[str, list[str]]) -> None:
 def test_pictures_are_as_the_program_makes_them(
     module: str, makers: dict[str, list[str]], tmp_path: Path
 ) -> None:
+    if module == "pages" and shutil.which("chromium") is None:
+        pytest.skip("no chromium")
     if module == "qgis":
         _need_qgis_and_tiles()
     _pictures(str(tmp_path), module)
