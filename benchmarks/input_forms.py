@@ -15,6 +15,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import geopandas
@@ -35,7 +36,7 @@ from rasterio.warp import calculate_default_transform, reproject
 import roadex
 from roadex.config import RunConfig
 
-MARGIN = 0.35
+MARGIN = 0.25
 """Ground around the part that is compared, as a share of its side: a square turned by 30 degrees
 reaches 0.18 of its side beyond itself, and a network sees farther than a pixel."""
 
@@ -164,11 +165,19 @@ def forms_of(ground: Ground, centre: tuple[float, float], side_m: float) -> dict
     opaque = np.full((1, *wide.shape[1:]), 65535, np.uint16)
     rgba = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
     between = (centre[0] + gsd_m / 2, centre[1] + gsd_m / 2)
-    again, fine = (turned(ground, between, side_m, size * gsd_m, 0) for size in (1.0, 0.7))
-    tilted = {size: turned(ground, centre, side_m, size * gsd_m, 30) for size in (1.0, 0.7, 0.5)}
-    degrees = in_degrees(ground, centre, side_m)
     moved, finer = "moved by half a pixel", "pixels of 0.7"
-    to_180 = 180 - (degrees.transform @ (degrees.pixels.shape[2] / 2, 0))[0]
+
+    def turn(size: float, angle: float) -> Callable[[Path], None]:
+        middle = centre if angle else between
+        return lambda path: write(turned(ground, middle, side_m, size * gsd_m, angle), path)
+
+    @cache
+    def degrees() -> Ground:
+        return in_degrees(ground, centre, side_m)
+
+    to_180 = (
+        180 - Transformer.from_crs(ground.crs.to_wkt(), 4326, always_xy=True).transform(*centre)[0]
+    )
     return {
         "plain": Form(lambda path: write(plain, path)),
         "uint8, tiled and striped otherwise": Form(
@@ -189,16 +198,18 @@ def forms_of(ground: Ground, centre: tuple[float, float], side_m: float) -> dict
                 blockxsize=256, blockysize=256,
             )
         ),
-        moved: Form(lambda path: write(again, path)),
-        finer: Form(lambda path: write(fine, path)),
-        "turned by 30 degrees": Form(lambda path: write(tilted[1.0], path), moved),
-        "turned by 30 degrees, 0.7": Form(lambda path: write(tilted[0.7], path), finer),
-        "turned by 30 degrees, 0.5": Form(lambda path: write(tilted[0.5], path), finer),
+        moved: Form(turn(1.0, 0)),
+        finer: Form(turn(0.7, 0)),
+        "turned by 30 degrees": Form(turn(1.0, 30), moved),
+        "turned by 30 degrees, 0.7": Form(turn(0.7, 30), finer),
+        "turned by 30 degrees, 0.5": Form(turn(0.5, 30), finer),
         "feet": Form(lambda path: write(in_feet(plain), path), moved),
-        "degrees": Form(lambda path: write(degrees, path), moved),
-        "longitude of 287": Form(lambda path: write(elsewhere(degrees, 360), path), "degrees", 360),
+        "degrees": Form(lambda path: write(degrees(), path), moved),
+        "longitude of 287": Form(
+            lambda path: write(elsewhere(degrees(), 360), path), "degrees", 360
+        ),
         "across 180 degrees": Form(
-            lambda path: write(elsewhere(degrees, to_180), path), "degrees", to_180
+            lambda path: write(elsewhere(degrees(), to_180), path), "degrees", to_180
         ),
     }  # fmt: skip
 
@@ -208,6 +219,7 @@ def measure(paths: roadex.RunPaths, area: shapely.Polygon) -> tuple[float, float
     edges = geopandas.read_file(paths.network, layer="road_edges")
     with rasterio.open(paths.probability) as raster:
         values = raster.read(1)
+        edges = edges.to_crs(raster.crs.to_wkt())
         to_grid = Transformer.from_crs(4326, raster.crs.to_wkt(), always_xy=True)
         there = shapely.transform(
             area, lambda xy: np.column_stack(to_grid.transform(xy[:, 0], xy[:, 1]))
