@@ -12,10 +12,14 @@ import re
 from typing import Any
 
 _URL = re.compile(
-    r"""(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?:[^\s/'"]*@)?(?P<place>[^\s?'"<>]*)(?:\?[^\s'"<>)]*)?""",
+    r"""(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?:[^\s/'"]*@|[^\s/'"@]*:[^\s?#'"@]*@)?"""
+    r"""(?P<place>[^\s?'"<>]*)(?:\?[^\s'"<>)]*)?""",
     re.IGNORECASE,
 )
-"""A URL with what may be a password before the host, and a query that may be a signature."""
+"""A URL with what may be a password before the host, and a query that may be a signature.
+
+People write passwords with a slash, too: then all after the first colon may be one.
+"""
 
 _GDAL_QUERY = re.compile(r"""(?P<place>/vsi\w*)\?[^\s'"<>)]*""")
 """A URL in GDAL's form ``/vsicurl?url=...``, signature and all."""

@@ -44,6 +44,8 @@ WITH_SECRETS = {
     "/vsicurl?use_head=no&url=https%3A%2F%2Fhost%2Fa.tif%3Fsig%3Dhunter2": "/vsicurl",
     "s3://key:hunter2@bucket/tiles": "s3://bucket/tiles",
     "ftp://ann:hunt@er2hunter2@host/tiles": "ftp://host/tiles",
+    "https://ann:hun/hunter2@host/a.tif": "https://host/a.tif",
+    "https://10.0.0.1:9/hunter2@x/a.tif": "https://x/a.tif",
     "tls://ann:hunter2@scheduler:8786": "tls://scheduler:8786",
     "PG:dbname=gis user=ann password=hunter2 table=ortho": "PG:dbname=gis user=ann password=*** "
     "table=ortho",
@@ -64,7 +66,15 @@ def test_no_form_of_a_name_shows_a_secret(name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["/home/ann/a.tif", "see docs/cluster.md", "https://host/a.tif", "key=value", "50 % at p=0.5"],
+    [
+        "/home/ann/a.tif",
+        "see docs/cluster.md",
+        "https://host/a.tif",
+        "https://host/tiles/a@2x.tif",
+        "https://host:8080/a.tif",
+        "key=value",
+        "50 % at p=0.5",
+    ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert public_text(text) == text

@@ -7,7 +7,9 @@ imports torch, rasterio and the rest inside its function.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
 from importlib import import_module
 from types import TracebackType
@@ -129,9 +131,23 @@ def _tell_uncaught(
         sys.__excepthook__(kind, error, where)
 
 
+def _end_as_by_ctrl_c() -> None:
+    """Let whoever ends the program give it the time to clean up: batch systems, a closed terminal.
+
+    What is ignored stays so: under ``nohup`` a program outlives its terminal.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
 def main() -> None:
     """Run the command line; user errors become one line on standard error and an exit code."""
     _quieten_libraries()
+    _end_as_by_ctrl_c()
     state: dict[str, bool] = {}
     try:
         sys.exit(cli.main(standalone_mode=False, prog_name="roadex", obj=state) or 0)

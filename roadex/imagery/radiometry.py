@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 _SAMPLE_GRID, _SAMPLE_SIZE = 8, 256
-_STRETCH_PERCENTILES = (1.0, 99.0)
+STRETCH_PERCENTILES = (1.0, 99.0)
+"""Of the values of a band: between them a scene that is not of 8 bits is stretched."""
+
 _DARK_MEDIAN = 75.0
 """Scenes with a median brightness below this are brightened to it.
 
@@ -95,7 +97,7 @@ def measure_radiometry(
     if values.shape[1] == 0:
         return Radiometry(low=low, high=high, fill=(0.0,) * n_bands), ()
     if dtype != "uint8":
-        bounds = np.percentile(values, _STRETCH_PERCENTILES, axis=1)
+        bounds = np.percentile(values, STRETCH_PERCENTILES, axis=1)
         low = tuple(float(v) for v in bounds[0])
         high = tuple(float(max(b, a + 1e-6 * max(1.0, abs(a)))) for a, b in bounds.T)
         ranges = ", ".join(f"{a:g}-{b:g}" for a, b in zip(low, high, strict=True))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from roadex.errors import OutputError
+from roadex.files import remove_leftovers, unfinished_name
 from roadex.outputs.own_files import check_replaceable
 
 
@@ -34,8 +34,10 @@ def write_whole(path: Path, write: Callable[[Path], None], *, overwrite: bool) -
         If the file exists and may not be replaced, or cannot be written.
     """
     check_place(path, overwrite=overwrite)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", dir=path.parent))
+    remove_leftovers(path)
+    folder = unfinished_name(path).with_suffix("")
     try:
+        folder.mkdir()
         write(folder / path.name)
         written = sorted(folder.iterdir(), key=lambda file: (file.name == path.name, file.name))
         for file in written:

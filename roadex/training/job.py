@@ -22,7 +22,8 @@ from roadex.training.checkpoint import TrainingState
 from roadex.training.datasets import find_labelled_scenes
 from roadex.training.datasets.chip_windows import WeightedScenes
 from roadex.training.datasets.description import split_share
-from roadex.training.datasets.labelled import Labelled
+from roadex.training.datasets.labelled import Labelled, Stretch
+from roadex.training.datasets.usual_values import measure_stretch
 from roadex.training.evaluation import common_figures, evaluate_datasets, thresholds_of
 from roadex.training.extensions_used import extensions_used
 from roadex.training.loop import train as train_network
@@ -223,14 +224,15 @@ def _train(job: TrainingJob, group: Group, display: Display) -> None:
 
 def _gather(job: TrainingJob) -> _Material:
     bands = job.config.bands
-    sources = [_weighted_scenes(specification, bands) for specification in job.data]
+    initial = None if job.initial is None else load_model(job.initial)
+    stretch = _stretch_of(initial)
+    sources = [_weighted_scenes(specification, bands, stretch) for specification in job.data]
     short = [_short_name(name) for name in job.validation]
     names = short if len(set(short)) == len(short) else job.validation
     validation = {
-        name: find_labelled_scenes(specification, bands=bands)
+        name: find_labelled_scenes(specification, bands=bands, stretch=stretch)
         for name, specification in zip(names, job.validation, strict=True)
     }
-    initial = None if job.initial is None else load_model(job.initial)
     return _Material(with_steps(job.config, sources), initial, sources, validation)
 
 
@@ -255,9 +257,13 @@ def _scaling(config: TrainConfig) -> Scaling:
     return Scaling((2 * config.input_range / 255,) * n_bands, (-config.input_range,) * n_bands)
 
 
-def _weighted_scenes(specification: str, bands: Sequence[str]) -> WeightedScenes:
+def _stretch_of(initial: Model | None) -> Stretch:
+    return () if initial is None else initial.metadata.stretch
+
+
+def _weighted_scenes(specification: str, bands: Sequence[str], stretch: Stretch) -> WeightedScenes:
     source, share = split_share(specification)
-    return WeightedScenes(find_labelled_scenes(source, bands=bands), share)
+    return WeightedScenes(find_labelled_scenes(source, bands=bands, stretch=stretch), share)
 
 
 def _write(
@@ -281,6 +287,7 @@ def _write(
         offset=scaling.offset,
         gsd_m=config.gsd_m,
         gsd_range_m=(config.gsd_m / spread, config.gsd_m * spread),
+        stretch=measure_stretch(material.sources) or _stretch_of(initial),
         threshold_low=low,
         threshold_high=high,
         tta=config.tta,

@@ -110,13 +110,17 @@ def calibration_images(model: Model, datasets: Sequence[str], n_chips: int) -> l
     Scenes smaller than a chip are mirrored at their edges, as in a run.
     """
     drawn = np.random.default_rng(0)
-    scenes = [find_labelled_scenes(name, bands=model.metadata.bands) for name in datasets]
+    described = model.metadata
+    scenes = [
+        find_labelled_scenes(name, bands=described.bands, stretch=described.stretch)
+        for name in datasets
+    ]
     if not scenes:
         msg = "no imagery to calibrate on"
         raise DatasetError(msg)
     shares = [len(part) for part in np.array_split(np.arange(n_chips), len(scenes))]
     return [
-        _random_chip(choices[int(drawn.integers(len(choices)))], model.metadata.gsd_m, drawn)
+        _random_chip(choices[int(drawn.integers(len(choices)))], described.gsd_m, drawn)
         for choices, share in zip(scenes, shares, strict=True)
         for _ in range(share)
     ]

@@ -133,7 +133,9 @@ def _figures(
     network: SegmentationNetwork, metadata: ModelMetadata, validation: Sequence[str]
 ) -> Figures:
     scenes = {
-        "/".join(Path(name).parts[-2:]): find_labelled_scenes(name, bands=metadata.bands)
+        "/".join(Path(name).parts[-2:]): find_labelled_scenes(
+            name, bands=metadata.bands, stretch=metadata.stretch
+        )
         for name in validation
     }
     counts = evaluate_datasets(

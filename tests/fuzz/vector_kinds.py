@@ -41,7 +41,7 @@ def _network(rng: Random, bench: Bench, healthy: Path) -> Case:
     notes = []
     for _ in range(rng.randint(1, 3)):
         name = rng.choice(("road_edges", "road_edges", "road_edges", "road_nodes"))
-        tables[name], note = _changed_table(rng, tables[name])
+        tables[name], note = changed_table(rng, tables[name])
         notes.append(f"{name} {note}")
     suffix = rng.choice((".gpkg", ".gpkg", ".fgb", ".parquet"))
     path = bench.inputs / f"edited{suffix}"
@@ -81,15 +81,15 @@ def _network_commands(rng: Random, bench: Bench, path: Path, healthy: Path) -> I
     yield from rng.sample(commands, 2)
 
 
-def _changed_table(rng: Random, table: Any) -> tuple[Any, str]:
+def changed_table(rng: Random, table: Any) -> tuple[Any, str]:
     """Return a table with an odd geometry, value or column, or in another CRS."""
     table = table.copy()
     if len(table) == 0:
         return table, "empty"
     row = rng.randrange(len(table))
-    match rng.choice(
-        ("geometry", "geometry", "geometry", "value", "value", "column", "rows", "crs")
-    ):
+    attributes = [name for name in table.columns if name != "geometry"]
+    on_columns = ("value", "value", "column") if attributes else ()
+    match rng.choice(("geometry", "geometry", "geometry", *on_columns, "rows", "crs")):
         case "geometry":
             geometry = table.geometry.to_numpy().copy()
             is_whole = geometry[row] is not None and not geometry[row].is_empty
@@ -97,7 +97,7 @@ def _changed_table(rng: Random, table: Any) -> tuple[Any, str]:
             geometry[row] = make(rng, geometry[row])
             return table.set_geometry(_series(geometry, table)), f"row {row} {make.__name__}"
         case "value":
-            column = rng.choice([name for name in table.columns if name != "geometry"])
+            column = rng.choice(attributes)
             value = rng.choice((None, *NUMBERS, *TEXTS[:12]))
             table[column] = table[column].astype(
                 object if isinstance(value, str) else float, errors="ignore"
@@ -107,7 +107,7 @@ def _changed_table(rng: Random, table: Any) -> tuple[Any, str]:
             table[column] = [str(v) for v in values] if isinstance(value, str) else values
             return table, f"{column}[{row}] {value!r}"
         case "column":
-            column = rng.choice([name for name in table.columns if name != "geometry"])
+            column = rng.choice(attributes)
             return table.drop(columns=column), f"without {column}"
         case "rows":
             keep = rng.choice((0, 1, len(table) - 1))
@@ -135,7 +135,8 @@ def _empty(rng: Random, line: Any) -> Any:
 
 def _odd_coordinate(rng: Random, line: Any) -> Any:
     coordinates = shapely.get_coordinates(line).copy()
-    place = rng.randrange(len(coordinates)), rng.randrange(2)
+    is_ring = line.geom_type == "Polygon"  # its ends have to stay one place
+    place = rng.randrange(is_ring, len(coordinates) - is_ring), rng.randrange(2)
     coordinates[place] = float(rng.choice(NUMBERS))
     return shapely.set_coordinates(line, coordinates)
 
@@ -204,7 +205,7 @@ def _lines(rng: Random, bench: Bench, healthy: Path) -> Case:
     files = [*corpus.files_below(healthy)]
     suffix = rng.choice((".geojson", ".geojson", ".gpkg", ".fgb", ".parquet"))
     source = rng.choice([p for p in files if p.suffix == suffix and not p.stem.endswith("_nodes")])
-    mutate = _mutate_geojson if source.suffix == ".geojson" else mutate_bytes
+    mutate = mutate_geojson if source.suffix == ".geojson" else mutate_bytes
     content, note = mutate_often(rng, source.read_bytes(), mutate)
     for other in files:
         if other.suffix == source.suffix:
@@ -213,7 +214,7 @@ def _lines(rng: Random, bench: Bench, healthy: Path) -> Case:
     return Case(f"{source.name}: {note}", _line_commands(rng, bench, path, healthy))
 
 
-def _mutate_geojson(rng: Random, content: bytes) -> Mutated:
+def mutate_geojson(rng: Random, content: bytes) -> Mutated:
     if rng.random() < 0.2:
         return mutate_bytes(rng, content)
     try:
@@ -252,7 +253,7 @@ def _write_area(folder: Path) -> None:
 
 def _area_file(rng: Random, bench: Bench, healthy: Path) -> Case:
     source = rng.choice([*corpus.files_below(healthy)])
-    mutate = _mutate_geojson if source.suffix == ".geojson" else mutate_bytes
+    mutate = mutate_geojson if source.suffix == ".geojson" else mutate_bytes
     content, note = mutate_often(rng, source.read_bytes(), mutate)
     path = put(bench, source.name, content)
     return Case(

@@ -178,3 +178,15 @@ def test_the_command_takes_any_probability_raster(call, draw_roads, make_source,
     line = gpd.read_file(result, layer="snapped").geometry.iloc[0]
     assert line.hausdorff_distance(shapely.LineString(in_map([(30, 40), (170, 40)]))) < 4
     assert shapely.LineString(in_map([(10, 40), (190, 40)])).buffer(1).contains(line)
+
+
+def test_lists_in_attributes_are_kept_as_text(call, finished_run, tmp_path):
+    with rasterio.open(finished_run / "probability.tif") as raster:
+        west, south, east, north = raster.bounds
+        crs = raster.crs
+    line = shapely.LineString([(west + 20, south + 20), (east - 20, north - 20)])
+    text = gpd.GeoDataFrame({"name": ["a"]}, geometry=[line], crs=crs).to_json(to_wgs84=True)
+    (tmp_path / "rough.geojson").write_text(text.replace('"a"', '["a", "b"]'))
+    result = tmp_path / "snapped.gpkg"
+    assert call("snap", finished_run, tmp_path / "rough.geojson", "-o", result) == 0
+    assert '"b"' in str(gpd.read_file(result, layer="snapped").name[0]).replace("'", '"')

@@ -73,7 +73,8 @@ class LabelAlignment:
             If something else is in the folder, or files of the dataset are.
         """
         model = load_model(config.model)
-        scenes = find_labelled_scenes(dataset, bands=model.metadata.bands)
+        described = model.metadata
+        scenes = find_labelled_scenes(dataset, bands=described.bands, stretch=described.stretch)
         made_of = {
             "dataset": dataset,
             "model": model.sha256,

@@ -12,6 +12,7 @@ module offers
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -19,12 +20,19 @@ from typing import NamedTuple
 
 from roadex.errors import DatasetError
 from roadex.extensions import Family, extension_records, find_extension, names_with_extensions
+from roadex.imagery.percentiles import restretched
 from roadex.imagery.scene import RGB
 from roadex.training.datasets.description import LAYOUTS, expand, parse_description
-from roadex.training.datasets.labelled import Labelled
+from roadex.training.datasets.labelled import Labelled, LabelledScene, Stretch
+from roadex.training.datasets.line_scene import LineScene
 
 
-def find_labelled_scenes(specification: str, *, bands: Sequence[str] = RGB) -> list[Labelled]:
+def find_labelled_scenes(
+    specification: str,
+    *,
+    bands: Sequence[str] = RGB,
+    stretch: Sequence[tuple[float, float]] = (),
+) -> list[Labelled]:
     """Return the labelled scenes of ``LAYOUT:PATH`` or ``PATH``.
 
     Parameters
@@ -33,6 +41,9 @@ def find_labelled_scenes(specification: str, *, bands: Sequence[str] = RGB) -> l
         The dataset.
     bands
         Names of the bands that the network takes, in its order.
+    stretch
+        Per band: what (0-255) the 1st and 99th percentile of imagery become that has not 8 bits, as
+        the model says; empty is 0 and 255.
 
     Raises
     ------
@@ -46,7 +57,15 @@ def find_labelled_scenes(specification: str, *, bands: Sequence[str] = RGB) -> l
             msg = f"no labelled imagery in {path} (layout {layout.name})"
             raise DatasetError(msg)
         scenes += found
-    return scenes
+    return [_stretched(scene, tuple(stretch)) for scene in scenes] if stretch else scenes
+
+
+def _stretched(scene: Labelled, stretch: Stretch) -> Labelled:
+    if isinstance(scene, LabelledScene):
+        return replace(scene, stretch=stretch)
+    if isinstance(scene, LineScene):
+        return replace(scene, scene=restretched(scene.scene, stretch))
+    return scene
 
 
 def find_unmatched_labels(specification: str) -> list[Path]:

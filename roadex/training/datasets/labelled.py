@@ -26,6 +26,9 @@ from roadex.imagery.work_grid import WorkGrid, open_grid, own_grid
 MASK_THRESHOLDS = {"zero-one": 1, "zero-255": 128}
 """How a mask is binarised: road where the stored value is at least this."""
 
+Stretch = tuple[tuple[float, float], ...]
+"""See :attr:`~roadex.models.metadata.ModelMetadata.stretch`."""
+
 
 class Chip(NamedTuple):
     """A window of a labelled scene, all arrays on the same grid."""
@@ -83,6 +86,8 @@ class LabelledScene:
 
     valid: Path | None = None
     mask_threshold: int = MASK_THRESHOLDS["zero-one"]
+    stretch: Stretch = ()
+    """What the percentiles of an image become that has not 8 bits: that of the model."""
 
     @property
     def scene(self) -> Scene:
@@ -94,7 +99,7 @@ class LabelledScene:
             If it cannot be read, or has not the bands.
         """
         try:
-            return _scene(str(self.image), self.bands, self.gsd_m)
+            return _scene(str(self.image), self.bands, self.gsd_m, self.stretch)
         except SceneError as error:
             raise DatasetError(str(error)) from error
 
@@ -137,8 +142,8 @@ class LabelledScene:
 
 
 @cache
-def _scene(path: str, bands: tuple[str, ...], gsd_m: float) -> Scene:
-    return open_scene([path], wanted=bands, unplaced_gsd_m=gsd_m)
+def _scene(path: str, bands: tuple[str, ...], gsd_m: float, stretch: Stretch) -> Scene:
+    return open_scene([path], wanted=bands, stretch=stretch, unplaced_gsd_m=gsd_m)
 
 
 def _open(path: Path) -> rasterio.DatasetReader:
