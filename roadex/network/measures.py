@@ -115,7 +115,7 @@ def _measure(  # type: ignore[no-untyped-def]
         total = 0
         for k in range(offsets[i] + i, offsets[i + 1] + i + 1):
             value = probability[k]
-            total += value
+            total += np.int64(value)
             lowest = min(lowest, value)
             highest = max(highest, value)
             counts[half_width[k]] += 1

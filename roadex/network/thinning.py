@@ -238,7 +238,7 @@ def _thin(image, n_passes, deletable):  # type: ignore[no-untyped-def]
     flat = image.ravel()
     n_road = 0
     for i in range(len(flat)):
-        n_road += flat[i]
+        n_road += np.int64(flat[i])
     active = np.empty(n_road, dtype=np.int32)
     doomed = np.empty(n_road, dtype=np.int32)
     n = 0

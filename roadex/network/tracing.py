@@ -206,7 +206,7 @@ def _measure_at(probability, wide, threshold, offsets, row, col):  # type: ignor
             n_road += 1
             if probability[r, c] > middle:
                 n_surer += 1
-                total += probability[r, c]
+                total += np.int64(probability[r, c])
         if wide.size and not outside and wide[r + 1, c + 1]:
             return middle, AREA  # rule 3
     value = total // n_surer if 2 * n_surer > n_road else middle  # rule 2
@@ -257,7 +257,7 @@ def _walk(flat, i, first_link, links, step, codes, n_codes):  # type: ignore[no-
         if flat[at] & _SEED or at == i:
             return at, n_codes
         flat[at] |= _WALKED
-        onward = links[neighbour_byte(flat, at, width)] & ~(1 << ((k + 4) & 7))
+        onward = np.int64(links[neighbour_byte(flat, at, width)]) & ~(1 << ((k + 4) & 7))
         k = 0
         while not onward >> k & 1:
             k += 1
