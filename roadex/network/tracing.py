@@ -191,7 +191,7 @@ def _measure_at(probability, wide, threshold, offsets, row, col):  # type: ignor
     """
     height, width = probability.shape
     middle = probability[row, col]
-    n_road, n_surer, total = 1, 0, 0
+    n_road, n_surer, total = 1, 0, np.int64(0)
     found = 0
     for k in range(len(offsets)):
         r, c = row + offsets[k, 0], col + offsets[k, 1]
@@ -206,7 +206,7 @@ def _measure_at(probability, wide, threshold, offsets, row, col):  # type: ignor
             n_road += 1
             if probability[r, c] > middle:
                 n_surer += 1
-                total += np.int64(probability[r, c])
+                total += probability[r, c]
         if wide.size and not outside and wide[r + 1, c + 1]:
             return middle, AREA  # rule 3
     value = total // n_surer if 2 * n_surer > n_road else middle  # rule 2
