@@ -85,7 +85,7 @@ def try_all(
     }
     yield from current.values()
     reach = Reach(checkout, folder / "coverage", folder / "times.json")
-    laboratory = Laboratory(checkout, reach.kernels.modules())
+    laboratory = Laboratory(checkout, reach.kernels.compiled_with)
     for mutant in mutants:
         if mutant.name in current:
             continue

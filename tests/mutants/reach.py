@@ -12,8 +12,8 @@ import coverage
 
 from tests.mutants.mutations import Mutant
 
-BUDGET_S = 60.0
-"""Of recorded time: of the tests that reach a mutant, the fastest ones that fit are run."""
+BUDGET_S = 20.0
+"""Processor time on the record of the tests that a mutant meets: the fastest ones that fit."""
 
 _TEST = re.compile(r"^(.*?)(\|(run|setup|teardown)| \((call|setup|teardown)\))$", re.DOTALL)
 """What a test is called in the record: in its own process, and in programs it starts."""
@@ -52,7 +52,7 @@ class Reach:
         tests = set().union(*changed)
         for path, line in self.kernels.calls(mutant.path, mutant.function):
             tests |= self._lines(path).get(line, set())
-        if changed and not tests:
+        if "" in tests:
             tests = set().union(*lines.values())
         chosen: list[str] = []
         left = BUDGET_S
@@ -66,7 +66,7 @@ class Reach:
     def _tests_by_line(self, path: str) -> dict[int, set[str]]:
         contexts = self._data.contexts_by_lineno(str(self._checkout / path))
         return {
-            line: {match[1] for name in names if (match := _TEST.match(name))}
+            line: {match[1] if (match := _TEST.match(name)) else "" for name in names}
             for line, names in contexts.items()
         }
 
@@ -77,11 +77,15 @@ class _Kernels:
     def __init__(self, package: Path) -> None:
         self._own: dict[tuple[str, str], ast.FunctionDef] = {}
         self._uses: dict[str, list[tuple[str, str, int]]] = {}
+        self._imports: dict[str, set[str]] = {}
         for path in sorted(package.rglob("*.py")):
             name = path.relative_to(package.parent).as_posix()
-            for function in ast.walk(ast.parse(path.read_bytes())):
-                if isinstance(function, ast.FunctionDef):
-                    self._note(name, function)
+            for node in ast.walk(ast.parse(path.read_bytes())):
+                if isinstance(node, ast.FunctionDef):
+                    self._note(name, node)
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    imported = node.module.replace(".", "/") + ".py"
+                    self._imports.setdefault(name, set()).add(imported)
 
     def _note(self, path: str, function: ast.FunctionDef) -> None:
         if any(isinstance(d, ast.Name) and d.id == "kernel" for d in function.decorator_list):
@@ -107,6 +111,12 @@ class _Kernels:
                     waiting.append((user, function))
         return found
 
-    def modules(self) -> set[str]:
-        """Return the modules with compiled functions."""
-        return {path for path, _ in self._own}
+    def compiled_with(self, path: str) -> set[str]:
+        """Return the modules whose machine code can hold what a module computes."""
+        modules = {module for module, _ in self._own}
+        found: set[str] = set()
+        waiting = {path} & modules
+        while waiting:
+            found |= waiting
+            waiting = {m for m in modules - found if self._imports.get(m, set()) & found}
+        return found

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.mutants.mutations import Mutant
@@ -21,6 +22,9 @@ CPU_S = 90
 
 CLOCK_S = 900
 """And on the clock, whatever else the machine does."""
+
+_FIRST = 20
+"""So many tests are run alone before the rest: most mutants end there, and few files are read."""
 
 HEAVY = (
     "torch", "numba", "rasterio", "geopandas", "pyogrio", "pyarrow", "pandas", "shapely",
@@ -52,11 +56,19 @@ def warm_up() -> None:
 
 
 class Laboratory:
-    """Where mutants are tried; ``kernels`` are the modules with compiled functions."""
+    """Where mutants are tried.
 
-    def __init__(self, checkout: Path, kernels: set[str]) -> None:
+    Parameters
+    ----------
+    checkout
+        The copy.
+    compiled_with
+        Names the modules whose machine code can hold what a module computes.
+    """
+
+    def __init__(self, checkout: Path, compiled_with: Callable[[str], set[str]]) -> None:
         self._checkout = checkout
-        self._kernels = kernels
+        self._compiled_with = compiled_with
         self._sound: set[str] = set()
 
     def verdict(self, mutant: Mutant, tests: Sequence[str]) -> tuple[str, str]:
@@ -64,9 +76,17 @@ class Laboratory:
 
         A test that fails without the mutant too is no witness: it is left out.
         """
-        left = list(tests)
+        if not tests:
+            return "survived", "no test runs this line"
+        for batch in (tests[:_FIRST], tests[_FIRST:]):
+            ending = self._of_batch(mutant, list(batch))
+            if ending[0] != "survived":
+                return ending
+        return "survived", ""
+
+    def _of_batch(self, mutant: Mutant, left: list[str]) -> tuple[str, str]:
         while left:
-            with _Changed(self._checkout, mutant, self._kernels):
+            with _changed(self._checkout, mutant, self._compiled_with(mutant.path)):
                 ending, failed = run_tests(self._checkout, left)
             if ending != "killed" or failed in self._sound:
                 return ending, failed
@@ -74,30 +94,39 @@ class Laboratory:
                 self._sound.add(failed)
                 return ending, failed
             left.remove(failed)
-        return "survived", "no test runs this line"
+        return "survived", ""
 
 
-class _Changed:
-    """A mutant in the copy, for as long as the block lasts."""
+@contextmanager
+def _changed(checkout: Path, mutant: Mutant, compiled: set[str]) -> Iterator[None]:
+    """Have a mutant in the copy, for as long as the block lasts.
 
-    def __init__(self, checkout: Path, mutant: Mutant, kernels: set[str]) -> None:
-        self._path = checkout / mutant.path
-        self._mutant = mutant
-        # Machine code is kept by the age of its own module, and holds that of others it calls.
-        self._aged = [checkout / name for name in kernels] if mutant.path in kernels else []
+    Machine code is kept by the age of its own module, but holds that of others, too: all of it
+    that may hold the mutant is made anew, and put back afterwards.
+    """
+    path = checkout / mutant.path
+    content = path.read_bytes()
+    modules = {path, *(checkout / name for name in compiled)}
+    ages = {module: module.stat().st_mtime_ns for module in modules}
+    kept = {file: file.read_bytes() for file in _machine_code(modules)}
+    try:
+        for module in modules:
+            os.utime(module)
+        path.write_bytes(mutant.apply(content))
+        yield
+    finally:
+        path.write_bytes(content)
+        for file in _machine_code(modules):
+            file.unlink()
+        for file, code in kept.items():
+            file.write_bytes(code)
+        for module, age in ages.items():
+            os.utime(module, ns=(age, age))
 
-    def __enter__(self) -> None:
-        self._kept = self._path.read_bytes(), self._path.stat().st_mtime_ns
-        for path in self._aged:
-            os.utime(path)
-        self._path.write_bytes(self._mutant.apply(self._kept[0]))
 
-    def __exit__(self, *_: object) -> None:
-        content, age = self._kept
-        self._path.write_bytes(content)
-        os.utime(self._path, ns=(age, age))
-        for path in self._aged:
-            os.utime(path)
+def _machine_code(modules: set[Path]) -> list[Path]:
+    """Return the files in which numba keeps what it has compiled of modules."""
+    return [f for m in modules for f in (m.parent / "__pycache__").glob(f"{m.stem}.*.nb[ic]")]
 
 
 def run_tests(checkout: Path, tests: Sequence[str]) -> tuple[str, str]:

@@ -36,6 +36,13 @@ def test_pixels_on_geographic_grids_are_not_square():
     assert pixel.aspect == pytest.approx(2, rel=0.01)
 
 
+def test_the_pixel_that_is_measured_is_in_the_middle():
+    size = pixel_size(Affine(0.5, 0, 10, 0, -0.5, 70), CRS("EPSG:4326"), (120, 8))
+    _, _, row_m = WGS84.inv(12, 40, 12, 39.5)
+    _, _, col_m = WGS84.inv(12, 40, 12.5, 40)
+    assert (size.row_m, size.col_m) == pytest.approx((row_m, col_m), rel=1e-9)
+
+
 def test_transform_that_does_not_fit_the_crs_is_said():
     with pytest.raises(SceneError, match="do not belong together"):
         pixel_size(Affine(1, 0, 1e9, 0, -1, 1e9), CRS("EPSG:32633"), (100, 100))
