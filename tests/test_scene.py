@@ -10,7 +10,7 @@ from rasterio.windows import Window
 
 from roadex.errors import SceneError
 from roadex.imagery import warping
-from roadex.imagery.radiometry import sample_windows
+from roadex.imagery.radiometry import measure_radiometry, sample_windows
 from roadex.imagery.scene import open_scene
 from roadex.imagery.work_grid import open_grid, plan_grid, read_overview
 
@@ -307,6 +307,14 @@ def test_dark_scenes_are_brightened_to_a_usual_median(make_scene):
     order = np.argsort(dark.ravel(), kind="stable")
     assert (np.diff(image.ravel()[order]) >= 0).all()  # the order of brightness stays
     assert any("dark" in warning for warning in scene.warnings)
+
+
+@pytest.mark.parametrize("value", [0, 1e-3, 1e7, -1e7])
+def test_a_scene_of_one_value_is_no_division_by_nothing(value):
+    radiometry, _ = measure_radiometry(np.full((3, 100), float(value)), "float32")
+    pixels = np.full((3, 4, 5), value, np.float32)
+    assert np.isfinite(radiometry.apply(pixels, np.ones((4, 5), bool))).all()
+    assert all(low < high for low, high in zip(radiometry.low, radiometry.high, strict=True))
 
 
 def test_fill_is_the_mean_of_the_brightened_scene(make_scene):

@@ -19,6 +19,7 @@ from roadex.config import VectorConfig
 from roadex.errors import SceneError
 from roadex.imagery.geodesy import outline_in_degrees, require_earth
 from roadex.imagery.scene import open_scene
+from roadex.imagery.turning import turn_of
 from roadex.imagery.work_grid import open_grid
 from roadex.network.line_reader import read_lines
 from roadex.network.merge import merge_networks
@@ -95,6 +96,13 @@ def test_a_hair_of_skew_is_none(read_scene, write, pixels):
     read = read_scene(write(pixels, transform=PLACE @ Affine.shear(1e-9, 0)))
     assert read.grid.is_native
     np.testing.assert_array_equal(read.image, pixels)
+
+
+@pytest.mark.parametrize(("shape", "is_straight"), [((50, 10_000), True), ((10_000, 50), False)])
+def test_skew_counts_by_what_it_moves_over_the_whole_scene(shape, is_straight):
+    # Columns lean by a ten-thousandth of a pixel in each row.
+    turn = turn_of(Affine(1, 1e-4, 0, 0, -1, 0), shape)
+    assert (turn is not None) == is_straight
 
 
 @pytest.mark.parametrize("west", [287.4, -432.6, 170.0 - 360])

@@ -129,6 +129,8 @@ def test_a_nodata_stripe_is_no_imagery_however_narrow(read_scene, write, pixels)
 @pytest.mark.parametrize(
     ("dtype", "scale", "fill"),
     [
+        # Values of programs are known where those of the imagery reach as far, too.
+        *(("float32", 0.006 * -fill, fill) for fill in (-999, -9999, -32767, -32768, -99999)),
         ("float32", 1, -9999), ("float32", 1, np.finfo(np.float32).min), ("float32", 1e-3, 1e20),
         ("int16", 8, -32768), ("int16", 8, -9999), ("uint16", 8, 65535), ("uint16", 8, 0),
         ("float32", 8, 0), ("float64", 1, -3.4028234663852886e38),

@@ -8,9 +8,11 @@ from roadex.config.vector import CleaningStep
 from roadex.errors import ConfigError
 from roadex.imagery.geodesy import PixelSize
 from roadex.network.cleaning import loops
+from roadex.network.cleaning.borders import extend_to_border
 from roadex.network.cleaning.loops import open_small_loops
 from roadex.network.faces import face_areas, find_faces
-from roadex.network.graph import build_graph, dissolve, group, select_edges
+from roadex.network.graph import build_graph, dissolve, group, merge_fragments, select_edges
+from roadex.network.tracing import SkeletonSettings
 from roadex.network.vectorize import trace_scene, vectorize
 
 METRE = PixelSize(1.0, 1.0)
@@ -39,6 +41,22 @@ def test_crossing_is_one_node(draw_roads, network_of):
 def test_two_offset_side_roads_are_two_junctions(draw_roads, network_of):
     lines = [[(10, 100), (190, 100)], [(70, 100), (70, 10)], [(100, 100), (100, 190)]]
     assert kinds(network_of(draw_roads(lines, (200, 200), width=9)))["junction"] == 2
+
+
+@pytest.mark.parametrize(("crossing_to", "reaches_border"), [(50, True), (120, False)])
+def test_a_road_that_ends_near_the_border_reaches_it_where_no_other_is_in_its_way(
+    trace, crossing_to, reaches_border
+):
+    image = np.zeros((80, 120), dtype=np.uint8)
+    image[3:60, 57:64] = image[1, :crossing_to] = 230
+    settings = SkeletonSettings(threshold=128, max_half_width=12)
+    graph = build_graph(merge_fragments(trace(image, 200, settings), 120), 80)
+    ends = list(zip(graph.node_row.tolist(), graph.node_col.tolist(), strict=True))
+    assert (6, 60) in ends
+    longer = extend_to_border(graph)
+    ends[ends.index((6, 60))] = (0, 60) if reaches_border else (6, 60)
+    found = zip(longer.node_row.tolist(), longer.node_col.tolist(), strict=True)
+    assert sorted(found) == sorted(ends)
 
 
 def test_bumps_on_a_road_are_no_side_roads(draw_roads, network_of):
@@ -171,6 +189,17 @@ def test_gap_is_bridged_if_short_or_probable(gap_px, value, is_bridged, draw_roa
     if is_bridged:
         share = gap_px / network.edges.length_m.iloc[0]
         assert network.edges.bridged.iloc[0] == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize(("value", "is_joined"), [(2, False), (3, True), (4, True)])
+def test_a_short_gap_beside_a_road_is_joined_where_something_is_seen(
+    value, is_joined, draw_roads, network_of
+):
+    # Stored 2 is a probability below one hundredth: nothing.
+    image = draw_roads([[(10, 100), (190, 100)], [(100, 10), (100, 84)]], (200, 200), width=8)
+    image[84:96, 90:110] = value
+    network = network_of(image)
+    assert kinds(network).get("junction", 0) == is_joined
 
 
 @pytest.mark.parametrize(("stripe", "bridged"), [(3, True), (12, True), (18, False)])

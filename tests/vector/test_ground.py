@@ -57,6 +57,7 @@ def test_length_and_width_are_those_on_the_ground(name, draw_roads):
     assert sorted(network.nodes.kind) == ["border"] * 3 + ["junction"]
     expected = (np.hypot(200, 20) + np.hypot(18, 98)) * metres
     assert network.edges.length_m.sum() == pytest.approx(expected, rel=0.015)
+    assert network.edges.length_m.tolist() == network.edges.length_m.round(3).tolist()
     assert network.edges.width_m.tolist() == pytest.approx([8 * metres] * 3, abs=0.6)
 
 

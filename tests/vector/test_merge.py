@@ -82,6 +82,15 @@ def test_road_only_the_second_scene_has_is_tied_to_the_first(draw_roads):
     assert merged.edges.length_m.sum() == pytest.approx(second[0].length_m.sum(), abs=3)
 
 
+def test_road_that_begins_beside_a_junction_is_tied_to_the_junction(draw_roads):
+    street = [(-20, 200), (620, 200)]
+    first = network_of(draw_roads([street, [(300, 200), (300, 420)]], (400, 600)), 0, 600)
+    second = network_of(draw_roads([street, [(306, 200), (306, -20)]], (400, 600)), 0, 600)
+    merged = merge_networks([first, second])
+    check_sound(merged)
+    assert sorted(merged.nodes.degree) == [1, 1, 1, 1, 4]
+
+
 def test_crossing_only_the_second_scene_has_becomes_a_junction(draw_roads):
     first = network_of(draw_roads([[(-20, 200), (620, 200)]], (400, 600)), 0, 600)
     second = network_of(draw_roads([[(300, -20), (300, 420)]], (400, 600)), 0, 600)
@@ -184,6 +193,13 @@ def test_web_mercator_is_not_taken_for_metres(tmp_path):
     far, near = straight(), straight(4.0)
     merged = merge([far.to_crs(3857), near.to_crs(3857)], config=MergeConfig(same_road_m=5))
     assert len(merged.edges) == 1
+
+
+def test_distances_of_networks_in_degrees_are_measured_in_their_own_zone():
+    config = MergeConfig(same_road_m=5)
+    for apart, n_edges in ((4.9, 1), (5.1, 2)):
+        pair = [straight(y, crs=32660).to_crs(4326) for y in (0, apart)]
+        assert len(merge(pair, config=config).edges) == n_edges
 
 
 def test_edges_say_which_scene_they_are_from(tmp_path):
