@@ -19,6 +19,7 @@ def networks() -> dict[str, dict[str, str]]:
     town = source_of(_town(), gsd=2.0)
     found = {"town": vectorize(town, config=VectorConfig(), tile_size=64)}
     found["raw"] = vectorize(town, config=VectorConfig(smoothing=0, simplify_px=0))
+    found["spurs"] = vectorize(source_of(_spurs()), config=VectorConfig())
     found["merged"] = merge([found["town"], found["raw"]])
     for seed in range(4):
         blobs = source_of(random_probability(seed, 100), gsd=2.0)
@@ -36,13 +37,29 @@ def _town() -> np.ndarray:
             [(30, 30), (30, 70)], [(30, 95), (30, 160)],  # a gap that is dark, and one that is not
             [(60, 30), (60, 37)], [(30, 130), (120, 120), (160, 150)], [(64, 30), (80, 158)],
             [(140, 90), (150, 92)],
+            [(60, 44), (92, 44), (92, 88)], [(70, 88), (70, 110), (92, 110), (92, 88), (70, 88)],
+            [(8, 52), (20, 52), (20, 84), (8, 84), (8, 52)],  # a block that no other road meets
+            [(120, 60), (120, 74)], [(120, 66), (128, 66)], [(110, 60), (134, 60)],
         ],
         (160, 160), width=5,
     )  # fmt: skip
     roads[95:119, 108:140] = 210
-    roads[29:32, 45:50] = 10
+    roads[29:32, 45:47] = 10
     faint = draw([[(30, 70), (30, 95)]], roads.shape, width=3, value=50)
     return np.maximum(roads, faint)
+
+
+def _spurs() -> np.ndarray:
+    """Return a right angle, a dead end with hairs of its own, and a ring with one."""
+    turn = np.linspace(0, 2 * np.pi, 40)
+    ring = np.stack([40 + 16 * np.cos(turn), 80 + 16 * np.sin(turn)], axis=1).tolist()
+    return draw(
+        [
+            [(8, 10), (110, 10), (110, 112)], [(60, 10), (60, 32)], [(60, 18), (50, 18)],
+            [(60, 25), (68, 25)], ring, [(40, 96), (40, 108)],
+        ],
+        (120, 120), width=3,
+    )  # fmt: skip
 
 
 def _text(network: RoadNetwork) -> dict[str, str]:

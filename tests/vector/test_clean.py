@@ -8,10 +8,12 @@ from roadex.config.vector import CleaningStep
 from roadex.errors import ConfigError
 from roadex.imagery.geodesy import PixelSize
 from roadex.network.cleaning import loops
-from roadex.network.cleaning.borders import extend_to_border
+from roadex.network.cleaning.borders import border_nodes, extend_to_border
 from roadex.network.cleaning.loops import open_small_loops
+from roadex.network.cleaning.spurs import prune_spurs
 from roadex.network.faces import face_areas, find_faces
 from roadex.network.graph import build_graph, dissolve, group, merge_fragments, select_edges
+from roadex.network.measures import measure_edges
 from roadex.network.tracing import SkeletonSettings
 from roadex.network.vectorize import trace_scene, vectorize
 
@@ -70,6 +72,21 @@ def test_short_side_road_stays_or_goes_by_its_length(draw_roads, network_of):
     image = draw_roads(lines, (200, 200), width=7)
     assert kinds(network_of(image, min_spur_m=12)) == {"end": 3, "junction": 1}
     assert kinds(network_of(image, min_spur_m=40)) == {"end": 2}
+
+
+@pytest.mark.parametrize(("more_m", "n_edges"), [(0.0, 3), (1e-6, 1)])
+def test_a_spur_of_just_the_least_length_stays(more_m, n_edges, trace):
+    image = np.zeros((60, 70), dtype=np.uint8)
+    image[20, 5:65] = image[20:40, 35] = 230
+    settings = SkeletonSettings(threshold=128, max_half_width=12)
+    graph = build_graph(merge_fragments(trace(image, 200, settings), 70), 60)
+    length_m = measure_edges(graph, METRE).length_m.min()
+    assert length_m == pytest.approx(20, abs=4)
+    pruned = prune_spurs(
+        graph, METRE, width_ratio=0.0, min_length_m=length_m + more_m,
+        is_border=border_nodes(graph),
+    )  # fmt: skip
+    assert pruned.n_edges == n_edges
 
 
 def test_each_step_is_left_out_by_its_name(draw_roads, make_source):

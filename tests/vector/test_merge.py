@@ -9,6 +9,7 @@ from pyproj import CRS
 from roadex.config import MergeConfig, VectorConfig
 from roadex.errors import NetworkError
 from roadex.network.merge import merge, merge_networks
+from roadex.network.tables import read_tables
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
 from roadex.probability.source import ArraySource
@@ -143,6 +144,27 @@ def straight(y=0.0, *, x=400_000.0, crs=32633, **columns):
     line = shapely.LineString([(x, 5_600_000 + y), (x + 200, 5_600_000 + y)])
     data = {"width_m": [6.0], "prob_mean": [0.9], "prob_min": [0.8], "bridged": [0.0]}
     return gpd.GeoDataFrame(data | columns, geometry=[line], crs=crs)
+
+
+def network_file(path, edges, nodes):
+    edges.to_file(path, layer="road_edges", driver="GPKG")
+    nodes.to_file(path, layer="road_nodes", driver="GPKG")
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda e, n: (e.drop(columns=["u", "length_m"]), n), "lacks columns length_m, u"),
+        (lambda e, n: (e, n.drop(columns="kind")), "lacks columns kind"),
+        (lambda e, n: (e.set_crs(None, allow_override=True), n), "has no CRS"),
+        (lambda e, n: (e, n.to_crs(4326)), "edges and nodes have different CRS"),
+    ],
+)
+def test_tables_that_lack_something_are_refused(change, said, town, tmp_path):
+    with pytest.raises(NetworkError, match=said):
+        read_tables(network_file(tmp_path / "a.gpkg", *change(*network_of(town, 0, 200))))
 
 
 def test_multi_part_lines_are_taken_apart_and_kept():
