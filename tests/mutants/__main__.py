@@ -140,7 +140,8 @@ def main() -> None:
     folder = options.folder.resolve()
     checkout = folder / "checkout"
     copy_checkout(ROOT, checkout)
-    if options.record or not (folder / "times.json").exists():
+    has_record = (folder / "times.json").exists() and (folder / "coverage").exists()
+    if options.record or not has_record:
         record(checkout, folder, options.tests)
     mutants = sample(checkout, count=options.count, seed=options.seed)
     warm_up()

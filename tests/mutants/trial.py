@@ -88,11 +88,15 @@ class Laboratory:
         while left:
             with _changed(self._checkout, mutant, self._compiled_with(mutant.path)):
                 ending, failed = run_tests(self._checkout, left)
-            if ending != "killed" or failed in self._sound:
+            if ending != "killed" or (failed and failed in self._sound):
                 return ending, failed
-            if run_tests(self._checkout, [failed])[0] == "survived":
-                self._sound.add(failed)
+            witness = failed or left[0]  # without one the code cannot even be imported
+            if run_tests(self._checkout, [witness])[0] == "survived":
+                self._sound.add(witness)
                 return ending, failed
+            if not failed:
+                msg = f"{witness} cannot be run without any mutant either"
+                raise RuntimeError(msg)
             left.remove(failed)
         return "survived", ""
 
@@ -146,7 +150,7 @@ def run_tests(checkout: Path, tests: Sequence[str]) -> tuple[str, str]:
         msg = f"tests of the record are not there any more, record anew:\n{said[-2000:]}"
         raise RuntimeError(msg)
     failed = [test for test in tests if f"FAILED {test}" in said or f"ERROR {test}" in said]
-    return "killed", max(failed, key=len, default=tests[0])
+    return "killed", max(failed, key=len, default="")
 
 
 def _become_pytest(checkout: Path, tests: Sequence[str], log: Path, scratch: str) -> None:
