@@ -89,6 +89,19 @@ def test_a_spur_of_just_the_least_length_stays(more_m, n_edges, trace):
     assert pruned.n_edges == n_edges
 
 
+def test_the_only_spur_of_a_network_goes_too(trace):
+    image = np.zeros((60, 70), dtype=np.uint8)
+    image[[10, 40], 10:41] = image[10:41, [10, 40]] = image[25, 40:50] = 230
+    settings = SkeletonSettings(threshold=128, max_half_width=12)
+    graph = build_graph(merge_fragments(trace(image, 200, settings), 70), 60)
+    assert graph.n_edges == 2
+    pruned = prune_spurs(
+        graph, METRE, width_ratio=0.0, min_length_m=25.0, is_border=border_nodes(graph)
+    )
+    assert pruned.n_edges == 1
+    assert pruned.u[0] == pruned.v[0]
+
+
 def test_each_step_is_left_out_by_its_name(draw_roads, make_source):
     image = draw_roads([[(10, 100), (190, 100)], [(100, 100), (100, 80)]], (200, 200), width=7)
     source = make_source(image, gsd=1.0)
