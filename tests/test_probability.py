@@ -60,6 +60,8 @@ def test_of_a_large_scene_64_windows_over_all_of_it_are_counted():
         read_at: list[tuple[int, int]] = []  # noqa: RUF012
 
         def read(self, row, col, height, width):
+            assert row + height <= self.shape[0]
+            assert col + width <= self.shape[1]
             self.read_at.append((row, col))
             return np.full((height, width), 7, np.uint8)
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -246,6 +248,14 @@ def test_one_network_gets_its_topology_anew():
     merged = merge([edges])
     assert len(merged.edges) == 1
     assert merged.edges.length_m[0] == pytest.approx(200, rel=1e-3)
+
+
+def test_confidence_of_joined_lines_is_their_weighted_mean():
+    x = np.array([400_000, 400_100, 400_300])
+    lines = [shapely.LineString([(a, 5_600_000), (b, 5_600_000)]) for a, b in pairwise(x)]
+    edges = gpd.GeoDataFrame({"confidence": [0.9, 0.6]}, geometry=lines, crs=32633)
+    (merged,) = merge([edges]).edges.itertuples()
+    assert merged.confidence == pytest.approx((100 * 0.9 + 200 * 0.6) / 300, abs=1e-3)
 
 
 def test_frames_without_measured_columns_are_merged():
