@@ -155,12 +155,14 @@ def test_the_outline_of_a_scene_across_180_degrees_is_cut_there():
     assert sorted(round(part.bounds[0]) for part in parts.geoms) == [-180, 180]
 
 
-def test_the_outline_of_a_scene_holds_its_pole():
-    outline = outline_in_degrees(pyproj.CRS.from_epsg(3413), Affine(1, 0, -40, 0, -1, 40), (80, 80))
-    cap = shapely.geometry.shape(outline)
-    assert cap.bounds[::2] == (-180, 180)
-    assert cap.bounds[3] == 90
-    assert 89.999 < cap.bounds[1] < 90
+@pytest.mark.parametrize(("epsg", "pole"), [(3413, 90), (3031, -90)])
+def test_the_outline_of_a_scene_holds_its_pole(epsg, pole):
+    place = Affine(1, 0, -40, 0, -1, 40)
+    cap = shapely.geometry.shape(outline_in_degrees(pyproj.CRS.from_epsg(epsg), place, (80, 80)))
+    near, far = sorted(cap.bounds[1::2], key=abs)
+    assert far == pole
+    assert 89.999 < abs(near) < 90
+    assert cap.equals(shapely.box(-180, min(near, far), 180, max(near, far)))
 
 
 @pytest.mark.parametrize(
