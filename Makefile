@@ -1,6 +1,8 @@
 # make demo    a generated scene with known roads through the whole program, into demo/
 # make test    the tests that need nothing but this checkout
 # make fuzz    broken inputs for ten minutes; those that break roadex go to fuzz-failures/
+# make mutants    small changes to the code that the tests must notice, a sample of 200, into mutants/
+# make coverage    branches of the package that the tests run; KINDS chooses the tests
 # make gpu-check    whether roadex is right and fast on the GPU of this machine, into gpu-check/
 # make bench    roadex side by side with what one would use instead, into bench/
 # make bench-quick    counts what a run computes and reads
@@ -14,6 +16,8 @@
 #   make test PYTHON=python3.12          which Python to use (3.11, 3.12 or 3.13)
 #   make test PROCESSES=8                how many processes run tests side by side (2)
 #   make fuzz SECONDS=60 SEED=7          how long, and which inputs (600, 0)
+#   make mutants COUNT=50 SEED=7         how many changes, and which (200, 0)
+#   make coverage KINDS="not gpu"        the longer tests too
 #   make gpu-check GPU_CHECK=folder      where the results go (gpu-check)
 #   make env TORCH_INDEX=URL             take torch and torchvision from the package index at URL.
 #                                        PyTorch's own index of CPU builds, which its installation
@@ -27,6 +31,8 @@ PROCESSES ?= 2
 GPU_CHECK ?= gpu-check
 SECONDS ?= 600
 SEED ?= 0
+COUNT ?= 200
+KINDS ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.up-to-date
@@ -34,7 +40,7 @@ TORCH_PAIR := grep -E '^torch(vision)?==' constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test fuzz gpu-check bench bench-quick lint style types contracts docs pictures release-check sbom qgis-plugin clean
+.PHONY: help env demo test fuzz mutants coverage gpu-check bench bench-quick lint style types contracts docs pictures release-check sbom qgis-plugin clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -69,6 +75,18 @@ test: $(STAMP)
 
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED)
+
+# What was tried before is not tried again, unless the code of that change is another.
+mutants: $(STAMP)
+	$(BIN)/python -m tests.mutants --count $(COUNT) --seed $(SEED)
+
+# With the programs that tests start, each measured by itself; compiled functions are measured by
+# the longer test that runs them uncompiled.
+coverage: export OMP_NUM_THREADS = 1
+coverage: export COVERAGE_FILE = $(CURDIR)/.coverage
+coverage: export COVERAGE_PROCESS_START = $(CURDIR)/pyproject.toml
+coverage: $(STAMP)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) $(if $(KINDS),-m "$(KINDS)") --cov=roadex
 
 gpu-check: $(STAMP)
 	$(BIN)/python benchmarks/gpu_check.py --out $(GPU_CHECK)
@@ -116,5 +134,5 @@ qgis-plugin:
 	$(PYTHON) workflows/qgis/package.py --output dist
 
 clean:
-	rm -rf $(DEMO) $(GPU_CHECK) out docs/_build build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(DEMO) $(GPU_CHECK) mutants .coverage* out docs/_build build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find roadex tests benchmarks workflows docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,6 +13,7 @@ from affine import Affine
 
 from roadex.errors import OutputError
 from roadex.outputs.own_files import check_replaceable
+from roadex.pipeline.report import RunFolder
 from roadex.probability.raster import ProbabilityProfile, probability_writer
 
 
@@ -91,3 +92,12 @@ def test_own_network_is_overwritten_when_asked_but_not_while_it_is_open(tmp_path
     with pytest.raises(OutputError, match="is open in another program"):
         check_replaceable(path, overwrite=True)
     reader.close()
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"result": {}}', '{"result": 3}', "[" * 100_000])
+def test_a_damaged_or_foreign_report_says_nothing(finished_run, tmp_path, text):
+    own, foreign = RunFolder(finished_run), RunFolder(tmp_path)
+    assert own.read_report()["result"]["failed_tiles"] == {}
+    assert foreign.read_report() == {}
+    foreign.report.write_text(text)
+    assert foreign.read_report() == {}

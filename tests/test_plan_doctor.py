@@ -5,14 +5,16 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from roadex.config import TTA_VIEWS, ClusterConfig, RunConfig
 from roadex.imagery.tiling import plan_chips
 from roadex.inference.speed_trial import Calibration
+from roadex.pipeline import crew, run
 from roadex.pipeline.doctor import FAILED, check_installation
-from roadex.pipeline.estimate import estimate_run
+from roadex.pipeline.estimate import PLAIN_BYTES, STORED_BYTES, estimate_run
 from roadex.pipeline.plan import plan_run
 from roadex.progress import time_text
 
@@ -120,6 +122,47 @@ def test_a_full_disk_is_warned_of(make_scene, model, tmp_path, monkeypatch):
     config = RunConfig.from_dict({"predict": {"model": str(model)}})
     estimate = estimate_run([make_scene()], tmp_path, config=config, with_calibration=False)
     assert "0.0 GB are free" in estimate.warnings[-1]
+
+
+def test_disk_is_needed_for_the_tiles_the_plain_raster_and_the_cog(make_scene, model, tmp_path):
+    path = make_scene(shape=(600, 800))
+    config = RunConfig.from_dict({"predict": {"model": str(model)}})
+    estimate = estimate_run([path], tmp_path, config=config, with_calibration=False)
+    here = 0.48e6 * (2 * STORED_BYTES + PLAIN_BYTES)
+    assert estimate.disk_bytes == pytest.approx(here, abs=1)
+    cluster = replace(config.cluster, store="s3://bucket/tiles")
+    elsewhere = replace(estimate, config=replace(config, cluster=cluster))
+    assert elsewhere.disk_bytes == pytest.approx(here - 0.48e6 * STORED_BYTES, abs=1)
+
+
+def test_workers_without_memory_are_warned_of(make_scene, model, tmp_path):
+    config = RunConfig.from_dict({"predict": {"model": str(model)}, "cluster": {"workers": 3}})
+    estimate = estimate_run([make_scene()], tmp_path, config=config, with_calibration=False)
+    enough = 3 * estimate.worker_bytes
+    assert not replace(estimate, free_memory_bytes=enough).warnings
+    said = replace(estimate, free_memory_bytes=enough - 1).warnings[-1]
+    assert said.startswith("3 workers need")
+    assert "fewer --workers" in said
+
+
+@pytest.mark.parametrize(("gpus", "workers"), [(0, 4), (3, 1), (4, 1), (9, 1)])
+def test_gpus_take_cores_from_the_other_workers_but_one(monkeypatch, gpus, workers):
+    monkeypatch.setattr(crew, "default_workers", lambda: 4)
+    assert crew.count_cpu_workers(ClusterConfig(), gpus) == workers
+    assert crew.count_cpu_workers(ClusterConfig(workers=7), gpus) == 7
+
+
+def test_the_cost_of_views_is_that_of_all_workers(monkeypatch):
+    monkeypatch.setattr(crew, "default_workers", lambda: 4)
+    said = []
+    work = SimpleNamespace(
+        config=RunConfig.from_dict({"cluster": {"gpus": "none"}}),
+        plan=SimpleNamespace(cost_of_views=lambda _, n_cores: f"on {n_cores} cores"),
+        watch=SimpleNamespace(note=said.append),
+    )
+    run._say_cost(work, crew=object())
+    run._say_cost(work, crew=crew.CallingProcess(2))
+    assert said == ["on 4 cores", "on 2 cores"]
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Stored probability, the tile store, and the finished raster."""
 
 import numpy as np
+import pyproj
 import pytest
 import rasterio
 from affine import Affine
@@ -10,8 +11,10 @@ from rasterio.windows import Window
 from roadex.config import NODATA, TilingConfig
 from roadex.errors import OutputError
 from roadex.imagery.tiling import plan_tiles
-from roadex.probability.encoding import decode, encode
+from roadex.probability.encoding import decode, encode, stored_probability
+from roadex.probability.histogram import sampled_levels
 from roadex.probability.raster import ProbabilityProfile, probability_writer
+from roadex.probability.source import ArraySource
 from roadex.probability.tile_store import TileStore
 
 TILE = plan_tiles((40, 50), TilingConfig(core_size=64, chip_size=64))[0]
@@ -34,6 +37,40 @@ def test_pixels_without_imagery_are_nodata_and_nan():
     stored = encode(np.ones((1, 2), np.float32), np.array([[True, False]]))
     np.testing.assert_array_equal(stored, [[254, NODATA]])
     assert np.isnan(decode(stored)[0, 1])
+
+
+@pytest.mark.parametrize("worst", [1.01, -0.01, np.inf])
+def test_floats_beyond_0_to_1_are_no_probability(worst):
+    values = np.array([[0.0, 1.0, np.nan, worst]], np.float32)
+    with pytest.raises(ValueError, match=r"is in \[0, 1\]"):
+        stored_probability(values)
+    np.testing.assert_array_equal(stored_probability(values[:, :3]), [[0, 254, NODATA]])
+
+
+def test_each_pixel_of_a_small_scene_is_counted_once():
+    values = np.random.default_rng(0).integers(0, 256, (700, 1100)).astype(np.uint8)
+    source = ArraySource(values, Affine(1, 0, 5e5, 0, -1, 54e5), pyproj.CRS(32633))
+    expected = [(values == level).sum() for level in range(255)]
+    np.testing.assert_array_equal(sampled_levels(source), expected)
+
+
+def test_of_a_large_scene_64_windows_over_all_of_it_are_counted():
+    class Large:
+        shape = (20_000, 30_000)
+        read_at: list[tuple[int, int]] = []  # noqa: RUF012
+
+        def read(self, row, col, height, width):
+            assert row + height <= self.shape[0]
+            assert col + width <= self.shape[1]
+            self.read_at.append((row, col))
+            return np.full((height, width), 7, np.uint8)
+
+    levels = sampled_levels(Large())
+    assert np.flatnonzero(levels).tolist() == [7]
+    rows, cols = zip(*Large.read_at, strict=True)
+    assert len(set(Large.read_at)) == 64
+    assert (min(rows), max(rows)) == (0, 19_968)
+    assert len(set(cols)) > 20
 
 
 @pytest.fixture(params=["folder", "url"])

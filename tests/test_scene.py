@@ -9,6 +9,8 @@ from affine import Affine
 from rasterio.windows import Window
 
 from roadex.errors import SceneError
+from roadex.imagery import warping
+from roadex.imagery.radiometry import measure_radiometry, sample_windows
 from roadex.imagery.scene import open_scene
 from roadex.imagery.work_grid import open_grid, plan_grid, read_overview
 
@@ -174,6 +176,59 @@ def test_overview_shows_the_whole_scene_reduced(make_scene):
     assert valid.all()
 
 
+def test_overview_of_a_warped_scene_shows_things_where_they_are(make_scene):
+    values = np.full((3, 160, 400), 40, dtype=np.uint8)
+    values[:, 80:, 300:] = 200
+    path = make_scene(values=values, crs="EPSG:4326", transform=Affine(1e-5, 0, 15, 0, -1e-5, 48.7))
+    scene = open_scene([path])
+    image, valid = read_overview(scene, plan_grid(scene, **RANGE), max_size=80)
+    height, width = valid.shape
+    assert valid.mean() > 0.9
+    rows, cols = np.nonzero(valid & (image[0] > 120))
+    assert rows.min() == pytest.approx(height / 2, abs=2)
+    assert cols.min() == pytest.approx(width * 3 / 4, abs=2)
+    assert len(rows) == pytest.approx(height * width / 8, rel=0.2)
+
+
+@pytest.mark.parametrize("window", [Window(37, 21, 250, 100), Window(0, 0, 90, 290)])
+def test_a_warped_window_read_in_parts_is_the_window(make_scene, monkeypatch, window):
+    path = make_scene(
+        shape=(400, 400), crs="EPSG:4326", transform=Affine(1e-5, 0, 15, 0, -1e-5, 48.7)
+    )
+    scene = open_scene([path])
+    grid = plan_grid(scene, **RANGE)
+    with open_grid(scene, grid) as reader:
+        whole = reader.read(window)
+    monkeypatch.setattr(warping, "_MOST_PIXELS", 3000)
+    monkeypatch.setattr(warping, "_BLOCK", (32, 32))
+    with open_grid(scene, grid) as reader:
+        parts = reader.read(window)
+    np.testing.assert_array_equal(parts[0], whole[0])
+    np.testing.assert_array_equal(parts[1], whole[1])
+
+
+def test_a_pixel_that_holds_four_is_their_mean(make_scene):
+    values = np.full((3, 200, 200), 140, dtype=np.uint8)
+    values[:, 100, 100] = 240
+    path = make_scene(values=values, transform=Affine(0.5, 0, 5e5, 0, -0.5, 54e5))
+    _, grid, image, _ = read_whole(path)
+    assert grid.shape == (100, 100)
+    expected = np.full((3, 100, 100), 140.0)
+    expected[:, 50, 50] = 165
+    np.testing.assert_allclose(image, expected, atol=0.51)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (100, 700), (513, 4000), (9000, 5000)])
+def test_sampled_windows_lie_in_the_scene_and_reach_its_corners(shape):
+    windows = sample_windows(shape)
+    places = {(w.row_off, w.col_off) for w in windows}
+    assert len(places) == len(windows) <= 64
+    ends = {(w.row_off + w.height, w.col_off + w.width) for w in windows}
+    assert max(ends) == shape
+    assert min(places) == (0, 0)
+    assert {len({place[axis] for place in places}) for axis in (0, 1) if shape[axis] < 512} <= {1}
+
+
 def test_replaced_file_changes_the_identity(make_scene):
     before = open_scene([make_scene()]).identity
     after = open_scene([make_scene(shape=(97, 128))]).identity
@@ -226,6 +281,16 @@ def test_pixels_too_large_for_roads_are_refused(make_scene):
         plan_grid(scene, **RANGE)
 
 
+@pytest.mark.parametrize(("gsd_m", "is_refused"), [(2.09, False), (2.11, True)])
+def test_pixels_are_refused_from_half_as_large_again_as_the_largest(make_scene, gsd_m, is_refused):
+    scene = open_scene([make_scene(transform=Affine(gsd_m, 0, 5e5, 0, -gsd_m, 54e5))])
+    if is_refused:
+        with pytest.raises(SceneError, match="cannot see roads"):
+            plan_grid(scene, **RANGE)
+    else:
+        assert "larger than any" in plan_grid(scene, **RANGE).warnings[0]
+
+
 def test_pixels_a_little_too_large_are_a_warning(make_scene):
     scene = open_scene([make_scene(transform=Affine(1.8, 0, 500_000, 0, -1.8, 5_400_000))])
     assert "larger than any" in plan_grid(scene, **RANGE).warnings[0]
@@ -242,6 +307,14 @@ def test_dark_scenes_are_brightened_to_a_usual_median(make_scene):
     order = np.argsort(dark.ravel(), kind="stable")
     assert (np.diff(image.ravel()[order]) >= 0).all()  # the order of brightness stays
     assert any("dark" in warning for warning in scene.warnings)
+
+
+@pytest.mark.parametrize("value", [0, 1e-3, 1e7, -1e7])
+def test_a_scene_of_one_value_is_no_division_by_nothing(value):
+    radiometry, _ = measure_radiometry(np.full((3, 100), float(value)), "float32")
+    pixels = np.full((3, 4, 5), value, np.float32)
+    assert np.isfinite(radiometry.apply(pixels, np.ones((4, 5), bool))).all()
+    assert all(low < high for low, high in zip(radiometry.low, radiometry.high, strict=True))
 
 
 def test_fill_is_the_mean_of_the_brightened_scene(make_scene):

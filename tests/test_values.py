@@ -7,7 +7,7 @@ import pytest
 
 from roadex.errors import SceneError, ScoreError
 from roadex.probability.source import RasterSource
-from roadex.probability.values import decide_encoding
+from roadex.probability.values import SAMPLED_FILES, decide_encoding, seen_values
 
 ROAD = np.zeros((60, 80), bool)
 ROAD[20:28] = True
@@ -80,3 +80,15 @@ def test_what_is_ambiguous_is_refused_by_both_for_the_same_reason(name, write) -
     reasons = {text.partition(". ")[0] for text in texts}
     assert len(reasons) == 1
     assert "" not in reasons
+
+
+def test_of_many_files_64_or_more_evenly_spread_ones_are_looked_at(make_scene) -> None:
+    highest = [1] * (2 * SAMPLED_FILES)
+    highest[SAMPLED_FILES] = 255
+    paths = [
+        str(make_scene(f"{i}.tif", values=np.where(ROAD, top, 0).astype(np.uint8)[None]))
+        for i, top in enumerate(highest)
+    ]
+    seen = seen_values(paths)
+    assert seen.is_mixed
+    assert seen.distinct == {0, 1, 255}

@@ -112,7 +112,7 @@ def _measure(  # type: ignore[no-untyped-def]
     for i in range(len(offsets) - 1):
         counts = np.zeros(256, dtype=np.int64)
         lowest, highest = 255, 0
-        total = 0
+        total = np.int64(0)
         for k in range(offsets[i] + i, offsets[i + 1] + i + 1):
             value = probability[k]
             total += value

@@ -236,7 +236,7 @@ def _thin(image, n_passes, deletable):  # type: ignore[no-untyped-def]
     """
     width = image.shape[1]
     flat = image.ravel()
-    n_road = 0
+    n_road = np.int64(0)
     for i in range(len(flat)):
         n_road += flat[i]
     active = np.empty(n_road, dtype=np.int32)

@@ -19,6 +19,7 @@ from roadex.config import VectorConfig
 from roadex.errors import SceneError
 from roadex.imagery.geodesy import outline_in_degrees, require_earth
 from roadex.imagery.scene import open_scene
+from roadex.imagery.turning import turn_of
 from roadex.imagery.work_grid import open_grid
 from roadex.network.line_reader import read_lines
 from roadex.network.merge import merge_networks
@@ -97,6 +98,13 @@ def test_a_hair_of_skew_is_none(read_scene, write, pixels):
     np.testing.assert_array_equal(read.image, pixels)
 
 
+@pytest.mark.parametrize(("shape", "is_straight"), [((50, 10_000), True), ((10_000, 50), False)])
+def test_skew_counts_by_what_it_moves_over_the_whole_scene(shape, is_straight):
+    # Columns lean by a ten-thousandth of a pixel in each row.
+    turn = turn_of(Affine(1, 1e-4, 0, 0, -1, 0), shape)
+    assert (turn is not None) == is_straight
+
+
 @pytest.mark.parametrize("west", [287.4, -432.6, 170.0 - 360])
 def test_longitudes_beyond_180_are_the_same_place(read_scene, write, pixels, west):
     def at(longitude):
@@ -147,12 +155,14 @@ def test_the_outline_of_a_scene_across_180_degrees_is_cut_there():
     assert sorted(round(part.bounds[0]) for part in parts.geoms) == [-180, 180]
 
 
-def test_the_outline_of_a_scene_holds_its_pole():
-    outline = outline_in_degrees(pyproj.CRS.from_epsg(3413), Affine(1, 0, -40, 0, -1, 40), (80, 80))
-    cap = shapely.geometry.shape(outline)
-    assert cap.bounds[::2] == (-180, 180)
-    assert cap.bounds[3] == 90
-    assert 89.999 < cap.bounds[1] < 90
+@pytest.mark.parametrize(("epsg", "pole"), [(3413, 90), (3031, -90)])
+def test_the_outline_of_a_scene_holds_its_pole(epsg, pole):
+    place = Affine(1, 0, -40, 0, -1, 40)
+    cap = shapely.geometry.shape(outline_in_degrees(pyproj.CRS.from_epsg(epsg), place, (80, 80)))
+    near, far = sorted(cap.bounds[1::2], key=abs)
+    assert far == pole
+    assert 89.999 < abs(near) < 90
+    assert cap.equals(shapely.box(-180, min(near, far), 180, max(near, far)))
 
 
 @pytest.mark.parametrize(

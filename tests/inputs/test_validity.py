@@ -8,6 +8,7 @@ import rasterio
 from rasterio.windows import Window
 
 from roadex.imagery.scene import open_scene
+from roadex.imagery.validity import half_width
 from roadex.imagery.work_grid import open_grid, plan_grid, read_overview
 
 
@@ -261,3 +262,19 @@ def test_warped_pixels_half_covered_by_imagery_are_the_limit(
     read = read_scene(path)
     assert not read.grid.is_native
     np.testing.assert_array_equal(read.valid, inside[::2, ::2])
+
+
+@pytest.mark.parametrize(("gsd_m", "pixels"), [(1.0, 10), (0.3, 34), (0.1, 64), (5.0, 4)])
+def test_the_narrowest_wide_area_is_20_m_within_reason(gsd_m, pixels):
+    assert half_width(gsd_m) == pixels
+
+
+@pytest.mark.parametrize("fill", [-999, -9999, -32767, -32768, -99999])
+def test_values_that_programs_write_are_known_where_those_of_the_imagery_reach_as_far(
+    read_scene, write, pixels, fill
+):
+    values = pixels.astype(np.float32) * (0.006 * -fill)
+    values[:, 30:38, 20:28] = fill
+    expected = np.ones(values.shape[1:], dtype=bool)
+    expected[30:38, 20:28] = False
+    np.testing.assert_array_equal(read_scene(write(values)).valid, expected)

@@ -13,7 +13,8 @@ from scipy.ndimage import gaussian_filter
 
 from roadex.imagery.tiling import Tiles
 from roadex.network.chains import Chains
-from roadex.network.tracing import SkeletonSettings, TileFrame, trace_tile
+from roadex.network.tile_frame import SkeletonSettings, TileFrame
+from roadex.network.tracing import trace_tile
 from roadex.network.vectorize import with_context
 from roadex.probability.source import ArraySource
 

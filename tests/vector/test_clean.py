@@ -7,11 +7,15 @@ from roadex.config import VectorConfig
 from roadex.config.vector import CleaningStep
 from roadex.errors import ConfigError
 from roadex.imagery.geodesy import PixelSize
-from roadex.network.cleaning import loops
+from roadex.network.cleaning import bridge_search, loops
+from roadex.network.cleaning.borders import border_nodes, extend_to_border
 from roadex.network.cleaning.loops import open_small_loops
+from roadex.network.cleaning.spurs import prune_spurs
 from roadex.network.cleaning.steps import all_steps
 from roadex.network.faces import face_areas, find_faces
-from roadex.network.graph import build_graph, dissolve, group, select_edges
+from roadex.network.graph import build_graph, dissolve, group, merge_fragments, select_edges
+from roadex.network.measures import measure_edges
+from roadex.network.tile_frame import SkeletonSettings
 from roadex.network.vectorize import trace_scene, vectorize
 
 METRE = PixelSize(1.0, 1.0)
@@ -42,6 +46,22 @@ def test_two_offset_side_roads_are_two_junctions(draw_roads, network_of):
     assert kinds(network_of(draw_roads(lines, (200, 200), width=9)))["junction"] == 2
 
 
+@pytest.mark.parametrize(("crossing_to", "reaches_border"), [(50, True), (120, False)])
+def test_a_road_that_ends_near_the_border_reaches_it_where_no_other_is_in_its_way(
+    trace, crossing_to, reaches_border
+):
+    image = np.zeros((80, 120), dtype=np.uint8)
+    image[3:60, 57:64] = image[1, :crossing_to] = 230
+    settings = SkeletonSettings(threshold=128, max_half_width=12)
+    graph = build_graph(merge_fragments(trace(image, 200, settings), 120), 80)
+    ends = list(zip(graph.node_row.tolist(), graph.node_col.tolist(), strict=True))
+    assert (6, 60) in ends
+    longer = extend_to_border(graph)
+    ends[ends.index((6, 60))] = (0, 60) if reaches_border else (6, 60)
+    found = zip(longer.node_row.tolist(), longer.node_col.tolist(), strict=True)
+    assert sorted(found) == sorted(ends)
+
+
 def test_bumps_on_a_road_are_no_side_roads(draw_roads, network_of):
     image = draw_roads([[(10, 100), (190, 100)]], (200, 200), width=9)
     image[93:97, 60:64] = image[104:107, 120:125] = 230
@@ -60,6 +80,34 @@ def test_every_step_has_a_name_to_leave_it_out_by(draw_roads, make_source):
     source = make_source(draw_roads([[(10, 50), (90, 50)]], (100, 100)))
     steps = [step.__name__ for step, _ in all_steps(METRE, VectorConfig(), source)]
     assert steps == list(get_args(CleaningStep))
+
+
+@pytest.mark.parametrize(("more_m", "n_edges"), [(0.0, 3), (1e-6, 1)])
+def test_a_spur_of_just_the_least_length_stays(more_m, n_edges, trace):
+    image = np.zeros((60, 70), dtype=np.uint8)
+    image[20, 5:65] = image[20:40, 35] = 230
+    settings = SkeletonSettings(threshold=128, max_half_width=12)
+    graph = build_graph(merge_fragments(trace(image, 200, settings), 70), 60)
+    length_m = measure_edges(graph, METRE).length_m.min()
+    assert length_m == pytest.approx(20, abs=4)
+    pruned = prune_spurs(
+        graph, METRE, width_ratio=0.0, min_length_m=length_m + more_m,
+        is_border=border_nodes(graph),
+    )  # fmt: skip
+    assert pruned.n_edges == n_edges
+
+
+def test_the_only_spur_of_a_network_goes_too(trace):
+    image = np.zeros((60, 70), dtype=np.uint8)
+    image[[10, 40], 10:41] = image[10:41, [10, 40]] = image[25, 40:50] = 230
+    settings = SkeletonSettings(threshold=128, max_half_width=12)
+    graph = build_graph(merge_fragments(trace(image, 200, settings), 70), 60)
+    assert graph.n_edges == 2
+    pruned = prune_spurs(
+        graph, METRE, width_ratio=0.0, min_length_m=25.0, is_border=border_nodes(graph)
+    )
+    assert pruned.n_edges == 1
+    assert pruned.u[0] == pruned.v[0]
 
 
 def test_each_step_is_left_out_by_its_name(draw_roads, make_source):
@@ -181,6 +229,17 @@ def test_gap_is_bridged_if_short_or_probable(gap_px, value, is_bridged, draw_roa
         assert network.edges.bridged.iloc[0] == pytest.approx(share, abs=0.02)
 
 
+@pytest.mark.parametrize(("value", "is_joined"), [(2, False), (3, True), (4, True)])
+def test_a_short_gap_beside_a_road_is_joined_where_something_is_seen(
+    value, is_joined, draw_roads, network_of
+):
+    # Stored 2 is a probability below one hundredth: nothing.
+    image = draw_roads([[(10, 100), (190, 100)], [(100, 10), (100, 84)]], (200, 200), width=8)
+    image[84:96, 90:110] = value
+    network = network_of(image)
+    assert kinds(network).get("junction", 0) == is_joined
+
+
 @pytest.mark.parametrize(("stripe", "bridged"), [(3, True), (12, True), (18, False)])
 def test_nodata_is_bridged_over_a_snap_gap_only(draw_roads, network_of, stripe, bridged):
     image = draw_roads([[(10, 100), (290, 100)]], (200, 300), width=8)
@@ -189,6 +248,13 @@ def test_nodata_is_bridged_over_a_snap_gap_only(draw_roads, network_of, stripe, 
     assert len(edges) == (1 if bridged else 2)
     assert (edges.bridged.max() > 0) == bridged
     assert (edges.prob_mean <= 1).all()
+
+
+def test_a_step_costs_less_the_likelier_a_road_and_nodata_as_much_as_nothing():
+    costs = bridge_search._step_costs()
+    assert costs[255] == costs[0] == costs.max()
+    assert (np.diff(costs[:255]) <= 0).all()
+    assert costs[254] == pytest.approx(bridge_search.STEP_COST)
 
 
 def test_bridges_are_the_same_for_any_grouping(draw_roads, make_source, monkeypatch):

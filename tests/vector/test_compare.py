@@ -8,7 +8,7 @@ from shapely.affinity import translate
 
 from roadex.config import CompareConfig
 from roadex.network.conflation import compare_networks
-from roadex.network.reference import Reference, read_reference
+from roadex.network.reference import LANE_WIDTH_M, Reference, read_reference
 
 CRS = "EPSG:32633"
 BLOCK = 100.0
@@ -180,6 +180,23 @@ def test_osm_extract_gives_roads_for_cars_with_their_tags(tmp_path):
     assert roads.reference_id.tolist() == ["-11", "-13"]
     assert roads.width_m.iloc[0] == 6.5
     assert roads.is_hidden.tolist() == [False, True]
+
+
+def test_ways_that_are_no_roads_are_left_out_and_counted(tmp_path):
+    tags = {
+        "highway": ["primary", "footway", "service", "service", None],
+        "area": ["no", None, "yes", None, None],
+        "lanes": ["2", None, None, "x", None],
+        "osm_id": list("abcde"),
+    }
+    ways = gpd.GeoDataFrame(tags, geometry=list(streets(3)[:5]), crs=CRS)
+    ways.to_file(tmp_path / "ways.gpkg")
+    found = read_reference(tmp_path / "ways.gpkg")
+    assert found.roads.reference_id.tolist() == ["a", "d"]
+    assert found.roads.width_m.tolist() == pytest.approx([2 * LANE_WIDTH_M, np.nan], nan_ok=True)
+    assert found.notes == ("3 ways that are no roads for cars were left out",)
+    ways[ways["osm_id"].isin(["a", "d"])].to_file(tmp_path / "roads.gpkg")
+    assert read_reference(tmp_path / "roads.gpkg").notes == ()
 
 
 def test_reference_without_roads_is_refused(tmp_path):

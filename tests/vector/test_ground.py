@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
-from pyproj import CRS, Geod
+from pyproj import CRS, Geod, Transformer
 
 from roadex.config import VectorConfig
 from roadex.errors import SceneError
@@ -36,6 +36,19 @@ def test_pixels_on_geographic_grids_are_not_square():
     assert pixel.aspect == pytest.approx(2, rel=0.01)
 
 
+def test_the_pixel_that_is_measured_is_in_the_middle():
+    size = pixel_size(Affine(0.5, 0, 10, 0, -0.5, 70), CRS("EPSG:4326"), (120, 8))
+    _, _, row_m = WGS84.inv(12, 40, 12, 39.5)
+    _, _, col_m = WGS84.inv(12, 40, 12.5, 40)
+    assert (size.row_m, size.col_m) == pytest.approx((row_m, col_m), rel=1e-9)
+    # Far from its central meridian a UTM zone is too long.
+    utm = pixel_size(Affine(1e4, 0, 5e5, 0, -1e4, 56e5), CRS("EPSG:32633"), (8, 60))
+    to_degrees = Transformer.from_crs(32633, 4326, always_xy=True)
+    longitude, latitude = to_degrees.transform([8e5, 8.1e5], [5.56e6, 5.56e6])
+    _, _, col_m = WGS84.inv(longitude[0], latitude[0], longitude[1], latitude[1])
+    assert utm.col_m == pytest.approx(col_m, rel=1e-6)
+
+
 def test_transform_that_does_not_fit_the_crs_is_said():
     with pytest.raises(SceneError, match="do not belong together"):
         pixel_size(Affine(1, 0, 1e9, 0, -1, 1e9), CRS("EPSG:32633"), (100, 100))
@@ -50,6 +63,7 @@ def test_length_and_width_are_those_on_the_ground(name, draw_roads):
     assert sorted(network.nodes.kind) == ["border"] * 3 + ["junction"]
     expected = (np.hypot(200, 20) + np.hypot(18, 98)) * metres
     assert network.edges.length_m.sum() == pytest.approx(expected, rel=0.015)
+    assert network.edges.length_m.tolist() == network.edges.length_m.round(3).tolist()
     assert network.edges.width_m.tolist() == pytest.approx([8 * metres] * 3, abs=0.6)
 
 

@@ -68,6 +68,9 @@ def test_a_planted_fault_is_the_one_that_is_found(faults, columns, expected) -> 
     kinds = [k for k in found["kind"] if not (expected == ["zigzag"] and k == "crossing")]
     assert kinds == expected
     assert set(found["edge_id"]) <= set(edges["edge_id"])
+    # A zigzag and a bridge are faults of one road; all others are between two.
+    others = found[found["kind"].isin(["zigzag", "bridged"])]["other_id"]
+    assert set(others) <= {-1}
 
 
 def test_many_planted_faults_are_found() -> None:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ from pyproj import CRS
 from roadex.config import MergeConfig, VectorConfig
 from roadex.errors import NetworkError
 from roadex.network.merge import merge, merge_networks
+from roadex.network.tables import read_tables
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
 from roadex.probability.source import ArraySource
@@ -82,6 +85,15 @@ def test_road_only_the_second_scene_has_is_tied_to_the_first(draw_roads):
     assert merged.edges.length_m.sum() == pytest.approx(second[0].length_m.sum(), abs=3)
 
 
+def test_road_that_begins_beside_a_junction_is_tied_to_the_junction(draw_roads):
+    street = [(-20, 200), (620, 200)]
+    first = network_of(draw_roads([street, [(300, 200), (300, 420)]], (400, 600)), 0, 600)
+    second = network_of(draw_roads([street, [(306, 200), (306, -20)]], (400, 600)), 0, 600)
+    merged = merge_networks([first, second])
+    check_sound(merged)
+    assert sorted(merged.nodes.degree) == [1, 1, 1, 1, 4]
+
+
 def test_crossing_only_the_second_scene_has_becomes_a_junction(draw_roads):
     first = network_of(draw_roads([[(-20, 200), (620, 200)]], (400, 600)), 0, 600)
     second = network_of(draw_roads([[(300, -20), (300, 420)]], (400, 600)), 0, 600)
@@ -136,6 +148,27 @@ def straight(y=0.0, *, x=400_000.0, crs=32633, **columns):
     return gpd.GeoDataFrame(data | columns, geometry=[line], crs=crs)
 
 
+def network_file(path, edges, nodes):
+    edges.to_file(path, layer="road_edges", driver="GPKG")
+    nodes.to_file(path, layer="road_nodes", driver="GPKG")
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda e, n: (e.drop(columns=["u", "length_m"]), n), "lacks columns length_m, u"),
+        (lambda e, n: (e, n.drop(columns="kind")), "lacks columns kind"),
+        (lambda e, n: (e.set_crs(None, allow_override=True), n), "has no CRS"),
+        (lambda e, n: (e, n.to_crs(4326)), "edges and nodes have different CRS"),
+    ],
+)
+def test_tables_that_lack_something_are_refused(change, said, town, tmp_path):
+    with pytest.raises(NetworkError, match=said):
+        read_tables(network_file(tmp_path / "a.gpkg", *change(*network_of(town, 0, 200))))
+
+
 def test_multi_part_lines_are_taken_apart_and_kept():
     edges = straight()
     parts = [edges.geometry[0], shapely.LineString([(400_500, 5_600_000), (400_600, 5_600_000)])]
@@ -186,6 +219,13 @@ def test_web_mercator_is_not_taken_for_metres(tmp_path):
     assert len(merged.edges) == 1
 
 
+def test_distances_of_networks_in_degrees_are_measured_in_their_own_zone():
+    config = MergeConfig(same_road_m=5)
+    for apart, n_edges in ((4.9, 1), (5.1, 2)):
+        pair = [straight(y, crs=32660).to_crs(4326) for y in (0, apart)]
+        assert len(merge(pair, config=config).edges) == n_edges
+
+
 def test_edges_say_which_scene_they_are_from(tmp_path):
     for name, y in (("east", 0), ("west", 700)):
         folder = tmp_path / name
@@ -208,6 +248,14 @@ def test_one_network_gets_its_topology_anew():
     merged = merge([edges])
     assert len(merged.edges) == 1
     assert merged.edges.length_m[0] == pytest.approx(200, rel=1e-3)
+
+
+def test_confidence_of_joined_lines_is_their_weighted_mean():
+    x = np.array([400_000, 400_100, 400_300])
+    lines = [shapely.LineString([(a, 5_600_000), (b, 5_600_000)]) for a, b in pairwise(x)]
+    edges = gpd.GeoDataFrame({"confidence": [0.9, 0.6]}, geometry=lines, crs=32633)
+    (merged,) = merge([edges]).edges.itertuples()
+    assert merged.confidence == pytest.approx((100 * 0.9 + 200 * 0.6) / 300, abs=1e-3)
 
 
 def test_frames_without_measured_columns_are_merged():

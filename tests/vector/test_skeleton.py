@@ -1,11 +1,15 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import binary_erosion
 from skimage.measure import euler_number, label
 from skimage.morphology import skeletonize
 
 from roadex.network.chains import AREA, HALF_WIDTH_SCALE, pixel_ids
 from roadex.network.graph import build_graph, merge_fragments, network_hash
-from roadex.network.tracing import SkeletonSettings
+from roadex.network.thinning import cut_wide_regions, fill_small_holes
+from roadex.network.tile_frame import SkeletonSettings
 
 SETTINGS = SkeletonSettings(threshold=128, max_half_width=10)
 
@@ -14,6 +18,41 @@ def line_image(text):
     """Return probability from a picture: # is road."""
     rows = [line.strip() for line in text.strip().splitlines()]
     return np.array([[230 if c == "#" else 10 for c in row] for row in rows], dtype=np.uint8)
+
+
+@settings(deadline=None)  # the first one compiles
+@given(
+    row=st.integers(16, 47), col=st.integers(16, 47), radius=st.integers(2, 10),
+    more=st.integers(-1, 4),
+)  # fmt: skip
+def test_a_disc_is_cut_wherever_it_lies(row, col, radius, more):
+    y, x = np.ogrid[:64, :64]
+    image = ((y - row) ** 2 + (x - col) ** 2 <= (radius + more) ** 2).astype(np.uint8)
+    reach = np.arange(-radius, radius + 1)
+    disc = reach[:, None] ** 2 + reach**2 <= radius**2
+    expected = binary_erosion(image, disc)
+    cut = image.copy()
+    wide = cut_wide_regions(cut, radius)
+    assert expected.any() == (more >= 0)
+    if expected.any():
+        np.testing.assert_array_equal(wide, expected)
+    np.testing.assert_array_equal(cut, image & ~expected)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_holes_are_filled_alike_whatever_side_is_up(seed):
+    road = np.random.default_rng(seed).random((24, 31)) < 0.75
+    image = np.pad(road, 1).astype(np.uint8)
+    expected = image.copy()
+    filled = fill_small_holes(expected, 4, 3)
+    assert len(filled) > 10
+    assert (expected >= image).all()
+    assert expected.sum() == image.sum() + len(filled)
+    assert not np.delete(expected, np.s_[1:-1], 0).any()
+    for turns in range(1, 4):
+        turned = np.rot90(image, turns).copy()
+        fill_small_holes(turned, 4, 3)
+        np.testing.assert_array_equal(turned, np.rot90(expected, turns))
 
 
 def test_thin_line_is_traced_pixel_by_pixel(trace):
