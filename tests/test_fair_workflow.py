@@ -201,7 +201,7 @@ def test_steps_pass_the_tests_that_the_folder_brings(platform, tmp_path):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))},
         capture_output=True, text=True, timeout=280,
     )  # fmt: skip
-    assert "4 passed" in done.stdout, done.stdout + done.stderr
+    assert "6 passed" in done.stdout, done.stdout + done.stderr
 
 
 def functions(file, decorator=None):
