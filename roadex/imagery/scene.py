@@ -38,6 +38,7 @@ from roadex.imagery.radiometry import Radiometry, measure_radiometry, sample_win
 from roadex.imagery.raster_sources import check_sources
 from roadex.imagery.source_files import FileState
 from roadex.imagery.validity import Sampled, Validity, find_validity, half_width
+from roadex.imagery.web_tiles import in_web_mercator
 
 RGB = ("red", "green", "blue")
 
@@ -102,6 +103,7 @@ def open_scene(
     stretch: Sequence[tuple[float, float]] = (),
     trusted_only: bool = False,
     unplaced_gsd_m: float | None = None,
+    web_tiles: bool = False,
 ) -> Scene:
     """Check rasters and describe them as one scene.
 
@@ -126,6 +128,9 @@ def open_scene(
     unplaced_gsd_m
         Metres per pixel of images that are not placed on the Earth, as benchmarks consist of; they
         get a place of no meaning. None refuses them.
+    web_tiles
+        The rasters are tiles of a web map, placed in degrees: see
+        :func:`~roadex.imagery.web_tiles.in_web_mercator`.
 
     Raises
     ------
@@ -141,6 +146,8 @@ def open_scene(
             _open_member(str(path), trusted_only=trusted_only, unplaced_gsd_m=unplaced_gsd_m)
             for path in paths
         ]
+        if web_tiles:
+            members = [in_web_mercator(member) for member in members]
         first = members[0]
         if bands is None:
             chosen, notes = choose_bands(first.roles, wanted, first.path)

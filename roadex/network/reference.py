@@ -8,10 +8,12 @@ imagery cannot show them.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -39,6 +41,7 @@ LANE_WIDTH_M = 3.25
 _TAG = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _OSM_COLUMNS = ["osm_id", "highway", "other_tags"]
+_OSM_KEYS = ("tunnel", "width", "lanes", "surface", "area", "covered")
 _OSM_SUFFIXES = (".osm", ".osm.pbf", ".pbf")
 
 
@@ -90,7 +93,26 @@ def _read(path: Path) -> gpd.GeoDataFrame:
         raise NetworkError(msg)
     if path.name.endswith(_OSM_SUFFIXES):
         return _read_osm(path)
-    return read_geometries(path, layer=None if is_parquet(path) else line_layer(str(path)))
+    frame = read_geometries(path, layer=None if is_parquet(path) else line_layer(str(path)))
+    return _with_tags(frame)
+
+
+def _with_tags(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Take a column ``tags`` apart, as GeoJSON from OpenStreetMap's servers often has it."""
+    if "tags" not in frame or "highway" in frame:
+        return frame
+    tags = [_json_object(text) for text in frame["tags"]]
+    if not any("highway" in row for row in tags):
+        return frame
+    return frame.assign(**{key: [row.get(key) for row in tags] for key in ("highway", *_OSM_KEYS)})
+
+
+def _json_object(text: object) -> dict[str, Any]:
+    try:
+        found = json.loads(text) if isinstance(text, str) else text
+    except json.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _read_osm(path: Path) -> gpd.GeoDataFrame:
@@ -104,7 +126,7 @@ def _read_osm(path: Path) -> gpd.GeoDataFrame:
         pyogrio.set_gdal_config_options({"OSM_USE_CUSTOM_INDEXING": None})
     texts = frame["other_tags"].fillna("")
     tags = [dict(_TAG.findall(text)) for text in texts]
-    for key in ("tunnel", "width", "lanes", "surface", "area", "covered"):
+    for key in _OSM_KEYS:
         frame[key] = [row.get(key) for row in tags]
     return frame.drop(columns="other_tags")
 

@@ -24,6 +24,7 @@ from roadex.pipeline.vectorize import vectorize
 from roadex.probability.source import RasterSource
 from roadex.scoring.sample_windows import draw_windows, squares_of
 from roadex.synthetic import generate_scene, write_pairs, write_scene
+from tests.fair_tiles import write_dataset
 
 SIZE = 256
 
@@ -159,6 +160,9 @@ def _make_datasets(folder: Path) -> None:
     dubai = [f"dubai/tile_{number}" for number in (1, 2, 3, 5, 6, 8)]
     for name in ("generated", "ma/train", *cited, *dubai):
         shutil.copytree(folder / "my" / "data", folder / name)
+    tiled = generate_scene(shape=(480, 480), seed=7, style="suburban")
+    tiled_paths = write_scene(tiled, folder / "elsewhere" / "tiled")
+    write_dataset(tiled_paths["scene"], tiled_paths["roads"], folder / "fair-dataset")
     aligned = folder / "aligned"
     shutil.copy(folder / "scene.tif", aligned)
     shutil.copy(folder / "roads.gpkg", aligned)

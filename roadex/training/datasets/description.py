@@ -15,6 +15,7 @@ LAYOUTS = {
     "massachusetts": "roadex.training.datasets.pairs",
     "pairs": "roadex.training.datasets.pairs",
     "lines": "roadex.training.datasets.lines",
+    "fair": "roadex.training.datasets.fair",
 }
 """Layout name to its module; the order is the order of recognition."""
 

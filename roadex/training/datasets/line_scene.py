@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.features import rasterize
+from rasterio.transform import array_bounds
 from rasterio.windows import Window
 
+from roadex.errors import DatasetError
 from roadex.imagery.scene import Scene
-from roadex.imagery.work_grid import WorkGrid, open_grid
+from roadex.imagery.work_grid import WorkGrid, open_grid, plan_grid
 from roadex.training.datasets.labelled import Chip
 
 Geometries = NDArray[np.object_]
@@ -83,6 +86,39 @@ class LineScene:
         if self.ignore_m == 0:
             return road, road
         return road, burn_roads(self.roads, self.half_widths_m + self.ignore_m, window, self.grid)
+
+
+def native_grid(scene: Scene) -> WorkGrid:
+    """Return the metric grid, north up, with the pixel size of a scene: labels are burnt on it.
+
+    Raises
+    ------
+    SceneError
+        If the scene cannot be brought to a metric CRS.
+    """
+    return plan_grid(scene, gsd_m=scene.gsd_m, gsd_range_m=(0.0, float("inf")), native_gsd=True)
+
+
+def lines_inside(
+    frame: geopandas.GeoDataFrame, grid: WorkGrid, roads: str, *, image: str
+) -> geopandas.GeoDataFrame:
+    """Return the lines, in the CRS of a grid, that touch it.
+
+    ``roads`` and ``image`` are what an error calls both sides.
+
+    Raises
+    ------
+    DatasetError
+        If there are none.
+    """
+    inside = frame[frame.intersects(shapely.box(*array_bounds(*grid.shape, grid.transform)))]
+    if inside.empty:
+        msg = (
+            f"none of the {len(frame)} lines of {roads} lies in {image}: do both carry the right "
+            "CRS?"
+        )
+        raise DatasetError(msg)
+    return inside
 
 
 def burn_roads(

@@ -33,7 +33,6 @@ from typing import Any
 import geopandas
 import numpy as np
 import pandas as pd
-import rasterio.transform
 import shapely
 from numpy.typing import NDArray
 
@@ -41,11 +40,11 @@ from roadex.config import LineLabelConfig, read_toml
 from roadex.config.kinds import Count, KindError, convert
 from roadex.errors import DatasetError, NetworkError, ScoreError
 from roadex.imagery.scene import open_scene
-from roadex.imagery.work_grid import WorkGrid, plan_grid
+from roadex.imagery.work_grid import WorkGrid
 from roadex.network.line_reader import read_line_table
 from roadex.training.datasets.description import expand
 from roadex.training.datasets.labelled import Labelled
-from roadex.training.datasets.line_scene import LineScene
+from roadex.training.datasets.line_scene import LineScene, lines_inside, native_grid
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2")
 VECTOR_SUFFIXES = (".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet", ".geoparquet")
@@ -187,17 +186,9 @@ def _band_numbers(path: Path, value: Any) -> tuple[int, ...] | None:
 
 def _open(entry: _Entry, bands: tuple[str, ...]) -> LineScene:
     scene = open_scene(entry.images, wanted=bands, bands=entry.bands)
-    grid = plan_grid(
-        scene, gsd_m=scene.gsd_m, gsd_range_m=(0.0, float("inf")), native_gsd=True
-    )  # fmt: skip
+    grid = native_grid(scene)
     frame = _read(entry.roads, entry.labels.layer, grid)
-    inside = frame[frame.intersects(_footprint(grid))]
-    if inside.empty:
-        msg = (
-            f"none of the {len(frame)} lines of {entry.roads} lies in {entry.images[0]}: do both "
-            "carry the right CRS?"
-        )
-        raise DatasetError(msg)
+    inside = lines_inside(frame, grid, str(entry.roads), image=entry.images[0])
     roads = shapely.force_2d(inside.geometry.to_numpy())
     areas = None
     if entry.valid is not None:
@@ -222,10 +213,6 @@ def _read(path: Path, layer: str, grid: WorkGrid) -> geopandas.GeoDataFrame:
         msg = f"{error}{hint}"
         raise DatasetError(msg) from error
     return frame.to_crs(grid.crs.to_wkt())
-
-
-def _footprint(grid: WorkGrid) -> shapely.Polygon:
-    return shapely.box(*rasterio.transform.array_bounds(*grid.shape, grid.transform))
 
 
 def _half_widths_m(
