@@ -24,8 +24,9 @@ GIVES_BACK = [".gpkg", ".parquet", ".fgb", ".geojson", ".csv", ".shp"]
 
 FOR_ONE_PROGRAM = [
     ".graphml", ".osm", ".kml", ".pmtiles", ".maproulette.json", ".overture.parquet",
+    ".cooperative.maproulette.json",
 ]  # fmt: skip
-"""Formats that test_handover.py gives to the program they are for."""
+"""Formats that test_handover.py and test_handover_contracts.py give to what they are for."""
 
 PROVENANCE = {"created": "2026-01-02T03:04:05+00:00", "model": "<test> & more"}
 CONFIG = VectorConfig(min_component_m=20)
