@@ -20,6 +20,7 @@ from roadex.config import ScoreConfig, VectorConfig
 from roadex.imagery.geodesy import pixel_size
 from roadex.network.cleaning.steps import plan_steps
 from roadex.network.graph import RoadGraph, build_graph, in_fixed_order
+from roadex.network.imagery_edge import imagery_edge_nodes
 from roadex.network.line_reader import read_lines
 from roadex.network.road_network import build_network
 from roadex.network.vectorize import trace_scene, vectorize
@@ -69,9 +70,11 @@ class Bench:
 
     def score(self, graph: RoadGraph, settings: VectorConfig) -> dict[str, float]:
         """Draw a graph and compare it with the truth."""
+        graph = in_fixed_order(graph)
         network = build_network(
-            in_fixed_order(graph), self.source.transform, self.source.crs, self.pixel, settings
-        )
+            graph, imagery_edge_nodes(graph, self.source), self.source.transform, self.source.crs,
+            self.pixel, settings,
+        )  # fmt: skip
         predicted = LineNetwork.from_frame(network.edges).merge_degree_2()
         values: dict[str, float] = {
             "km": network.summary["length_km"],

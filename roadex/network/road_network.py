@@ -19,7 +19,6 @@ from pyproj.exceptions import CRSError
 from roadex.config import PROBABILITY_MAX, VectorConfig
 from roadex.errors import NetworkError
 from roadex.imagery.geodesy import PixelSize, geodesic_lengths_m, place
-from roadex.network.cleaning.borders import border_nodes
 from roadex.network.confidence import edge_confidence
 from roadex.network.graph import RoadGraph, group
 from roadex.network.levels import level_unknown
@@ -122,6 +121,7 @@ class RoadNetwork:
 
 def build_network(
     graph: RoadGraph,
+    is_border: NDArray[np.bool_],
     transform: Affine,
     crs: CRS,
     pixel: PixelSize,
@@ -135,6 +135,8 @@ def build_network(
     ----------
     graph
         Cleaned, in fixed order.
+    is_border
+        Shape ``(n_nodes,)``: nodes at which imagery ends, not the road.
     transform, crs
         Of the grid the graph lives on.
     pixel
@@ -153,7 +155,7 @@ def build_network(
     lines = shapely.transform(lines, lambda xy: _place(xy, transform, to_output))
     lines = _pin_ends(lines, points, graph.u, graph.v)
     network = assemble_network(
-        lines, points, graph.u, graph.v, _measured_columns(measures, pixel), border_nodes(graph),
+        lines, points, graph.u, graph.v, _measured_columns(measures, pixel), is_border,
         output_crs or crs,
     )  # fmt: skip
     network.summary["redrawn_to_avoid_crossings"] = n_redrawn
@@ -183,7 +185,7 @@ def assemble_network(
         ``width_m, prob_mean, prob_min, bridged, area`` of each edge; ``confidence`` where it is
         not to be told from them, and :data:`TEXTS`.
     is_border
-        Shape ``(n_nodes,)``: nodes at which the scene ends, not the road.
+        Shape ``(n_nodes,)``: nodes at which imagery ends, not the road.
     crs
         CRS of lines and points.
     """

@@ -60,7 +60,7 @@ NODE_COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "degree": ("Edges that meet", "Number of edge ends at the node"),
     "kind": (
         "Kind of node",
-        "junction, end, border (leaves the scene), loop or gap (begin of a bridge over nothing)",
+        "junction, end, border (imagery ends), loop or gap (begin of a bridge over nothing)",
     ),
     "level_unknown": ("Level unknown", "Two roads cross here that may pass over each other"),
 }

@@ -20,6 +20,7 @@ from roadex.imagery.tiling import Tile, Tiles
 from roadex.network.chains import MAX_HALF_WIDTH, Chains
 from roadex.network.cleaning.steps import clean_graph, plan_steps, road_threshold
 from roadex.network.graph import build_graph, in_fixed_order, merge_fragments
+from roadex.network.imagery_edge import imagery_edge_nodes
 from roadex.network.road_network import RoadNetwork, build_network
 from roadex.network.tile_frame import MAX_HOLE, SkeletonSettings, TileFrame
 from roadex.network.tracing import trace_tile
@@ -57,9 +58,11 @@ def vectorize(
     lines = trace_scene(source, pixel, config, tile_size=tile_size, map_tiles=map_tiles)
     graph = build_graph(lines, source.shape[0])
     graph, reports = clean_graph(graph, pixel, plan_steps(pixel, config, source, map_tiles))
+    graph = in_fixed_order(graph)
     network = build_network(
-        in_fixed_order(graph), source.transform, source.crs, pixel, config, output_crs=output_crs
-    )
+        graph, imagery_edge_nodes(graph, source, map_tiles), source.transform, source.crs, pixel,
+        config, output_crs=output_crs,
+    )  # fmt: skip
     network.summary["steps"] = [asdict(report) for report in reports]
     return network
 

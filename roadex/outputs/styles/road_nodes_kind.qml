@@ -4,7 +4,7 @@
   <categories>
    <category symbol="0" value="junction" label="junction" render="true" type="string"/>
    <category symbol="1" value="end" label="dead end" render="true" type="string"/>
-   <category symbol="2" value="border" label="leaves the scene" render="true" type="string"/>
+   <category symbol="2" value="border" label="imagery ends" render="true" type="string"/>
    <category symbol="3" value="loop" label="ring without junction" render="true" type="string"/>
    <category symbol="4" value="gap" label="begin of a bridge over nothing" render="true" type="string"/>
   </categories>
