@@ -34,13 +34,14 @@ class ChangeConfig(Settings):
     """How far beside a road its probability at the other date is looked for: what is left of shifts
     that differ from place to place."""
 
-    absent: Inside = 0.15
+    absent: Inside = 0.1
     """Mean probability at the other date from which that date shows something there, so that it is
     unsure whether the road changed. Where it shows all roads less well, it is less by that
     factor."""
 
     sure: Share = 0.4
-    """Confidence of a road below which it is unsure whether it was there at all."""
+    """Confidence of a road, or its mean probability along the changed part at its own date, below
+    which it is unsure whether it was there at all."""
 
     around_m: Positive = 200.0
     """Distance within which other roads tell whether the newer imagery shows roads."""

@@ -122,9 +122,10 @@ def changed_pieces(view: View, date: str, absent: float, config: ChangeConfig) -
         confidence=how_sure(cut.frame),
         roads_around=_roads_around(cut, view.side, label, gone, config.around_m).round(3),
     )
+    is_faint = frame[["confidence", f"prob_{date}"]].min(axis=1) < config.sure
     is_poor = (frame["roads_around"] < config.around) & (gone == VANISHED)
     reason = np.select(
-        [frame["class"] == UNSURE, frame["confidence"] < config.sure, is_poor],
+        [frame["class"] == UNSURE, is_faint, is_poor],
         [SHOWN_TOO, LITTLE_CERTAIN, POOR_IMAGERY],
         default="",
     )
