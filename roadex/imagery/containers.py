@@ -37,7 +37,8 @@ class _Quiet:
             if self._n_users == 0:
                 self._filters = warnings.catch_warnings()
                 self._filters.__enter__()
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            # Each time: filters that another library restores meanwhile may have lost it.
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
             self._n_users += 1
 
     def leave(self) -> None:
