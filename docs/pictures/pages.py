@@ -36,7 +36,8 @@ _SCALE = "document.querySelector('.leaflet-control-scale-line').textContent"
 
 def make(folder: Path) -> None:
     """Extract the roads of the tutorial's scene and look at them."""
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        # Processes of a browser that was killed may write a moment longer.
         found = extract(write_place(Path(place))["scene"], Path(place) / "out")
         with Browser(Path(place) / "profile", width=WIDTH_PX, height=HEIGHT_PX) as browser:
             browser.open(found.paths.page.as_uri())
