@@ -111,6 +111,7 @@ def test_chips_of_calibration_are_at_the_pixel_size_of_the_model(model, imagery)
     assert [image.shape for image in images] == [(3, CHIP_SIDE, CHIP_SIDE)] * 3
 
 
+@pytest.mark.slow
 def test_layers_named_stay_in_float(model, with_int8, imagery, tmp_path):
     output = quantize(model, tmp_path / "kept.safetensors", imagery, "--keep-float", ".*")
     exact = Predictor.load(model).probability(noise())
