@@ -62,10 +62,7 @@ class FinishedRun:
             If imagery or model cannot be read, or the imagery is not that of the run.
         """
         results = RunFolder(Path(folder))
-        report = results.read_report()
-        if not report.get("result"):
-            msg = f"{folder} holds no results of a finished `roadex run`: it has no report.json"
-            raise OutputError(msg)
+        report = results.finished_report()
         loaded = _model(report, model)
         config, plan = _plan(report, loaded, scene)
         probability = RasterSource.open(results.probability, reading="roadex")

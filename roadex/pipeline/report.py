@@ -19,7 +19,7 @@ import numpy as np
 from pyproj import CRS
 
 from roadex.config import ClusterConfig, RunConfig
-from roadex.errors import public
+from roadex.errors import OutputError, public
 from roadex.extensions import Family, extension_records
 from roadex.files import whole_file
 from roadex.imagery.geodesy import outline_in_degrees
@@ -69,6 +69,22 @@ class RunFolder(ResultPaths):
         result = content.get("result") if isinstance(content, dict) else None
         is_own = isinstance(result, dict) and "failed_tiles" in result
         return dict(content) if is_own else {}
+
+    def finished_report(self) -> dict[str, Any]:
+        """Return what the report of a finished run says.
+
+        Raises
+        ------
+        OutputError
+            If there is none.
+        """
+        report = self.read_report()
+        if not report:
+            msg = (
+                f"{self.folder} holds no results of a finished `roadex run`: it has no report.json"
+            )
+            raise OutputError(msg)
+        return report
 
     def kept(self, plan: RunPlan) -> Kept:
         """Return what of the results in the folder is what the plan asks for."""

@@ -73,10 +73,7 @@ class ViewedRun:
             If the imagery was named and cannot be read, or is not that of the run.
         """
         results = RunFolder(Path(folder))
-        report = results.read_report()
-        if not report:
-            msg = f"{folder} holds no results of a finished `roadex run`: it has no report.json"
-            raise OutputError(msg)
+        report = results.finished_report()
         try:
             found = _open_scene(report, scene)
         except SceneError as error:

@@ -13,7 +13,7 @@ from tests.fuzz import corpus
 from tests.fuzz.cases import Bench, Case, Kind, Words, put
 from tests.fuzz.laws import run_command
 from tests.fuzz.mutations import Mutated, mutate_bytes, mutate_often, mutate_tiff
-from tests.fuzz.vector_kinds import changed_table, mutate_geojson
+from tests.fuzz.vector_kinds import UNWRITABLE, changed_table, mutate_geojson
 
 _LAYERS = ("windows", "truth")
 _SIZE_M = "20"
@@ -101,7 +101,7 @@ def _change_tables(rng: Random, marked: Path) -> str | None:
     try:
         for name, table in tables.items():
             pyogrio.write_dataframe(table, marked, layer=name, append=marked.exists())
-    except Exception:  # what no program can write needs no reader
+    except UNWRITABLE:
         return None
     return "; ".join(notes)
 
@@ -157,7 +157,7 @@ def _changed_lines(rng: Random, bench: Bench, lines: Path) -> tuple[Path, str]:
     edited = bench.inputs / "edited.gpkg"
     try:
         pyogrio.write_dataframe(table, edited)
-    except Exception:  # what no program can write needs no reader
+    except UNWRITABLE:
         return lines, "not written"
     return edited, "; ".join(notes)
 
