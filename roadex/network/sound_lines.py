@@ -53,7 +53,8 @@ def single_lines(
     while (shapely.get_type_id(parts.geometry.to_numpy()) == _COLLECTION).any():
         # One in another is taken apart to the last; an empty one falls to nothing.
         parts = parts[~parts.geometry.is_empty].explode(index_parts=False, ignore_index=True)
-    geometry = shapely.force_2d(parts.geometry.to_numpy())
+    with np.errstate(invalid="ignore"):  # such lines are left out below, and counted
+        geometry = shapely.force_2d(parts.geometry.to_numpy())
     is_empty = shapely.is_empty(geometry) | shapely.is_missing(geometry)
     wanted = _LINES + (_AREAS if with_areas else ())
     is_line = ~is_empty & np.isin(shapely.get_type_id(geometry), wanted)
