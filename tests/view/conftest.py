@@ -54,7 +54,15 @@ def folder(runs, tmp_path) -> Path:
     return shutil.copytree(runs("as it is"), tmp_path / "out")
 
 
+@pytest.fixture(scope="session")
+def shared_server(runs):
+    """Return a server of a run that no test may change."""
+    with served(runs("as it is")) as server:
+        yield server
+
+
 @pytest.fixture
 def server(folder):
+    """Return a server of a run that this test alone changes."""
     with served(folder) as server:
         yield server

@@ -15,17 +15,17 @@ from roadex.pipeline.view_server import open_browser
 from tests.view.viewer import an_edge, ask, verdicts
 
 
-def test_only_the_printed_address_opens(server, folder) -> None:
-    edge_id, length_m = an_edge(folder)
+def test_only_the_printed_address_opens(shared_server, runs) -> None:
+    edge_id, length_m = an_edge(runs("as it is"))
     body = {"edge_id": edge_id, "length_m": length_m, "review": "ok"}
-    other = "x" * len(server.token)
-    for token in ("", other, server.token[:-1], f"{server.token}x", "%C3%A4"):
+    other = "x" * len(shared_server.token)
+    for token in ("", other, shared_server.token[:-1], f"{shared_server.token}x", "%C3%A4"):
         for path in ("", "network.json", "tiles/imagery/0/0/0.png", "view.js"):
-            assert ask(server, f"/{token}/{path}")[0] == 403
-        assert ask(server, f"/{token}/review", method="POST", body=body)[0] == 403
-    assert ask(server, "/")[0] == 403
-    assert set(verdicts(folder).values()) == {None}
-    assert ask(server, "")[0] == 200
+            assert ask(shared_server, f"/{token}/{path}")[0] == 403
+        assert ask(shared_server, f"/{token}/review", method="POST", body=body)[0] == 403
+    assert ask(shared_server, "/")[0] == 403
+    assert set(verdicts(runs("as it is")).values()) == {None}
+    assert ask(shared_server, "")[0] == 200
 
 
 def test_other_machines_and_other_pages_are_refused(server, folder) -> None:
@@ -52,16 +52,18 @@ def test_other_machines_and_other_pages_are_refused(server, folder) -> None:
         "map.js\0.html",
     ],
 )  # fmt: skip
-def test_no_other_file_is_served(server, path) -> None:
-    request = f"GET /{server.token}/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    with socket.create_connection(server.server_address, timeout=20) as connection:
+def test_no_other_file_is_served(shared_server, path) -> None:
+    request = f"GET /{shared_server.token}/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with socket.create_connection(shared_server.server_address, timeout=20) as connection:
         connection.sendall(request.encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 404")
 
 
-def test_answers_tell_the_browser_to_stay_here(server) -> None:
-    with closing(http.client.HTTPConnection(*server.server_address, timeout=20)) as connection:
-        connection.request("GET", f"/{server.token}/")
+def test_answers_tell_the_browser_to_stay_here(shared_server) -> None:
+    with closing(
+        http.client.HTTPConnection(*shared_server.server_address, timeout=20)
+    ) as connection:
+        connection.request("GET", f"/{shared_server.token}/")
         answer = connection.getresponse()
         answer.read()
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]

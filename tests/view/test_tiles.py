@@ -99,7 +99,7 @@ def test_probability_has_its_colours_and_no_data_is_see_through(runs, tmp_path) 
 @pytest.mark.parametrize(
     "path", ["9/0/0", "0/2/0", "0/0/3", "0/-1/0", "0/0/0/0", "7/99999999/0", "a/0/0"]
 )
-def test_tiles_that_do_not_exist_are_not_found(server, path) -> None:
+def test_tiles_that_do_not_exist_are_not_found(shared_server, path) -> None:
     for kind in ("imagery", "probability", "network"):
-        assert ask(server, f"tiles/{kind}/{path}.png")[0] == 404
-    assert ask(server, "tiles/imagery/0/0/0.png")[0] == 200
+        assert ask(shared_server, f"tiles/{kind}/{path}.png")[0] == 404
+    assert ask(shared_server, "tiles/imagery/0/0/0.png")[0] == 200

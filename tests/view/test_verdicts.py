@@ -17,9 +17,9 @@ from roadex.outputs.review import write_verdict
 from tests.view.viewer import an_edge, ask, verdicts
 
 
-def test_places_of_the_network_lie_on_the_pixels_of_the_imagery(server, folder) -> None:
-    network = json.loads(ask(server, "network.json")[1])
-    edges = RoadNetwork.read(folder).edges
+def test_places_of_the_network_lie_on_the_pixels_of_the_imagery(shared_server, runs) -> None:
+    network = json.loads(ask(shared_server, "network.json")[1])
+    edges = RoadNetwork.read(runs("as it is")).edges
     assert network["columns"]["edge_id"] == edges["edge_id"].tolist()
     assert network["shape"] == [500, 600]
     for flat, line in zip(network["lines"], edges.geometry, strict=True):
