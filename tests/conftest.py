@@ -14,8 +14,7 @@ from affine import Affine
 SMALL_NETWORK = {"encoder": "tu-mobilenetv3_small_050", "bottleneck": 32}
 
 
-@pytest.fixture
-def make_scene(tmp_path):
+def scene_maker(folder: Path):
     """Return a function that writes a GeoTIFF; what is not given is an 8-bit RGB scene at 1 m."""
 
     def make(
@@ -33,7 +32,7 @@ def make_scene(tmp_path):
         if values is None:
             rng = np.random.default_rng(0)
             values = rng.integers(20, 200, (bands, *shape)).astype(dtype)
-        path = tmp_path / name
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if transform is not None:
             profile["transform"] = transform
@@ -54,6 +53,18 @@ def make_scene(tmp_path):
         return path
 
     return make
+
+
+@pytest.fixture
+def make_scene(tmp_path):
+    """Return a function that writes a scene into the folder of the test."""
+    return scene_maker(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def make_shared_scene(tmp_path_factory):
+    """Return a function that writes a scene for all tests of a module, which leave it as it is."""
+    return scene_maker(tmp_path_factory.mktemp("scenes"))
 
 
 @pytest.fixture(scope="session")
