@@ -102,6 +102,14 @@ def test_shift_of_the_whole_scene_is_said_and_taken_off():
     assert comparison.summary["km"]["missing_in_reference"] == 0
 
 
+def test_roads_that_lie_elsewhere_do_not_pull_the_shift_of_the_scene():
+    lines = streets(6)
+    moved = np.array([translate(line, 3.0, -2.0) for line in lines], dtype=object)
+    moved[::4] = [translate(line, 6.0, 6.0) for line in moved[::4]]
+    comparison = compare_networks(network(lines), reference(moved))
+    assert comparison.summary["scene_shift_m"] == pytest.approx([3.0, -2.0], abs=0.6)
+
+
 def test_shifted_road_carries_its_vector():
     lines = streets(6)
     kept = lines.copy()
