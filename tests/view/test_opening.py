@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import shutil
 import signal
 import socket
@@ -64,11 +63,17 @@ def test_what_is_no_run_or_no_network_is_an_error(folder, tmp_path) -> None:
         ViewServer(ViewedRun.open(folder))
 
 
+# Tests that a shell runs in the background pass on to programs that they ignore interrupts.
+HEARING = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from roadex.cli import main; main()"
+)
+
+
 def test_command_serves_until_interrupted(folder) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", "from roadex.cli import main; main()", "view", str(folder),
-         "--no-open"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ),
+        [sys.executable, "-c", HEARING, "view", str(folder), "--no-open"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         address = urlsplit(process.stdout.readline().strip())
@@ -77,7 +82,10 @@ def test_command_serves_until_interrupted(folder) -> None:
             assert json.loads(connection.getresponse().read())["has_imagery"]
     finally:
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        try:
+            out, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert out.endswith("ended\n")
     assert err == ""
