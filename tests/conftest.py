@@ -14,8 +14,7 @@ from affine import Affine
 SMALL_NETWORK = {"encoder": "tu-mobilenetv3_small_050", "bottleneck": 32}
 
 
-@pytest.fixture
-def make_scene(tmp_path):
+def scene_maker(folder: Path):
     """Return a function that writes a GeoTIFF; what is not given is an 8-bit RGB scene at 1 m."""
 
     def make(
@@ -33,7 +32,7 @@ def make_scene(tmp_path):
         if values is None:
             rng = np.random.default_rng(0)
             values = rng.integers(20, 200, (bands, *shape)).astype(dtype)
-        path = tmp_path / name
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if transform is not None:
             profile["transform"] = transform
@@ -56,6 +55,18 @@ def make_scene(tmp_path):
     return make
 
 
+@pytest.fixture
+def make_scene(tmp_path):
+    """Return a function that writes a scene into the folder of the test."""
+    return scene_maker(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def make_shared_scene(tmp_path_factory):
+    """Return a function that writes a scene for all tests of a module, which leave it as it is."""
+    return scene_maker(tmp_path_factory.mktemp("scenes"))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Return the folder of real imagery, or skip."""
@@ -66,27 +77,39 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory):
-    """Return the file of a small network with random weights: what it sees does not matter here."""
+def make_model(tmp_path_factory):
+    """Return a function that writes a model file, of a network with random weights.
+
+    What it sees does not matter, but its logits are spread, so that there is something to
+    vectorize.
+    """
     import torch
 
     from roadex.models import create_network
     from roadex.models.metadata import ModelMetadata
     from roadex.models.modelfile import save_model
 
-    torch.manual_seed(0)
-    network = create_network("dlinknet", **SMALL_NETWORK).eval()
-    last = network.segmentation_head.conv3
-    with torch.no_grad():
-        # Spread the logits, so that there is something to vectorize.
-        logits = network(torch.rand(1, 3, 256, 256) * 2 - 1)
-        factor = 3 / logits.std()
-        last.weight *= factor
-        last.bias += factor * (last.bias - logits.mean()) - last.bias
-    metadata = ModelMetadata(
-        name="small", network="dlinknet", arguments=SMALL_NETWORK, gsd_m=1.0, gsd_range_m=(0.7, 1.4)
-    )
-    return save_model(network, metadata, tmp_path_factory.mktemp("model") / "small.safetensors")
+    def make(network: str, **arguments: object) -> Path:
+        torch.manual_seed(0)
+        made = create_network(network, **arguments).eval()
+        last = [m for m in made.modules() if isinstance(m, torch.nn.Conv2d)][-1]
+        with torch.no_grad():
+            logits = made(torch.rand(1, 3, 256, 256) * 2 - 1)
+            factor = 3 / logits.std()
+            last.weight *= factor
+            last.bias += factor * (last.bias - logits.mean()) - last.bias
+        metadata = ModelMetadata(
+            name="small", network=network, arguments=arguments, gsd_m=1.0, gsd_range_m=(0.7, 1.4)
+        )
+        return save_model(made, metadata, tmp_path_factory.mktemp("model") / "small.safetensors")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def model(make_model) -> Path:
+    """Return the model file of a small D-LinkNet."""
+    return make_model("dlinknet", **SMALL_NETWORK)
 
 
 @pytest.fixture(scope="session")

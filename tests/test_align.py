@@ -75,25 +75,32 @@ def test_labels_stay_where_nothing_is_seen():
     assert not move_labels(nothing, shifts).any()
 
 
-@pytest.fixture
-def shifted(tmp_path):
-    """Generated scenes whose masks lie 2 px to the right of the roads, and the right masks."""
-    scenes = [generate_scene(shape=(384, 384), gsd_m=1.0, seed=s, style="suburban") for s in (3, 4)]
-    folder = tmp_path / "shifted"
+def write_shifted(folder, side):
+    """Write two generated scenes whose masks lie 2 px to the right of the roads; return them."""
+    shape = (side, side)
+    scenes = [generate_scene(shape=shape, gsd_m=1.0, seed=s, style="suburban") for s in (3, 4)]
     for _ in write_pairs(scenes, folder):
         pass
     for path in (folder / "mask").iterdir():
         with rasterio.open(path, "r+") as raster:
             raster.write(np.roll(raster.read(), 2, axis=2))
-    return folder, {f"suburban-{scene.seed}": scene.road_mask for scene in scenes}
+    return scenes
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Return a dataset where it does not matter how well labels are aligned."""
+    write_shifted(tmp_path / "shifted", 128)
+    return tmp_path / "shifted"
 
 
 def run(*arguments):
     return CliRunner().invoke(align, [str(a) for a in arguments], catch_exceptions=False).output
 
 
-def test_the_command_writes_a_dataset_with_labels_on_the_roads(shifted, tmp_path):
-    source, truth = shifted
+def test_the_command_writes_a_dataset_with_labels_on_the_roads(tmp_path):
+    source = tmp_path / "shifted"
+    truth = {f"suburban-{scene.seed}": scene.road_mask for scene in write_shifted(source, 384)}
     out = tmp_path / "aligned"
     assert "2 scenes, labels shifted by" in run(source, out)
     found = {scene.name: scene for scene in find_labelled_scenes(f"pairs:{out}")}
@@ -111,33 +118,31 @@ def test_the_command_writes_a_dataset_with_labels_on_the_roads(shifted, tmp_path
         assert float(row["iou_after"]) > float(row["iou_before"])
 
 
-def test_what_was_stopped_goes_on_and_other_settings_do_not_mix(shifted, tmp_path, model):
-    source, _ = shifted
+def test_what_was_stopped_goes_on_and_other_settings_do_not_mix(small, tmp_path, model):
     out = tmp_path / "aligned"
-    run(source, out, "--model", model)
+    run(small, out, "--model", model)
     kept, lost = sorted((out / "mask").iterdir())
     before = kept.stat().st_mtime_ns
     lost.unlink()
-    assert "1 scene," in run(source, out, "--model", model)
+    assert "1 scene," in run(small, out, "--model", model)
     assert kept.stat().st_mtime_ns == before
     assert lost.exists()
     with pytest.raises(OutputError, match="not empty"):
-        run(source, out, "--model", model, "--max-shift", "2")
-    assert "2 scenes," in run(source, out, "--model", model, "--max-shift", "2", "--overwrite")
+        run(small, out, "--model", model, "--max-shift", "2")
+    assert "2 scenes," in run(small, out, "--model", model, "--max-shift", "2", "--overwrite")
     assert len((out / "moves.csv").read_text().splitlines()) == 3
 
 
-def test_a_scene_whose_note_was_cut_off_is_done_again(shifted, tmp_path, model):
-    source, _ = shifted
+def test_a_scene_whose_note_was_cut_off_is_done_again(small, tmp_path, model):
     out = tmp_path / "aligned"
-    run(source, out, "--model", model)
+    run(small, out, "--model", model)
     moves = out / "moves.csv"
     whole = moves.read_text()
     moves.write_text(whole[:-9])  # killed while it was written, or before
-    assert "1 scene," in run(source, out, "--model", model)
+    assert "1 scene," in run(small, out, "--model", model)
     assert moves.read_text() == whole
     (out / "mask" / f"{whole.splitlines()[1].split(',')[0]}.tif").unlink()
-    assert "1 scene," in run(source, out, "--model", model)
+    assert "1 scene," in run(small, out, "--model", model)
     assert sorted(moves.read_text().splitlines()) == sorted(whole.splitlines())
 
 
@@ -182,13 +187,12 @@ def test_large_scenes_are_looked_at_in_windows_that_own_each_place_once():
     assert (owned == 1).all()
 
 
-def test_a_dataset_is_never_written_over(shifted):
-    source, _ = shifted
-    before = {path: path.read_bytes() for path in source.rglob("*.tif")}
-    for folder in (source, source.parent):
+def test_a_dataset_is_never_written_over(small):
+    before = {path: path.read_bytes() for path in small.rglob("*.tif")}
+    for folder in (small, small.parent):
         with pytest.raises(OutputError, match="outside the dataset"):
-            run(source, folder, "--overwrite")
-    assert before == {path: path.read_bytes() for path in source.rglob("*.tif")}
+            run(small, folder, "--overwrite")
+    assert before == {path: path.read_bytes() for path in small.rglob("*.tif")}
 
 
 def test_misuse_is_refused(tmp_path):

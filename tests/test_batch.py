@@ -80,20 +80,20 @@ def test_each_scene_gets_the_results_it_gets_alone_and_a_bad_one_stops_nobody(
     assert extract_many(listed[:1], out, config=other)[0].state == "done"
 
 
-@pytest.mark.parametrize("content", ['{"title": "Delhi"}', "[1]", '{"result": 3}', "{", None])
-def test_a_report_of_another_program_stops_that_scene_alone(
-    make_scene, settings, tmp_path, content
-):
-    paths = [make_scene(f"{name}.tif", shape=(70, 90)) for name in "ab"]
-    report = tmp_path / "out" / "a" / "report.json"
-    report.parent.mkdir(parents=True)
-    report.mkdir() if content is None else report.write_text(content)
-    outcomes = extract_many(
-        name_scenes((None, str(p)) for p in paths), tmp_path / "out", config=settings
-    )
-    assert [outcome.state for outcome in outcomes] == ["failed", "done"]
-    assert "report.json" in outcomes[0].error
-    assert report.is_dir() if content is None else report.read_text() == content
+def test_reports_of_other_programs_stop_their_scenes_alone(make_scene, settings, tmp_path):
+    contents = ['{"title": "Delhi"}', "[1]", '{"result": 3}', "{", None]
+    reports = [tmp_path / "out" / f"bad{n}" / "report.json" for n in range(len(contents))]
+    for report, content in zip(reports, contents, strict=True):
+        report.parent.mkdir(parents=True)
+        report.mkdir() if content is None else report.write_text(content)
+    names = [*(report.parent.name for report in reports), "good"]
+    paths = [make_scene(f"{name}.tif", shape=(70, 90)) for name in names]
+    listed = name_scenes((None, str(path)) for path in paths)
+    outcomes = extract_many(listed, tmp_path / "out", config=settings)
+    assert [outcome.state for outcome in outcomes] == ["failed"] * len(contents) + ["done"]
+    for outcome, report, content in zip(outcomes, reports, contents, strict=False):
+        assert "report.json" in outcome.error
+        assert report.is_dir() if content is None else report.read_text() == content
 
 
 def test_a_bug_in_one_scene_is_told_and_stops_nobody(make_scene, settings, tmp_path, monkeypatch):

@@ -163,13 +163,19 @@ def edit(folder: Path, path: Path) -> Path:
     return path
 
 
-def test_correct_writes_a_model_that_says_what_it_learned(finished_run, model, tmp_path) -> None:
-    edited = edit(finished_run, tmp_path / "edited.gpkg")
-    made = correct(
-        finished_run, edited, tmp_path / "mine.safetensors", model=model, config=QUICK,
-        run_folder=tmp_path / "run",
+@pytest.fixture(scope="module")
+def corrected(finished_run, model, tmp_path_factory) -> Path:
+    """Return a folder with a network, edited, the model that was corrected by it, and its run."""
+    folder = tmp_path_factory.mktemp("corrected")
+    correct(
+        finished_run, edit(finished_run, folder / "edited.gpkg"), folder / "mine.safetensors",
+        model=model, config=QUICK, run_folder=folder / "run",
     )  # fmt: skip
-    mine, old = load_model(made.path), load_model(model)
+    return folder
+
+
+def test_correct_writes_a_model_that_says_what_it_learned(corrected, model) -> None:
+    mine, old = load_model(corrected / "mine.safetensors"), load_model(model)
     assert mine.sha256 != old.sha256
     assert mine.metadata.threshold_high == old.metadata.threshold_high
     (learned,) = mine.metadata.training["corrections"]
@@ -178,37 +184,30 @@ def test_correct_writes_a_model_that_says_what_it_learned(finished_run, model, t
     assert learned["added_km"] == 0
     assert mine.metadata.validation == {}
     assert learned["found_before"]["deleted"] > 0.9
-    # The same call goes on from the last step and ends in the same weights.
-    (tmp_path / "mine.safetensors").unlink()
+
+
+def test_the_same_call_goes_on_and_ends_in_the_same_weights(
+    finished_run, corrected, model, tmp_path
+) -> None:
+    shutil.copytree(corrected / "run", tmp_path / "run")
     again = correct(
-        finished_run, edited, tmp_path / "mine.safetensors", model=model, config=QUICK,
-        run_folder=tmp_path / "run",
+        finished_run, corrected / "edited.gpkg", tmp_path / "mine.safetensors", model=model,
+        config=QUICK, run_folder=tmp_path / "run",
     )  # fmt: skip
-    assert load_model(again.path).sha256 == mine.sha256
+    assert load_model(again.path).sha256 == load_model(corrected / "mine.safetensors").sha256
 
 
-def test_a_checkpoint_of_other_corrections_is_refused(finished_run, model, tmp_path) -> None:
-    run = {"model": model, "config": QUICK, "run_folder": tmp_path / "run"}
-    edited = edit(finished_run, tmp_path / "edited.gpkg")
-    correct(finished_run, edited, tmp_path / "one.safetensors", **run)
-    frame = gpd.read_file(edited, layer="road_edges")
-    frame.iloc[1:].to_file(edited, layer="road_edges", driver="GPKG")
+def test_a_checkpoint_of_other_corrections_is_refused(
+    finished_run, corrected, model, tmp_path
+) -> None:
+    shutil.copytree(corrected / "run", tmp_path / "run")
+    frame = gpd.read_file(corrected / "edited.gpkg", layer="road_edges")
+    frame.iloc[1:].to_file(tmp_path / "edited.gpkg", layer="road_edges", driver="GPKG")
     with pytest.raises(TrainingError, match="something else"):
-        correct(finished_run, edited, tmp_path / "two.safetensors", **run)
-
-
-def test_the_network_may_be_edited_in_its_place(finished_run, model, tmp_path) -> None:
-    folder = tmp_path / "out"
-    shutil.copytree(finished_run, folder)
-    shutil.copy(finished_run.parent / "scene.tif", tmp_path)
-    edited = edit(finished_run, tmp_path / "edited.gpkg")
-    shutil.copy(edited, folder / "roads.gpkg")
-    made = correct(
-        folder, folder / "roads.gpkg", tmp_path / "mine.safetensors", model=model, config=QUICK,
-        run_folder=tmp_path / "run",
-    )  # fmt: skip
-    (learned,) = load_model(made.path).metadata.training["corrections"]
-    assert learned["deleted_km"] > 0
+        correct(
+            finished_run, tmp_path / "edited.gpkg", tmp_path / "two.safetensors", model=model,
+            config=QUICK, run_folder=tmp_path / "run",
+        )  # fmt: skip
 
 
 def test_what_is_not_of_the_run_is_refused(finished_run, model, tmp_path, make_scene) -> None:
@@ -232,21 +231,27 @@ def test_what_is_not_of_the_run_is_refused(finished_run, model, tmp_path, make_s
     assert not output.exists()
 
 
-def test_the_command_says_what_changed(finished_run, model, tmp_path) -> None:
+def test_the_command_says_what_changed_in_a_network_edited_in_its_place(
+    finished_run, model, tmp_path
+) -> None:
+    folder, output = tmp_path / "out", tmp_path / "mine.safetensors"
+    shutil.copytree(finished_run, folder)
+    shutil.copy(finished_run.parent / "scene.tif", tmp_path)
     edited = edit(finished_run, tmp_path / "edited.gpkg")
-    output = tmp_path / "mine.safetensors"
+    shutil.copy(edited, folder / "roads.gpkg")
     done = CliRunner().invoke(
         cli,
         [
-            "correct", str(finished_run), str(edited), "-o", str(output), "--model", str(model),
-            "--steps", "1", "--run-folder", str(tmp_path / "run"),
+            "correct", str(folder), str(folder / "roads.gpkg"), "-o", str(output),
+            "--model", str(model), "--steps", "1", "--run-folder", str(tmp_path / "run"),
         ],
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "deleted" in done.output
     assert "kept" in done.output
     assert "added" not in done.output
-    assert output.exists()
+    (learned,) = load_model(output).metadata.training["corrections"]
+    assert learned["deleted_km"] > 0
 
 
 @pytest.mark.slow

@@ -131,10 +131,17 @@ def test_errors_stop_the_training_and_findings_are_shown(pairs, make_scene):
     assert pairs.name in printed
 
 
+@pytest.fixture(scope="module")
+def generated():
+    """Return six scenes of mixed style."""
+    return [generate_scene(shape=(300, 300), seed=seed, style="mixed") for seed in range(6)]
+
+
 @pytest.mark.parametrize(("rows", "cols"), [(0, 0), (6, -4), (0, 9)])
-def test_labels_beside_the_roads_of_the_image_are_found(rows, cols, tmp_path, make_scene):
-    for seed in range(6):
-        scene = generate_scene(shape=(300, 300), seed=seed, style="mixed")
+def test_labels_beside_the_roads_of_the_image_are_found(
+    rows, cols, generated, tmp_path, make_scene
+):
+    for seed, scene in enumerate(generated):
         make_scene(f"sat/{seed}.tif", values=scene.image)
         moved = np.roll(scene.road_mask, (rows, cols), (0, 1)).astype(np.uint8)
         make_scene(f"mask/{seed}.tif", values=moved[None])

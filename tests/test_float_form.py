@@ -34,6 +34,12 @@ class Hungry:
 
 
 @pytest.fixture(scope="module")
+def model(make_model):
+    """Return the model file of a narrow network, which is quick on large images."""
+    return make_model("unet", width=1 / 16, norm=True)
+
+
+@pytest.fixture(scope="module")
 def image():
     return np.random.default_rng(0).uniform(0, 255, (3, 512, 448)).astype(np.float32)
 

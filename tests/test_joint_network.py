@@ -1,5 +1,6 @@
 """After a batch there is one network of all scenes: the network of their mosaic."""
 
+import shutil
 import sqlite3
 from itertools import product
 
@@ -22,7 +23,7 @@ from roadex.pipeline.joint_network import read_joint_network
 from roadex.synthetic import generate_scene, write_scene
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def settings(model):
     return RunConfig.from_dict(
         {
@@ -34,12 +35,12 @@ def settings(model):
     )
 
 
-@pytest.fixture
-def halves(make_scene):
+@pytest.fixture(scope="module")
+def halves(make_shared_scene):
     """Return two scenes of noise that overlap by 32 pixels, as the batch takes them."""
     values = np.random.default_rng(0).integers(1, 255, (3, 128, 224), dtype=np.uint8)
     paths = [
-        make_scene(f"{name}.tif", values=values[:, :, cols], transform=at(cols.start))
+        make_shared_scene(f"{name}.tif", values=values[:, :, cols], transform=at(cols.start))
         for name, cols in (("west", slice(0, 128)), ("east", slice(96, 224)))
     ]
     return name_scenes((None, str(path)) for path in paths)
@@ -53,20 +54,32 @@ def read(folder):
     return RoadNetwork.read(folder / "roads.gpkg")
 
 
-def test_batch_of_touching_scenes_ends_with_one_network_of_all(halves, settings, tmp_path):
-    out = tmp_path / "out"
-    extract_many(halves, out, config=settings)
-    found = read(out)
-    rasters = [out / name / "probability.tif" for name in ("west", "east")]
+@pytest.fixture(scope="module")
+def joined(halves, settings, tmp_path_factory):
+    """Return the folder of a batch of both scenes."""
+    folder = tmp_path_factory.mktemp("joined")
+    extract_many(halves, folder, config=settings)
+    return folder
+
+
+@pytest.fixture
+def out(joined, tmp_path):
+    """Return a copy of that folder, which the test may change."""
+    return shutil.copytree(joined, tmp_path / "out")
+
+
+def test_batch_of_touching_scenes_ends_with_one_network_of_all(joined, settings):
+    found = read(joined)
+    rasters = [joined / name / "probability.tif" for name in ("west", "east")]
     expected = roadex.vectorize(rasters, config=settings)
     assert len(found.edges) > 10
     assert shapely.equals_exact(found.edges.geometry, expected.edges.geometry, 1e-6).all()
     assert found.edges["scene"].tolist() == expected.edges["scene"].tolist()
     assert set(found.edges["scene"]) == {"west", "east"}
-    joint = read_joint_network(out)
+    joint = read_joint_network(joined)
     assert joint.scenes == ["west", "east"]
     assert joint.result["edges"] == len(found.edges)
-    assert "one network of all scenes" in (out / "index.html").read_text()
+    assert "one network of all scenes" in (joined / "index.html").read_text()
 
 
 def test_joint_network_is_made_again_only_where_something_changed(
@@ -88,9 +101,7 @@ def test_joint_network_is_made_again_only_where_something_changed(
     assert len(read(out).edges) < before
 
 
-def test_edited_joint_network_is_not_replaced_unasked(halves, settings, tmp_path):
-    out = tmp_path / "out"
-    extract_many(halves, out, config=settings)
+def test_edited_joint_network_is_not_replaced_unasked(out, halves, settings):
     with sqlite3.connect(out / "roads.gpkg") as database:
         database.execute("PRAGMA user_version = 7")
     edited = (out / "roads.gpkg").read_bytes()
@@ -103,12 +114,12 @@ def test_edited_joint_network_is_not_replaced_unasked(halves, settings, tmp_path
     assert (out / "roads.gpkg").read_bytes() != edited
 
 
-def test_scene_without_results_is_left_out_and_named(halves, settings, tmp_path):
+def test_scene_without_results_is_left_out_and_named(out, halves, settings, tmp_path):
     (tmp_path / "broken.tif").write_text("no raster")
     listed = name_scenes((None, s.path) for s in halves)
     listed += name_scenes([(None, str(tmp_path / "broken.tif"))])
-    extract_many(listed, tmp_path / "out", config=settings)
-    joint = read_joint_network(tmp_path / "out")
+    extract_many(listed, out, config=settings)
+    joint = read_joint_network(out)
     assert (joint.scenes, joint.left_out) == (["west", "east"], ["broken"])
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from roadex.models.int8 import int8_sha256
+from roadex.models.modelfile import model_path
+
 ROOT = Path(__file__).parents[1]
 
 HEAVY = (
@@ -66,7 +69,8 @@ import json, roadex
 from roadex.config import RunConfig
 settings = {"predict": {"precision": "int8", "tta": "none"}, "cluster": {"gpus": "none"}}
 result = roadex.run("scene.tif", "out", config=RunConfig.from_dict(settings))
-print(json.loads(result.paths.report.read_text())["model"]["precision"])
+model = json.loads(result.paths.report.read_text())["model"]
+print(model["precision"], model["int8_sha256"])
 """
 
 
@@ -86,7 +90,10 @@ def test_vectorize_merge_score_and_plan_do_without(make_scene, tmp_path):
 @pytest.mark.skipif(find_spec("openvino") is None, reason="the extra 'int8' is not installed")
 def test_a_run_in_integers_needs_neither_torch_nor_dask(make_scene, tmp_path):
     make_scene()
-    assert without_heavy(INTEGERS, tmp_path).strip() == "int8"
+    assert without_heavy(INTEGERS, tmp_path).split() == [
+        "int8",
+        int8_sha256(model_path("roadex-light")),
+    ]
     assert (tmp_path / "out" / "roads.gpkg").exists()
 
 

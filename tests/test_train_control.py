@@ -1,8 +1,7 @@
-"""What steers a training: schedules, parts of batches, early stop, epochs, recipes, logs."""
+"""What steers a training: schedules, parts of batches, early stop, epochs, logs."""
 
 import dataclasses
 import io
-import json
 import re
 from itertools import islice
 
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.optim.swa_utils import AveragedModel
 
 from roadex.config import AugmentConfig, TrainConfig
 from roadex.errors import ConfigError, TrainingError
@@ -21,15 +19,11 @@ from roadex.training.checkpoint import TrainingState
 from roadex.training.datasets import find_labelled_scenes
 from roadex.training.datasets.chip_windows import EveryWindow, WeightedScenes
 from roadex.training.divergence import check_divergence
-from roadex.training.job import _scaling
 from roadex.training.logs import CsvLog, TensorBoardLog
 from roadex.training.loop import train
 from roadex.training.monitor import Monitor
 from roadex.training.processes import Group
-from roadex.training.recipes import read_recipe, recipe_names
-from roadex.training.resume import changed_settings
 from roadex.training.schedules import Decision, DivideBy5, steps_of_epoch, with_steps
-from roadex.training.settings import read_train_settings
 
 CONFIG = TrainConfig.from_dict(
     {
@@ -190,97 +184,6 @@ def test_epochs_with_shares_or_jitter_are_refused(sources):
         EveryWindow([*sources, WeightedScenes(sources[0].scenes, 0.5)], config)
 
 
-@pytest.mark.parametrize("name", recipe_names())
-def test_recipe_is_complete(name):
-    TrainConfig.from_dict(read_recipe(name))
-
-
-def test_published_recipe_says_what_was_published():
-    config = TrainConfig.from_dict(read_recipe("dlinknet-2018"))
-    assert (config.optimizer, config.learning_rate, config.weight_decay) == ("adam", 2e-4, 0)
-    assert (config.network, config.loss) == ("dlinknet34", "bce-dice")
-    assert config.encoder_learning_rate_factor == 1
-    scaled = _scaling(config).apply(torch.tensor([0.0, 255.0]).expand(3, 1, 2))
-    torch.testing.assert_close(scaled[0, 0], torch.tensor([-1.6, 1.6]))
-
-
-def test_default_input_range_is_the_scaling_there_always_was():
-    assert _scaling(TrainConfig()) == Scaling()
-
-
-def test_settings_lie_over_the_file_over_the_recipe(tmp_path):
-    (tmp_path / "c.toml").write_text("seed = 7\n[augment]\nblur_probability = 0.6\n")
-    config = read_train_settings(
-        recipe="dlinknet-2018",
-        path=tmp_path / "c.toml",
-        assignments=["augment.hue_wrap=original", "seed=8"],
-    )
-    assert (config.seed, config.chip_size) == (8, 1024)
-    assert config.augment.style == "published"
-    assert config.augment.blur_probability == 0.6
-    assert config.augment.hue_wrap == "original"
-
-
-def test_steps_beside_epochs_are_refused():
-    with pytest.raises(ConfigError, match=r"^steps has no effect while epochs in recipe dlinknet"):
-        read_train_settings(recipe="dlinknet-2018", assignments=["steps=9"])
-    by_steps = read_train_settings(recipe="dlinknet-2018", assignments=["steps=9", "epochs=0"])
-    assert (by_steps.steps, by_steps.epochs) == (9, 0)
-
-
-def test_unknown_recipe_is_said():
-    with pytest.raises(ConfigError, match="available: dlinknet-2018, roadex"):
-        read_recipe("dlinknet")
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"steps": 0}', b"[" * 100_000])
-def test_a_damaged_note_of_settings_is_one_line(tmp_path, content):
-    (tmp_path / "checkpoint.pt").touch()
-    (tmp_path / "config.json").write_bytes(content)
-    with pytest.raises(TrainingError, match=r"config\.json.*another --run-folder"):
-        changed_settings(tmp_path, CONFIG)
-
-
-@pytest.fixture
-def saved_state(tmp_path):
-    """Return a state, and what it wrote as a checkpoint."""
-    network = torch.nn.Linear(2, 1)
-    state = TrainingState(
-        network, AveragedModel(network), torch.optim.SGD(network.parameters()),
-        DivideBy5(CONFIG, 2), 3, smooth_loss=0.5, history=[{"step": 2, "iou": 0.4}],
-    )  # fmt: skip
-    state.save(tmp_path / "checkpoint.pt")
-    return state, torch.load(tmp_path / "checkpoint.pt", weights_only=True)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("step", -1), ("step", "3"), ("step", None), ("seconds", float("nan")), ("seconds", [1]),
-        ("history", {}), ("history", [1]), ("history", [{"iou": "0.4"}]), ("is_stopped", 1),
-        ("smooth_loss", "0.5"), ("best_network", [1]), ("best_averaged", {"a": 1}),
-        ("network", []), ("averaged", None), ("optimizer", {}), ("optimizer", 1), ("schedule", [1]),
-    ],
-)  # fmt: skip
-def test_an_entry_of_a_checkpoint_of_another_kind_is_one_line(saved_state, tmp_path, name, value):
-    state, saved = saved_state
-    path = tmp_path / "changed.pt"
-    torch.save(saved | {name: value}, path)
-    with pytest.raises(TrainingError, match=r"changed\.pt does not fit this training"):
-        state.load(path)
-    torch.save([saved], path)
-    with pytest.raises(TrainingError, match="it is a list"):
-        state.load(path)
-
-
-@pytest.mark.parametrize("keep", [0, 3, 100, 1500])
-def test_a_checkpoint_cut_short_is_one_line(saved_state, tmp_path, keep):
-    path = tmp_path / "checkpoint.pt"
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(TrainingError, match="is damaged"):
-        saved_state[0].load(path)
-
-
 def quiet_state(step, **values):
     network = torch.nn.Linear(1, 1)
     return TrainingState(
@@ -309,19 +212,6 @@ def test_gradient_that_is_not_finite_stops_the_training(sources, tmp_path, monke
     )
     with pytest.raises(TrainingError, match=r"norm of the gradient is .* at step 0"):
         train(sources, CONFIG, folder=tmp_path, scaling=Scaling())
-
-
-def test_going_on_with_other_settings_is_said(tmp_path):
-    old = CONFIG.to_dict()
-    for added in ("optimizer", "schedule", "accumulation", "input_range"):
-        del old[added]  # as an earlier version wrote it
-    (tmp_path / "config.json").write_text(json.dumps(old))
-    changed = dataclasses.replace(CONFIG, learning_rate=0.5)
-    assert changed_settings(tmp_path, changed) == ()  # nothing has been trained yet
-    (tmp_path / "checkpoint.pt").touch()
-    assert changed_settings(tmp_path, CONFIG) == ()
-    assert changed_settings(tmp_path, dataclasses.replace(CONFIG, evaluate_every=9)) == ()
-    assert changed_settings(tmp_path, changed) == ("learning_rate: 0.001 -> 0.5",)
 
 
 def test_log_of_a_resumed_run_has_every_step_once(tmp_path):

@@ -100,7 +100,8 @@ def join_scenes(
     SceneError
         If ``is_wanted`` and the scenes cannot be joined.
     """
-    request, before = _request(reports, config, is_wanted), read_joint_network(folder)
+    request = _request(reports, config, left_out, is_wanted)
+    before = read_joint_network(folder)
     is_same = before is not None and before.request == request and not overwrite
     if before is not None and is_same and ((folder / NETWORK).exists() or not before.result):
         return before
@@ -125,12 +126,13 @@ def read_joint_network(folder: Path) -> JointNetwork | None:
         return None
 
 
-def _request(reports: Reports, config: RunConfig, is_wanted: bool) -> str:
+def _request(reports: Reports, config: RunConfig, left_out: Sequence[str], is_wanted: bool) -> str:
     """Return the identity of a joint network: what it is made from, and how."""
     settings = config.to_dict()
     parts = {
         "scenes": {name: report["sha256"]["probability"] for name, report in reports.items()},
         "order": list(reports),
+        "left_out": list(left_out),
         "settings": {group: settings[group] for group in ("vector", "output")},
         "extensions": extension_records(Family.CLEANING_STEPS, config.vector.add or ()),
         "is_wanted": is_wanted,

@@ -188,6 +188,21 @@ def test_a_collar_smeared_by_jpeg_is_no_imagery(read_scene, write, pixels):
         assert (inside & ~read.valid).sum() < 20
 
 
+def test_a_smeared_collar_reaches_as_far_into_dark_roads_from_every_side(read_scene, write):
+    values = np.random.default_rng(0).integers(60, 200, (160, 160))
+    for _ in range(4):
+        values = np.rot90(values).copy()
+        values[:24] = 0
+        values[24:64, 72:80] = 0  # a road that leads into the collar
+    pixels = np.broadcast_to(values, (3, 160, 160)).astype(np.uint8)
+    options = {"compress": "jpeg", "photometric": "ycbcr", "jpeg_quality": 90}
+    valid = read_scene(write(pixels, nodata=0, **options)).valid
+    for _ in range(4):
+        valid = np.rot90(valid)
+        assert not valid[:36, 74:78].any()
+        assert valid[44:60, 74:78].all()
+
+
 @pytest.mark.parametrize(
     ("dtype", "options", "why"),
     [

@@ -86,7 +86,7 @@ def test_model_file_says_what_it_was_made_of_and_has_thresholds_of_its_own(
 
 
 def test_tuned_model_has_the_best_pixel_size_its_threshold_and_the_same_weights(tmp_path):
-    scene = generate_scene(shape=(256, 256), seed=3, style="suburban")
+    scene = generate_scene(shape=(192, 192), seed=3, style="suburban")
     files = write_scene(scene, tmp_path / "scene")
     place, output = f"lines:{files['scene']}+{files['roads']}", tmp_path / "here.safetensors"
     path = "roadex-light"

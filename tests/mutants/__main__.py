@@ -24,6 +24,14 @@ EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
 LEAST_KILLED = 0.85
 
+MEASURED = f"""\
+[run]
+source_pkgs = {", ".join(f"roadex.{room}" for room in ROOMS)}
+parallel = true
+context = ${{PYTEST_CURRENT_TEST-}}
+"""
+"""Settings of coverage.py for the record: lines, in the rooms that mutants are drawn from."""
+
 
 def sample(root: Path, *, count: int, seed: int) -> list[Mutant]:
     """Return mutants of the rooms, drawn by their names: those that have not changed stay drawn."""
@@ -44,19 +52,15 @@ def record(checkout: Path, folder: Path, tests: Sequence[str]) -> None:
     kept = folder / "times.json", folder / "coverage"
     for path in () if tests else kept:
         path.unlink(missing_ok=True)
+    settings = folder / "coveragerc"
+    settings.write_text(MEASURED)
     environment = os.environ | {
         "PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1",
         "MUTANTS_TIMES": str(kept[0]), "COVERAGE_FILE": str(kept[1]),
-        "COVERAGE_PROCESS_START": str(checkout / "pyproject.toml"),
+        "COVERAGE_PROCESS_START": str(settings),
     }  # fmt: skip
-    options = [
-        "-q",
-        "-p",
-        "tests.mutants.times",
-        "--cov=roadex",
-        "--cov-context=test",
-        "--cov-report=",
-    ]
+    options = ["-q", "-p", "tests.mutants.times", "--cov", f"--cov-config={settings}"]
+    options += ["--cov-append", "--cov-context=test", "--cov-report="]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, *tests]
     status = subprocess.run(command, cwd=checkout, env=environment, check=False).returncode
     if status not in (0, 1):

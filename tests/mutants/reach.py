@@ -38,6 +38,9 @@ class Reach:
         self._data.read()
         recorded = json.loads(times.read_text())
         self._seconds = {test: s for test, (s, outcome) in recorded.items() if outcome == "passed"}
+        self._in_file: dict[str, set[str]] = {}
+        for test in self._seconds:
+            self._in_file.setdefault(test.partition("::")[0], set()).add(test)
         self._lines = cache(self._tests_by_line)
         self.kernels = _Kernels(checkout / "roadex")
 
@@ -45,7 +48,8 @@ class Reach:
         """Return the tests that run the changed lines, fastest first, as many as fit the budget.
 
         Compiled code leaves no trace: for it, those that run the lines which call it. What runs
-        when a module is imported has the tests that use the module.
+        when a module is imported has the tests that use the module; what a fixture runs, all tests
+        of the file, because the record names only the one that came first.
         """
         lines = self._lines(mutant.path)
         changed = [lines[n] for n in range(mutant.lines[0], mutant.lines[1] + 1) if n in lines]
@@ -66,9 +70,18 @@ class Reach:
     def _tests_by_line(self, path: str) -> dict[int, set[str]]:
         contexts = self._data.contexts_by_lineno(str(self._checkout / path))
         return {
-            line: {match[1] if (match := _TEST.match(name)) else "" for name in names}
+            line: set().union(*(self._tests_of_context(name) for name in names))
             for line, names in contexts.items()
         }
+
+    def _tests_of_context(self, name: str) -> set[str]:
+        match = _TEST.match(name)
+        if match is None:
+            return {""}
+        test = match[1]
+        if "setup" not in match.groups():
+            return {test}
+        return {test} | self._in_file.get(test.partition("::")[0], set())
 
 
 class _Kernels:

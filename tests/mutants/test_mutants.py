@@ -91,7 +91,7 @@ def test_every_module_of_the_rooms_has_a_sound_name_for_each_mutant():
 
 @pytest.fixture
 def checkout(tmp_path):
-    """Return a checkout with a module, a kernel and a record of four tests."""
+    """Return a checkout with a module, a kernel and a record of five tests."""
     package = tmp_path / "roadex"
     package.mkdir()
     (package / "a.py").write_text(
@@ -99,14 +99,21 @@ def checkout(tmp_path):
         "def large(x):\n    return x > LIMIT\n\n"
         "@kernel\ndef _inner(x):\n    return x + 1\n\n"
         "@kernel\ndef _outer(x):\n    return _inner(x)\n\n"
-        "def call(x):\n    return _outer(x)\n"
+        "def call(x):\n    return _outer(x)\n\n"
+        "def prepare(x):\n    return x - 1\n"
     )
     data = coverage.CoverageData(str(tmp_path / "record"))
-    for name, line in [("t::slow|run", 4), ("t::fast (call)", 4), ("t::calls|run", 15), ("", 1)]:
+    for name, line in [
+        ("t::slow|run", 4), ("t::fast (call)", 4), ("t::calls|run", 15), ("", 1),
+        ("u::first|setup", 18),
+    ]:  # fmt: skip
         data.set_context(name)
         data.add_lines({str(package / "a.py"): [line]})
     data.write()
-    times = {"t::slow": [BUDGET_S, "passed"], "t::fast": [0.1, "passed"], "t::calls": [1, "passed"]}
+    times = {
+        "t::slow": [BUDGET_S, "passed"], "t::fast": [0.1, "passed"], "t::calls": [1, "passed"],
+        "u::first": [2, "passed"], "u::second": [0.2, "passed"],
+    }  # fmt: skip
     (tmp_path / "times").write_text(json.dumps(times))
     return tmp_path
 
@@ -122,7 +129,13 @@ def test_compiled_code_has_the_tests_of_its_callers_and_constants_those_of_the_m
     reach = Reach(checkout, checkout / "record", checkout / "times")
     by_code = {m.old: m for m in mutants_of("roadex/a.py", (checkout / "roadex/a.py").read_bytes())}
     assert reach.tests_of(by_code["x + 1"]) == ["t::calls"]
-    assert reach.tests_of(by_code["5"]) == ["t::fast", "t::calls"]
+    assert reach.tests_of(by_code["5"]) == ["t::fast", "u::second", "t::calls", "u::first"]
+
+
+def test_what_a_fixture_runs_has_all_tests_of_the_file(checkout):
+    reach = Reach(checkout, checkout / "record", checkout / "times")
+    by_code = {m.old: m for m in mutants_of("roadex/a.py", (checkout / "roadex/a.py").read_bytes())}
+    assert reach.tests_of(by_code["x - 1"]) == ["u::second", "u::first"]
 
 
 def test_equivalent_mutants_are_not_counted_and_timeouts_are_killed():

@@ -11,11 +11,13 @@ from pyproj import CRS
 from rasterio.features import rasterize
 from scipy.ndimage import gaussian_filter
 
+from roadex.config import VectorConfig
 from roadex.imagery.tiling import Tiles
 from roadex.network.chains import Chains
+from roadex.network.road_network import RoadNetwork
 from roadex.network.tile_frame import SkeletonSettings, TileFrame
 from roadex.network.tracing import trace_tile
-from roadex.network.vectorize import with_context
+from roadex.network.vectorize import vectorize, with_context
 from roadex.probability.source import ArraySource
 
 Line = Sequence[tuple[float, float]]
@@ -76,3 +78,14 @@ def make_blobs() -> Callable[..., NDArray[np.uint8]]:
 @pytest.fixture
 def trace() -> Callable[..., Any]:
     return trace_in_tiles
+
+
+@pytest.fixture
+def network_of(make_source) -> Callable[..., RoadNetwork]:
+    """Return a function that vectorizes road probability with some settings."""
+
+    def build(image, gsd=1.0, **settings):
+        settings = {"min_component_m": 20} | settings
+        return vectorize(make_source(image, gsd=gsd), config=VectorConfig(**settings))
+
+    return build

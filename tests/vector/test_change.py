@@ -108,7 +108,6 @@ def planted():
 def test_planted_changes_are_found(planted, name):
     changes, truth = planted
     precision, recall = precision_and_recall(changes.layers[name], [truth[name]])
-    print(name, precision, recall)
     assert precision >= 0.9
     assert recall >= 0.9
 

@@ -102,6 +102,14 @@ def test_shift_of_the_whole_scene_is_said_and_taken_off():
     assert comparison.summary["km"]["missing_in_reference"] == 0
 
 
+def test_roads_that_lie_elsewhere_do_not_pull_the_shift_of_the_scene():
+    lines = streets(6)
+    moved = np.array([translate(line, 3.0, -2.0) for line in lines], dtype=object)
+    moved[::4] = [translate(line, 6.0, 6.0) for line in moved[::4]]
+    comparison = compare_networks(network(lines), reference(moved))
+    assert comparison.summary["scene_shift_m"] == pytest.approx([3.0, -2.0], abs=0.6)
+
+
 def test_shifted_road_carries_its_vector():
     lines = streets(6)
     kept = lines.copy()
@@ -228,3 +236,14 @@ def test_shortest_piece_counts_on_the_side_of_the_reference_too(min_piece_m, km)
         network(np.array(parts, dtype=object), width_m=1.0), reference(whole, width_m=1.0), config
     )
     assert found.summary["km"]["only_in_reference"] == pytest.approx(km, abs=0.006)
+
+
+def test_roads_of_unknown_width_are_taken_for_6_m_wide():
+    """Pieces shorter than two widths are none: what is left of this gap is between 12 and 24 m."""
+    parts = [shapely.LineString([(a, 0), (b, 0)]) for a, b in ((0, 300), (344, 644))]
+    whole = [shapely.LineString([(0, 0), (644, 0)])]
+    config = CompareConfig(min_piece_m=0.0, estimate_shift=False)
+    found = compare_networks(
+        network(np.array(parts, dtype=object), width_m=np.nan), reference(whole), config
+    )
+    assert 0.012 < found.summary["km"]["only_in_reference"] < 0.024

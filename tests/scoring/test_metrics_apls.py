@@ -19,7 +19,7 @@ from roadex.config import ScoreConfig
 from roadex.scoring.metrics import apls
 from roadex.scoring.metrics.lines import LineNetwork
 
-DATA = Path(__file__).parent / "data" / "metrics"
+DATA = Path(__file__).parents[1] / "data" / "metrics"
 
 
 def load(name):

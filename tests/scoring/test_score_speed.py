@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "score.py"
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "score.py"
 
 
 def run(name):
