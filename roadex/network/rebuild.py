@@ -11,8 +11,7 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
-from roadex.network.chains import walk_lines
-from roadex.network.graph import pair_up
+from roadex.network.linking import pair_up, walk_lines
 from roadex.network.road_network import MEASURED, TEXTS, RoadNetwork, assemble_network
 
 

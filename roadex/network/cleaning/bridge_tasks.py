@@ -23,10 +23,10 @@ _HEADING_PX: Final = 15
 def plan_tasks(graph: RoadGraph, settings: BridgeSettings) -> Iterator[BridgeTask]:
     """Gather dead ends by parts of the scene, each with the lines in reach of them."""
     chains, reach = graph.chains, int(np.ceil(settings.max_gap)) + 1
-    node = np.stack([graph.u, graph.v], axis=1).reshape(-1)
+    node = graph.end_nodes
     is_end = (graph.degree == 1) & ~border_nodes(graph)
     ends = np.flatnonzero(is_end[node])
-    at = np.stack([chains.start, chains.end], axis=1).reshape(-1)[ends]
+    at = chains.end_pixels[ends]
     pixel = np.stack([at // chains.width, at % chains.width], axis=1)
     heading = end_directions(chains, _HEADING_PX)[ends % 2, ends // 2]
     position = np.where(ends % 2, chains.n_steps[ends // 2], 0)
