@@ -7,7 +7,7 @@ from roadex.config import VectorConfig
 from roadex.config.vector import CleaningStep
 from roadex.errors import ConfigError
 from roadex.imagery.geodesy import PixelSize
-from roadex.network.cleaning import bridge_search, loops
+from roadex.network.cleaning import cheapest_way, loops
 from roadex.network.cleaning.borders import border_nodes, extend_to_border
 from roadex.network.cleaning.loops import open_small_loops
 from roadex.network.cleaning.spurs import prune_spurs
@@ -252,10 +252,10 @@ def test_nodata_is_bridged_over_a_snap_gap_only(draw_roads, network_of, stripe, 
 
 
 def test_a_step_costs_less_the_likelier_a_road_and_nodata_as_much_as_nothing():
-    costs = bridge_search._step_costs()
+    costs = cheapest_way.step_costs()
     assert costs[255] == costs[0] == costs.max()
     assert (np.diff(costs[:255]) <= 0).all()
-    assert costs[254] == pytest.approx(bridge_search.STEP_COST)
+    assert costs[254] == pytest.approx(cheapest_way.STEP_COST)
 
 
 def test_bridges_are_the_same_for_any_grouping(draw_roads, make_source, monkeypatch):
