@@ -29,7 +29,7 @@ from PIL import Image
 import roadex
 from roadex.config import RunConfig
 from roadex.errors import NetworkError, OutputError, SceneError
-from roadex.imagery.work_grid import open_grid
+from roadex.imagery.reader import open_grid
 from roadex.network.road_network import RoadNetwork
 from roadex.outputs.review import write_verdict
 from roadex.pipeline.plan import plan_run

@@ -15,13 +15,9 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from roadex.errors import NetworkError
-from roadex.imagery.geodesy import (
-    MOST_DEGREES_APART,
-    degrees_apart,
-    keeps_lengths,
-    metric_crs_at,
-    require_earth,
-)
+from roadex.imagery.geodesy import keeps_lengths, metric_crs_at
+from roadex.imagery.georeference import require_earth
+from roadex.imagery.longitudes import MOST_DEGREES_APART, degrees_apart
 from roadex.network.road_network import RoadNetwork
 from roadex.network.sound_lines import single_lines
 

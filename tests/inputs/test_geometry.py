@@ -17,10 +17,11 @@ from scipy.ndimage import binary_erosion, map_coordinates
 import roadex
 from roadex.config import VectorConfig
 from roadex.errors import SceneError
-from roadex.imagery.geodesy import outline_in_degrees, require_earth
+from roadex.imagery.georeference import require_earth
+from roadex.imagery.longitudes import outline_in_degrees
+from roadex.imagery.reader import open_grid
 from roadex.imagery.scene import open_scene
 from roadex.imagery.turning import turn_of
-from roadex.imagery.work_grid import open_grid
 from roadex.network.line_reader import read_lines
 from roadex.network.merge import merge
 from roadex.probability.source import RasterSource
