@@ -19,12 +19,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
+from roadex.config import RebuildConfig
 from roadex.network.cutting import Cuts, cut_lines, end_places
 from roadex.network.metric_roads import metric_roads
 from roadex.network.rebuild import rebuild_network
 from roadex.network.road_network import RoadNetwork
 
-SNAP_M = 1.0
+SNAP_M = RebuildConfig().snap_m
 """Ends this close to each other, or to a line, were meant to meet."""
 
 
