@@ -28,8 +28,9 @@ SIDE = 1152
 
 def chip_of(scene: str, model: str) -> np.ndarray:
     """Return pixels from the middle of a scene at the pixel size of the model."""
+    from roadex.imagery.reader import open_grid
     from roadex.imagery.scene import open_scene
-    from roadex.imagery.work_grid import open_grid, plan_grid
+    from roadex.imagery.work_grid import plan_grid
     from roadex.models.modelfile import read_metadata
 
     metadata = read_metadata(model)

@@ -18,9 +18,10 @@ from rasterio.windows import Window
 
 from roadex.config import AlignConfig, AugmentConfig, TilingConfig, TrainConfig
 from roadex.imagery.containers import without_georeference_warning
+from roadex.imagery.reader import open_grid
 from roadex.imagery.scene import open_scene
 from roadex.imagery.tiling import plan_chips
-from roadex.imagery.work_grid import open_grid, plan_grid
+from roadex.imagery.work_grid import plan_grid
 from roadex.inference.engine import Predictor
 from roadex.models import create_network
 from roadex.models.metadata import ModelMetadata

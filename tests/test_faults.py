@@ -212,7 +212,7 @@ def test_few_tasks_are_with_the_scheduler_at_any_time(two_kinds):
 def test_gpu_workers_see_one_gpu_each_and_the_others_none(monkeypatch):
     from roadex.pipeline.local_cluster import local_workers
 
-    monkeypatch.setattr("roadex.pipeline.crew.default_workers", lambda: 4)
+    monkeypatch.setattr("roadex.pipeline.capacity.default_workers", lambda: 4)
     workers = local_workers(ClusterConfig(gpus="0,3"))
     assert [worker.name for worker in workers] == ["gpu-0", "gpu-3", "cpu-0", "cpu-1"]
     visible = [worker.environment({})["CUDA_VISIBLE_DEVICES"] for worker in workers]

@@ -21,8 +21,9 @@ from rasterio.windows import Window
 from roadex.config import ClusterConfig, RunConfig, TrainConfig
 from roadex.errors import OutputError, RoadexError, TrainingError, public_text
 from roadex.imagery.locations import public_name
+from roadex.imagery.reader import open_grid
 from roadex.imagery.scene import open_scene
-from roadex.imagery.work_grid import open_grid, plan_grid
+from roadex.imagery.work_grid import plan_grid
 from roadex.models.encoders import read_tensors
 from roadex.models.scaling import Scaling
 from roadex.pipeline.crew import CallingProcess

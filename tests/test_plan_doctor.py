@@ -12,7 +12,7 @@ import pytest
 from roadex.config import TTA_VIEWS, ClusterConfig, RunConfig
 from roadex.imagery.tiling import plan_chips
 from roadex.inference.speed_trial import Calibration
-from roadex.pipeline import crew, run
+from roadex.pipeline import capacity, crew, run
 from roadex.pipeline.doctor import FAILED, check_installation
 from roadex.pipeline.estimate import PLAIN_BYTES, STORED_BYTES, estimate_run
 from roadex.pipeline.plan import plan_run
@@ -147,13 +147,13 @@ def test_workers_without_memory_are_warned_of(make_scene, model, tmp_path):
 
 @pytest.mark.parametrize(("gpus", "workers"), [(0, 4), (3, 1), (4, 1), (9, 1)])
 def test_gpus_take_cores_from_the_other_workers_but_one(monkeypatch, gpus, workers):
-    monkeypatch.setattr(crew, "default_workers", lambda: 4)
-    assert crew.count_cpu_workers(ClusterConfig(), gpus) == workers
-    assert crew.count_cpu_workers(ClusterConfig(workers=7), gpus) == 7
+    monkeypatch.setattr(capacity, "default_workers", lambda: 4)
+    assert capacity.count_cpu_workers(ClusterConfig(), gpus) == workers
+    assert capacity.count_cpu_workers(ClusterConfig(workers=7), gpus) == 7
 
 
 def test_the_cost_of_views_is_that_of_all_workers(monkeypatch):
-    monkeypatch.setattr(crew, "default_workers", lambda: 4)
+    monkeypatch.setattr(capacity, "default_workers", lambda: 4)
     said = []
     work = SimpleNamespace(
         config=RunConfig.from_dict({"cluster": {"gpus": "none"}}),

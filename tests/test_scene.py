@@ -11,8 +11,9 @@ from rasterio.windows import Window
 from roadex.errors import SceneError
 from roadex.imagery import warping
 from roadex.imagery.radiometry import measure_radiometry, sample_windows
+from roadex.imagery.reader import open_grid, read_overview
 from roadex.imagery.scene import open_scene
-from roadex.imagery.work_grid import open_grid, plan_grid, read_overview
+from roadex.imagery.work_grid import plan_grid
 
 RANGE = {"gsd_m": 1.0, "gsd_range_m": (0.7, 1.4)}
 

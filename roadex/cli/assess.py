@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadex.cli import options as opt
-from roadex.config import ScoreConfig
+from roadex.config import SampleConfig, ScoreConfig
 from roadex.config.verbs import ASSESS
 
 if TYPE_CHECKING:
@@ -20,24 +20,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command()
 @click.argument("folder", metavar="OUT", type=click.Path(path_type=Path))
 @opt.output("assessment.gpkg", help="GeoPackage to write, with the windows to mark.")
-@click.option(
-    "--windows",
-    "n_windows",
-    type=click.IntRange(min=4),
-    default=50,
-    show_default=True,
-    metavar="N",
-    help="Number of windows to draw.",
-)
-@click.option(
-    "--size",
-    "size_m",
-    type=click.FloatRange(min=20),
-    default=100.0,
-    show_default=True,
-    metavar="METRES",
-    help="Side of the square that counts in each window.",
-)
+@opt.setting("--windows", path="n_windows", kind=SampleConfig)
+@opt.setting("--size", path="size_m", kind=SampleConfig)
 @opt.setting("--seed", path="seed", kind=ScoreConfig)
 @click.option("--marked", type=_FILE, metavar="FILE", help="The windows, marked by a person.")
 @opt.setting("--tolerance", path="line_buffer_m", kind=ScoreConfig)
@@ -46,8 +30,6 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 def assess(
     folder: Path,
     output: Path,
-    n_windows: int,
-    size_m: float,
     marked: Path | None,
     json_path: Path | None,
     overwrite: bool,
@@ -74,7 +56,8 @@ def assess(
     config = opt.read_settings(ASSESS, options)
     if marked is None:
         _refuse(given & {"json_path"}, "has no effect without --marked")
-        _draw(folder, output, n_windows, size_m, config, overwrite=overwrite)
+        sample = opt.read_options(SampleConfig, options)
+        _draw(folder, output, sample, config, overwrite=overwrite)
         return
     _refuse(given - {"json_path"}, "has no effect with --marked")
     _show(_assess(folder, marked, config), json_path)
@@ -88,9 +71,8 @@ def _refuse(names: set[str], why: str) -> None:
 
 
 def _draw(
-    folder: Path, output: Path, n_windows: int, size_m: float, config: ScoreConfig, *,
-    overwrite: bool,
-) -> None:  # fmt: skip
+    folder: Path, output: Path, sample: SampleConfig, config: ScoreConfig, *, overwrite: bool
+) -> None:
     """Write the windows, and say what to do with them."""
     from rich.console import Console
 
@@ -104,9 +86,9 @@ def _draw(
     check_place(output, overwrite=overwrite)
     edges = RoadNetwork.read(folder).edges
     source = RasterSource.open(ResultPaths(folder).probability, reading="roadex")
-    squares = squares_of(source, size_m)
-    windows = draw_windows(squares, edges.geometry, n_windows=n_windows, seed=config.seed)
-    provenance = {"assessed": folder.name, "size_m": size_m, "seed": config.seed}
+    squares = squares_of(source, sample.size_m)
+    windows = draw_windows(squares, edges.geometry, n_windows=sample.n_windows, seed=config.seed)
+    provenance = {"assessed": folder.name, "size_m": sample.size_m, "seed": config.seed}
     write_assessment(windows, output, provenance=provenance, overwrite=overwrite)
     n_with = int((windows["stratum"] == WITH_ROADS).sum())
     Console().print(

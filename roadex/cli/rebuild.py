@@ -8,23 +8,16 @@ from typing import Any
 import click
 
 from roadex.cli import options as opt
+from roadex.config import RebuildConfig
 from roadex.config.verbs import REBUILD
 
 
 @click.command()
 @click.argument("network", metavar="NETWORK")
 @opt.output("rebuilt.gpkg", help="Network to write; the suffix chooses the format.")
-@click.option(
-    "--snap",
-    "snap_m",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    show_default=True,
-    metavar="METRES",
-    help="Join ends this close to each other or to a line.",
-)
+@opt.setting("--snap", path="snap_m", kind=RebuildConfig)
 @opt.with_options(opt.CONFIG, opt.SET, opt.OVERWRITE)
-def rebuild(network: str, output: Path, snap_m: float, overwrite: bool, **options: Any) -> None:
+def rebuild(network: str, output: Path, overwrite: bool, **options: Any) -> None:
     """Restore the topology of a network that was edited by hand.
 
     NETWORK is a GeoPackage of roadex whose layer road_edges was edited, in QGIS for example: lines
@@ -43,6 +36,7 @@ def rebuild(network: str, output: Path, snap_m: float, overwrite: bool, **option
     from roadex.outputs import check_target, write_network
 
     config = opt.read_settings(REBUILD, options)
+    snap_m = opt.read_options(RebuildConfig, options).snap_m
     check_target(output, overwrite=overwrite, inputs=[network])
     rebuilt = rebuild_edited(network, snap_m=snap_m)
     provenance = {"rebuilt_from": Path(network).name, "snap_m": snap_m}

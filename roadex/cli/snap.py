@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from roadex.cli import options as opt
+from roadex.config import SnapConfig
 
 
 @click.command()
 @click.argument("probability", metavar="OUT", type=click.Path(path_type=Path))
 @click.argument("lines", type=click.Path(path_type=Path))
 @opt.output("snapped.gpkg", help="GeoPackage to write.")
-@click.option(
-    "--search",
-    "search_m",
-    type=click.FloatRange(min=0, min_open=True),
-    default=10.0,
-    show_default=True,
-    metavar="METRES",
-    help="How far a vertex may lie from the road it means.",
-)
+@opt.setting("--search", path="search_m", kind=SnapConfig)
 @opt.OVERWRITE
-def snap(probability: Path, lines: Path, output: Path, search_m: float, overwrite: bool) -> None:
+def snap(probability: Path, lines: Path, output: Path, overwrite: bool, **options: Any) -> None:
     """Lead rough lines along the roads that the road probability shows.
 
     OUT is the folder of a run, or a raster of road probability. LINES is a file of lines drawn with
@@ -45,6 +39,7 @@ def snap(probability: Path, lines: Path, output: Path, search_m: float, overwrit
     from roadex.pipeline.result import ResultPaths
     from roadex.probability.source import RasterSource
 
+    search_m = opt.read_options(SnapConfig, options).search_m
     raster = ResultPaths(probability).probability if probability.is_dir() else probability
     check_place(output, overwrite=overwrite, inputs=[lines, raster])
     source = RasterSource.open(raster)

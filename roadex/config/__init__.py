@@ -22,9 +22,10 @@ from roadex.config.constants import (
     TTA_NAMES,
     TTA_VIEWS,
 )
+from roadex.config.editing import RebuildConfig, SnapConfig
 from roadex.config.inference import PredictConfig, TilingConfig
 from roadex.config.run import RunConfig
-from roadex.config.scoring import ScoreConfig
+from roadex.config.scoring import SampleConfig, ScoreConfig
 from roadex.config.sources import Layers, read_toml
 from roadex.config.synthetic import DemoConfig, GenerateConfig
 from roadex.config.training import (
@@ -62,8 +63,11 @@ __all__ = [
     "MergeConfig",
     "OutputConfig",
     "PredictConfig",
+    "RebuildConfig",
     "RunConfig",
+    "SampleConfig",
     "ScoreConfig",
+    "SnapConfig",
     "TilingConfig",
     "TrainConfig",
     "VectorConfig",

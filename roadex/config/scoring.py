@@ -19,6 +19,18 @@ from roadex.config.kinds import (
     Whole,
 )
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleConfig(Settings):
+    """What windows are drawn to assess a network."""
+
+    n_windows: Annotated[int, Limits(at_least=4)] = 50
+    """Number of windows to draw."""
+
+    size_m: Annotated[float, Limits(at_least=20)] = 100.0
+    """Side of the square that counts in each window."""
+
+
 Heading = Annotated[float, Limits(above=0, at_most=180)]
 
 

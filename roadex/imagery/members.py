@@ -15,8 +15,8 @@ from rasterio.enums import ColorInterp, MaskFlags
 
 from roadex.errors import SceneError
 from roadex.imagery.bands import ALPHA, band_roles
-from roadex.imagery.containers import listed, other_pages
-from roadex.imagery.geodesy import longitude_in_range, parse_crs, require_pixels
+from roadex.imagery.containers import other_pages
+from roadex.imagery.georeference import is_somewhere, place_nowhere, read_place
 from roadex.imagery.raster_sources import Rectangle, coverage
 from roadex.imagery.source_files import FileState, file_states, files_behind
 
@@ -37,9 +37,6 @@ PIXEL_TYPES = {
 
 _LOSSY = ("JPEG", "WEBP", "ECW", "SID", "JP2")
 """Parts of the names of drivers and compressions with loss."""
-
-_NOWHERE = CRS.from_epsg(32631)
-"""CRS of images without a place: any in metres will do."""
 
 _LARGEST_BLOCK_BYTES = 2**29
 _SMALLEST_BLOCK_PX = 64
@@ -111,11 +108,11 @@ class Member:
         """
         _check_type(raster, path)
         _check_size(raster, path)
-        is_placed = raster.crs is not None and _is_somewhere(raster.transform)
+        is_placed = raster.crs is not None and is_somewhere(raster.transform)
         if is_placed or unplaced_gsd_m is None:
-            crs, transform, notes = _place(raster, path)
+            crs, transform, notes = read_place(raster, path)
         else:
-            crs, transform, notes = _NOWHERE, _anywhere(unplaced_gsd_m), ()
+            (crs, transform), notes = place_nowhere(unplaced_gsd_m), ()
         palette, nodata = _palette(raster), raster.nodatavals
         roles = band_roles(raster.colorinterp, raster.descriptions)
         white_is = _white_is(raster)
@@ -214,83 +211,6 @@ def _check_size(raster: rasterio.DatasetReader, path: str) -> None:
         raise SceneError(msg)
 
 
-def require_place(raster: rasterio.DatasetReader, path: str) -> None:
-    """Refuse a raster that is not placed on the Earth by CRS and transform.
-
-    Raises
-    ------
-    SceneError
-        If either is missing or has no meaning; it says what places the raster instead.
-    """
-    points, _ = raster.gcps
-    is_placed = raster.crs is not None and _is_somewhere(raster.transform)
-    if not is_placed and points:
-        msg = (
-            f"{path} is placed by {len(points)} ground control points alone. Bring it onto a map "
-            f"with `gdalwarp -tps -t_srs EPSG:CODE {path} new.tif`"
-        )
-        raise SceneError(msg)
-    if not is_placed and raster.rpcs is not None:
-        msg = (
-            f"{path} is placed by RPCs (a raw satellite image). Orthorectify it with an elevation "
-            f"model: `gdalwarp -rpc -to RPC_DEM=dem.tif -t_srs EPSG:CODE {path} new.tif`"
-        )
-        raise SceneError(msg)
-    if raster.crs is None:
-        msg = f"{path} has no CRS. Write one with `rio edit-info --crs EPSG:CODE {path}`"
-        raise SceneError(msg)
-    if not _is_somewhere(raster.transform):
-        msg = f"{path} has no georeference. Write one with `rio edit-info --transform ... {path}`"
-        raise SceneError(msg)
-    require_pixels(raster.transform, path)
-    parse_crs(raster.crs.to_wkt(), path)
-
-
-def _is_somewhere(transform: Affine) -> bool:
-    """Return whether a transform is more than rows and columns, from above or from below.
-
-    GDAL writes neither: a result on such a grid would have no place.
-    """
-    return not (transform.is_identity or transform == Affine.scale(1, -1))
-
-
-def _place(raster: rasterio.DatasetReader, path: str) -> tuple[CRS, Affine, tuple[str, ...]]:
-    """Return CRS and transform of a raster, and what is doubtful about them."""
-    require_place(raster, path)
-    given = parse_crs(raster.crs.to_wkt(), path)
-    crs, transform = longitude_in_range(given, raster.transform, raster.shape)
-    same = raster.crs if crs is given else CRS.from_wkt(crs.to_wkt())
-    return same, transform, _contradictions(raster, path)
-
-
-def _anywhere(gsd_m: float) -> Affine:
-    return Affine(gsd_m, 0, 500_000, 0, -gsd_m, 1_000_000)
-
-
-def _contradictions(raster: rasterio.DatasetReader, path: str) -> tuple[str, ...]:
-    """Say where a world file places a TIFF elsewhere than the TIFF itself."""
-    file = Path(raster.name)
-    if raster.driver != "GTiff" or not file.is_file():
-        return ()
-    for suffix in (".tfw", ".tifw", ".wld"):
-        world = file.with_suffix(suffix)
-        if not world.is_file():
-            continue
-        try:
-            a, d, b, e, x, y = (float(v) for v in world.read_text(encoding="ascii").split()[:6])
-        except (OSError, ValueError):  # GDAL does not read it either
-            return ()
-        other = Affine(a, b, x, d, e, y) @ Affine.translation(-0.5, -0.5)
-        corners = [(0, 0), (raster.width, raster.height)]
-        seen = [~raster.transform @ (other @ corner) for corner in corners]
-        if np.abs(np.subtract(seen, corners)).max() > 1:
-            return (
-                f"{world.name} places {path} elsewhere than its own georeference does; the "
-                "file's own counts",
-            )
-    return ()
-
-
 def _palette(raster: rasterio.DatasetReader) -> tuple[tuple[int, int, int, int], ...] | None:
     """Return the colours by index where the only band is one of a palette."""
     if raster.count != 1 or raster.colorinterp[0] != ColorInterp.palette:
@@ -322,32 +242,3 @@ def _has_mask(raster: rasterio.DatasetReader) -> bool:
     return not {MaskFlags.all_valid, MaskFlags.alpha, MaskFlags.nodata} & set(flags) or (
         MaskFlags.nodata in flags and MaskFlags.per_dataset in flags
     )
-
-
-def check_alike(members: tuple[Member, ...]) -> None:
-    """Refuse files that cannot form one mosaic.
-
-    Raises
-    ------
-    SceneError
-        If they differ in CRS, pixel size, data type or bands.
-    """
-    first = members[0]
-    there = first.transform
-    for member in members[1:]:
-        here = member.transform
-        pixels = zip(here[:2] + here[3:5], there[:2] + there[3:5], strict=True)
-        differences = {
-            "CRS": member.crs != first.crs,
-            "pixel size": any(abs(a - b) > 1e-6 * abs(there.a or there.b) for a, b in pixels),
-            "data type": member.dtype != first.dtype,
-            "bands": member.roles != first.roles,
-        }
-        differing = [what for what, differs in differences.items() if differs]
-        if differing:
-            msg = (
-                f"{member.path} and {first.path} differ in {listed(differing)}; files given "
-                "together form one mosaic. Run them apart, or bring them together with `gdalwarp` "
-                "first"
-            )
-            raise SceneError(msg)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import rasterio
-from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
@@ -17,7 +16,8 @@ from rasterio.windows import Window
 from roadex.errors import SceneError
 from roadex.imagery.containers import open_location
 from roadex.imagery.locations import public_name
-from roadex.imagery.members import Member, check_alike
+from roadex.imagery.members import Member
+from roadex.imagery.mosaic import Mosaic, Placed
 from roadex.imagery.validity import Sampled, Validity
 
 _OPEN_FILES = 64
@@ -25,56 +25,6 @@ _OPEN_FILES = 64
 
 _STRIP_ROWS = 64
 """Rows of an overview that are read at a time."""
-
-_OFFSET_TOLERANCE = 0.1
-"""Members of a mosaic may be off the common pixel grid by this share of a pixel."""
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A file and where its first pixel lies in the scene."""
-
-    member: Member
-    row: int
-    col: int
-
-
-@dataclass(frozen=True, slots=True)
-class Mosaic:
-    """Files on one pixel grid; where they overlap the last one with imagery wins."""
-
-    placed: tuple[Placed, ...]
-    shape: tuple[int, int]
-    transform: Affine
-    bands: tuple[int, ...]
-    """Band numbers in the files, from 1, in the model's order."""
-
-    @property
-    def pixel_type(self) -> str:
-        """Data type in which pixels are held."""
-        return self.placed[0].member.pixel_type
-
-
-def join_members(members: Sequence[Member], bands: Sequence[int]) -> Mosaic:
-    """Place files on a common pixel grid.
-
-    Raises
-    ------
-    SceneError
-        If they differ in CRS, pixel size, type or bands, or do not share a pixel grid.
-    """
-    check_alike(tuple(members))
-    first = members[0]
-    offsets = [_offset(member, first) for member in members]
-    row0, col0 = (min(axis) for axis in zip(*offsets, strict=True))
-    placed = tuple(
-        Placed(member, row - row0, col - col0)
-        for member, (row, col) in zip(members, offsets, strict=True)
-    )
-    height = max(one.row + one.member.shape[0] for one in placed)
-    width = max(one.col + one.member.shape[1] for one in placed)
-    transform = first.transform @ Affine.translation(col0, row0)
-    return Mosaic(placed, (height, width), transform, tuple(bands))
 
 
 class NativeReader:
@@ -125,22 +75,22 @@ class NativeReader:
             if here is None:
                 continue
             rows, cols, part = here
-            new, new_seen, new_alpha, covered = self._read_member(i, part, alpha)
-            outside[rows, cols] &= ~covered
+            new = self._read_member(i, part, alpha)
+            outside[rows, cols] &= new.outside
             # A file without imagery at a pixel does not hide one below it.
-            wins = new_seen & ~self._is_fill(new)
-            if new_alpha is not None:
-                wins &= self._validity.opaque(new_alpha)
+            wins = new.seen & ~self._is_fill(new.pixels)
+            if new.alpha is not None:
+                wins &= self._validity.opaque(new.alpha)
                 if transparency is None:
-                    transparency = np.zeros((height, width), dtype=new_alpha.dtype)
-            wins |= ~seen[rows, cols] & covered
+                    transparency = np.zeros((height, width), dtype=new.alpha.dtype)
+            wins |= ~seen[rows, cols] & ~new.outside
             if wins.all():
-                pixels[:, rows, cols] = new
+                pixels[:, rows, cols] = new.pixels
             else:
-                pixels[:, rows, cols][:, wins] = new[:, wins]
-            seen[rows, cols] |= new_seen & wins
-            if new_alpha is not None and transparency is not None:
-                transparency[rows, cols][wins] = new_alpha[wins]
+                pixels[:, rows, cols][:, wins] = new.pixels[:, wins]
+            seen[rows, cols] |= new.seen & wins
+            if new.alpha is not None and transparency is not None:
+                transparency[rows, cols][wins] = new.alpha[wins]
         return Sampled(pixels, seen, transparency, outside)
 
     def overview(self, shape: tuple[int, int]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
@@ -164,9 +114,9 @@ class NativeReader:
                     new = self._read_member(i, Window(0, start, width, size), rule.alpha, out)
                 except SceneError:
                     continue
-                seen = rule.of(Sampled(*new[:3], ~new[3]))
+                seen = rule.of(new)
                 cols = slice(left, right)
-                pixels[:, rows, cols][:, seen] = new[0][:, seen]
+                pixels[:, rows, cols][:, seen] = new.pixels[:, seen]
                 valid[rows, cols] |= seen
         return pixels, valid
 
@@ -183,9 +133,7 @@ class NativeReader:
 
     def _read_member(
         self, i: int, part: Window, alpha: int | None, out: tuple[int, int] | None = None
-    ) -> tuple[
-        NDArray[np.generic], NDArray[np.bool_], NDArray[np.generic] | None, NDArray[np.bool_]
-    ]:
+    ) -> Sampled:
         member = self._mosaic.placed[i].member
         try:
             return _read(self._raster(i), member, self._mosaic.bands, part, alpha, out)
@@ -225,11 +173,8 @@ def _read(
     part: Window,
     alpha: int | None,
     out: tuple[int, int] | None,
-) -> tuple[NDArray[np.generic], NDArray[np.bool_], NDArray[np.generic] | None, NDArray[np.bool_]]:
-    """Return pixels of a file, where it says there is imagery, its alpha, and what it covers.
-
-    ``out`` is the size to reduce the window to, None its own.
-    """
+) -> Sampled:
+    """Read a window of a file; ``out`` is the size to reduce it to, None its own."""
     shape = out or (int(part.height), int(part.width))
     covered = _covered(member, part, shape)
     seen = covered.copy()
@@ -243,14 +188,14 @@ def _read(
         seen &= colours[3] > 0
         if member.nodata[0] is not None:
             seen &= index != member.nodata[0]
-        return colours[[band - 1 for band in bands]], seen, None, covered
+        return Sampled(colours[[band - 1 for band in bands]], seen, None, ~covered)
     unique = sorted(set(bands) | ({alpha} if alpha else set()))
     stored = raster.read(unique, window=part, out_shape=(len(unique), *shape))
     pixels = member.pixels(stored[[unique.index(band) for band in bands]])
     if pixels.dtype.kind == "f":
         seen &= np.isfinite(pixels).all(axis=0)
         pixels[np.isnan(pixels)] = np.nan  # damaged files hold NaN that signal when computed with
-    return pixels, seen, stored[unique.index(alpha)] if alpha else None, covered
+    return Sampled(pixels, seen, stored[unique.index(alpha)] if alpha else None, ~covered)
 
 
 def _covered(member: Member, part: Window, shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -301,14 +246,3 @@ def _intersection(placed: Placed, window: Window) -> tuple[slice, slice, Window]
         cols.start - left, rows.start - top, cols.stop - cols.start, rows.stop - rows.start
     )
     return rows, cols, part
-
-
-def _offset(member: Member, first: Member) -> tuple[int, int]:
-    col, row = ~first.transform @ (member.transform.c, member.transform.f)
-    if max(abs(col - round(col)), abs(row - round(row))) > _OFFSET_TOLERANCE:
-        msg = (
-            f"{member.path} is not on the pixel grid of {first.path} (off by {col % 1:.2f}, "
-            f"{row % 1:.2f} px). Run them apart, or resample with `gdalwarp -tap`"
-        )
-        raise SceneError(msg)
-    return round(row), round(col)

@@ -27,17 +27,13 @@ from roadex.imagery.containers import open_raster
 from roadex.imagery.doubts import doubts, why_no_imagery
 from roadex.imagery.locations import READING, public_name
 from roadex.imagery.members import Member
-from roadex.imagery.native import (
-    Mosaic,
-    NativeReader,
-    beyond_edges,
-    join_members,
-    open_native,
-)
+from roadex.imagery.mosaic import Mosaic, join_members
+from roadex.imagery.native import NativeReader, beyond_edges, open_native
 from roadex.imagery.radiometry import Radiometry, measure_radiometry, sample_windows, thinned
 from roadex.imagery.raster_sources import check_sources
+from roadex.imagery.sampled_validity import find_validity
 from roadex.imagery.source_files import FileState
-from roadex.imagery.validity import Sampled, Validity, find_validity, half_width
+from roadex.imagery.validity import Sampled, Validity, half_width
 from roadex.imagery.web_tiles import in_web_mercator
 
 RGB = ("red", "green", "blue")
@@ -154,16 +150,9 @@ def open_scene(
         else:
             chosen, notes = check_bands(bands, len(first.roles), wanted, first.path), ()
         mosaic = join_members(members, chosen)
-        gsd_m = gsd_of(first.crs, mosaic.transform, mosaic.shape)
+        gsd_m = _gsd_on_earth(mosaic, first)
         if not first.is_placed and unplaced_gsd_m is not None:
             gsd_m = unplaced_gsd_m
-        if not 0 < gsd_m < np.inf:
-            x, y = mosaic.transform @ (mosaic.shape[1] / 2, mosaic.shape[0] / 2)
-            msg = (
-                f"{first.path} has its centre at ({x:.6g}, {y:.6g}), which is no place in "
-                f"{first.crs.to_string()}: georeference and CRS do not belong together"
-            )
-            raise SceneError(msg)
         validity, radiometry, seen = _look(mosaic, gsd_m, nodata, stretch)
         states = [state for member in members for state in member.file_states()]
     return Scene(
@@ -183,6 +172,19 @@ def open_scene(
         pages=first.pages,
         warnings=(*notes, *(note for member in members for note in member.notes), *seen),
     )
+
+
+def _gsd_on_earth(mosaic: Mosaic, first: Member) -> float:
+    """Return metres per pixel of a mosaic, which has to be somewhere in its CRS."""
+    gsd_m = gsd_of(first.crs, mosaic.transform, mosaic.shape)
+    if not 0 < gsd_m < np.inf:
+        x, y = mosaic.transform @ (mosaic.shape[1] / 2, mosaic.shape[0] / 2)
+        msg = (
+            f"{first.path} has its centre at ({x:.6g}, {y:.6g}), which is no place in "
+            f"{first.crs.to_string()}: georeference and CRS do not belong together"
+        )
+        raise SceneError(msg)
+    return gsd_m
 
 
 def gsd_of(crs: CRS, transform: Affine, shape: tuple[int, int]) -> float:

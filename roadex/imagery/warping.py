@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.io import MemoryFile
 from rasterio.vrt import WarpedVRT
@@ -25,13 +25,9 @@ from rasterio.windows import Window
 
 from roadex.imagery.containers import without_georeference_warning
 from roadex.imagery.native import NativeReader
+from roadex.imagery.scene import Scene
 from roadex.imagery.turning import turn_of
-
-if TYPE_CHECKING:
-    from rasterio.crs import CRS
-
-    from roadex.imagery.scene import Scene
-    from roadex.imagery.work_grid import WorkGrid
+from roadex.imagery.work_grid import WorkGrid
 
 _TOLERANCE_PX = 1e-6
 """Error of warped coordinates, in pixels. With GDAL's default (0.125) a pixel would depend on the

@@ -16,8 +16,9 @@ from rasterio.windows import Window
 from rasterio.windows import bounds as window_bounds
 from rasterio.windows import transform as window_transform
 
+from roadex.imagery.reader import open_grid
 from roadex.imagery.scene import Scene
-from roadex.imagery.work_grid import NATIVE_TOLERANCE, WorkGrid, open_grid
+from roadex.imagery.work_grid import NATIVE_TOLERANCE, WorkGrid
 from roadex.inference.engine import Predictor
 
 _MARGIN_PX = 2

@@ -26,8 +26,6 @@ ROW_STEP: Final = np.array([-1, -1, 0, 1, 1, 1, 0, -1], dtype=np.int64)
 COL_STEP: Final = np.array([0, 1, 1, 1, 0, -1, -1, -1], dtype=np.int64)
 """Step of each code: 0 is north (row - 1), then clockwise to 7, north-west."""
 
-_CODE_OF_STEP: Final = np.array([7, 0, 1, 6, 255, 2, 5, 4, 3], dtype=np.uint8)
-
 HALF_WIDTH_SCALE: Final = 4
 """Half-widths are stored in quarter pixels."""
 
@@ -77,6 +75,11 @@ class Chains:
         return len(self.start)
 
     @property
+    def end_pixels(self) -> NDArray[np.int64]:
+        """Shape ``(2 * n,)``: pixel id of each end; chain ``i`` has ``2 * i`` and ``2 * i + 1``."""
+        return np.stack([self.start, self.end], axis=1).reshape(-1)
+
+    @property
     def n_steps(self) -> NDArray[np.int64]:
         """Shape ``(n,)``: steps of each chain."""
         return np.diff(self.offsets)
@@ -85,6 +88,12 @@ class Chains:
     def value_offsets(self) -> NDArray[np.int64]:
         """Shape ``(n + 1,)``: where the pixel values of each chain begin."""
         return self.offsets + np.arange(len(self.offsets))
+
+    @property
+    def end_values(self) -> NDArray[np.int64]:
+        """Shape ``(2 * n,)``: where the pixel value of each end is."""
+        begins = self.value_offsets
+        return np.stack([begins[:-1], begins[1:] - 1], axis=1).reshape(-1)
 
 
 def no_chains(width: int) -> Chains:
@@ -103,7 +112,7 @@ def concatenate(parts: Sequence[Chains], width: int) -> Chains:
         width=width,
         start=np.concatenate([part.start for part in parts]),
         end=np.concatenate([part.end for part in parts]),
-        offsets=_offsets(steps),
+        offsets=cumulated(steps),
         codes=np.concatenate([part.codes for part in parts]),
         probability=np.concatenate([part.probability for part in parts]),
         half_width=np.concatenate([part.half_width for part in parts]),
@@ -111,10 +120,7 @@ def concatenate(parts: Sequence[Chains], width: int) -> Chains:
 
 
 def pieces(
-    chains: Chains,
-    index: NDArray[np.int64],
-    first: NDArray[np.int64] | None = None,
-    last: NDArray[np.int64] | None = None,
+    chains: Chains, index: NDArray[np.int64], first: NDArray[np.int64], last: NDArray[np.int64]
 ) -> Chains:
     """Return stretches of chains, each from its pixel ``first`` to its pixel ``last``.
 
@@ -125,30 +131,16 @@ def pieces(
     index
         Shape ``(m,)``: the chain each stretch comes from.
     first, last
-        Shape ``(m,)``: pixel positions within the chain, 0 to its number of steps. Whole chains
-        when left out. ``last < first`` gives the stretch backwards.
+        Shape ``(m,)``: pixel positions within the chain, 0 to its number of steps.
+        ``last < first`` gives the stretch backwards.
     """
-    index = np.asarray(index, dtype=np.int64)
-    first = np.zeros(len(index), dtype=np.int64) if first is None else first
-    last = chains.n_steps[index] if last is None else last
-    offsets = _offsets(np.abs(last - first))
-    total = int(offsets[-1])
-    start = np.empty(len(index), dtype=np.int64)
-    end = np.empty(len(index), dtype=np.int64)
-    codes = np.empty(total, dtype=np.uint8)
-    values = np.empty((2, total + len(index)), dtype=np.uint8)
-    _copy_pieces(
-        chains.start,
-        *_columns(chains),
-        chains.width,
-        index,
-        first,
-        last,
-        offsets,
-        start,
-        end,
-        codes,
-        values,
+    offsets = cumulated(np.abs(last - first))
+    codes = np.empty(offsets[-1], dtype=np.uint8)
+    values = np.empty((2, offsets[-1] + len(index)), dtype=np.uint8)
+    copy_stretches(chains, index, first, last, offsets, np.arange(len(index)), codes, values)
+    start, end = (
+        _pixels_at(chains.start, chains.offsets, chains.codes, chains.width, index, position)
+        for position in (first, last)
     )
     return Chains(chains.width, start, end, offsets, codes, values[0], values[1])
 
@@ -163,49 +155,34 @@ def whole(
     return pieces(chains, index, np.where(backwards, steps, 0), np.where(backwards, 0, steps))
 
 
-def link(chains: Chains, partner: NDArray[np.int64]) -> tuple[Chains, NDArray[np.int64]]:
-    """Join chains end to end.
+def copy_stretches(
+    chains: Chains,
+    index: NDArray[np.int64],
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    line: NDArray[np.int64],
+    codes: NDArray[np.uint8],
+    values: NDArray[np.uint8],
+) -> None:
+    """Write stretches of chains, as :func:`pieces` takes them, into the arrays of other chains.
 
     Parameters
     ----------
-    chains
-        The pieces. Chain ``i`` has the ends ``2 * i`` (start) and ``2 * i + 1``.
-    partner
-        Shape ``(2 * n,)``: the end each end is joined to, or -1. Symmetric. Where the two pixels
-        differ they are connected by a straight run of pixels.
-
-    Returns
-    -------
-    joined
-        Every chain once, in longest possible lines. A line without free end (a cycle) starts at
-        the start of its first chain.
-    ends
-        Shape ``(m, 2)``: the end of the input at which each line begins and ends.
+    chains, index, first, last
+        As of :func:`pieces`.
+    offsets
+        Where the steps of each stretch go in ``codes``.
+    line
+        The chain each stretch becomes a part of. Stretches are written in their order: a pixel
+        that two share gets the values of the later one.
+    codes, values
+        Steps, and probability and half-width (shape ``(2, n)``), of the chains that are made.
     """
-    sequence, bounds = walk_lines(partner)
-    offsets = _linked_sizes(
-        sequence, bounds, chains.width, chains.start, chains.end, chains.offsets
-    )
-    n_lines, total = len(bounds) - 1, int(offsets[-1])
-    codes = np.empty(total, dtype=np.uint8)
-    values = np.empty((2, total + n_lines), dtype=np.uint8)
-    _copy_linked(
-        sequence,
-        bounds,
-        chains.start,
-        chains.end,
-        *_columns(chains),
-        chains.width,
-        offsets,
-        codes,
-        values,
-    )
-    ends = np.stack([sequence[bounds[:-1]], sequence[bounds[1:] - 1] ^ 1], axis=1)
-    at = np.stack([chains.start, chains.end], axis=1).reshape(-1)
-    joined = Chains(
-        chains.width, at[ends[:, 0]], at[ends[:, 1]], offsets, codes, values[0], values[1]
-    )
-    return joined, ends
+    _copy_stretches(
+        chains.offsets, chains.codes, chains.probability, chains.half_width,
+        index, first, last, offsets, line, codes, values,
+    )  # fmt: skip
 
 
 def pixel_ids(chains: Chains) -> NDArray[np.int64]:
@@ -215,13 +192,15 @@ def pixel_ids(chains: Chains) -> NDArray[np.int64]:
     return ids
 
 
-def _columns(
-    chains: Chains,
-) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    return chains.offsets, chains.codes, chains.probability, chains.half_width
+def runs_backwards(chains: Chains) -> NDArray[np.bool_]:
+    """Return whether the steps of each chain read backwards sort before those read forwards."""
+    result = np.zeros(len(chains), dtype=np.bool_)
+    _compare_directions(chains.offsets, chains.codes, result)
+    return result
 
 
-def _offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+def cumulated(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where each of things one after the other begins, and where the last one ends."""
     offsets = np.zeros(len(sizes) + 1, dtype=np.int64)
     np.cumsum(sizes, out=offsets[1:])
     return offsets
@@ -238,152 +217,44 @@ def _fill_pixel_ids(start, offsets, codes, width, ids):  # type: ignore[no-untyp
 
 
 @kernel
-def _copy_pieces(  # type: ignore[no-untyped-def]
-    from_start,
-    from_offsets,
-    from_codes,
-    from_probability,
-    from_half_width,
-    width,
-    index,
-    first,
-    last,
-    offsets,
-    start,
-    end,
-    codes,
-    values,
-):
+def _pixels_at(start, offsets, codes, width, index, position):  # type: ignore[no-untyped-def]
+    pixels = np.empty(len(index), dtype=np.int64)
+    for i in range(len(index)):
+        pixel, begin = start[index[i]], offsets[index[i]]
+        for k in range(begin, begin + position[i]):
+            pixel += ROW_STEP[codes[k]] * width + COL_STEP[codes[k]]
+        pixels[i] = pixel
+    return pixels
+
+
+@kernel
+def _copy_stretches(  # type: ignore[no-untyped-def]
+    from_offsets, from_codes, from_probability, from_half_width,
+    index, first, last, offsets, line, codes, values,
+):  # fmt: skip
     for i in range(len(index)):
         chain = index[i]
         begin = from_offsets[chain]
         backwards = last[i] < first[i]
         lower, upper = min(first[i], last[i]), max(first[i], last[i])
-        pixel = from_start[chain]
-        for k in range(lower):
-            code = from_codes[begin + k]
-            pixel += ROW_STEP[code] * width + COL_STEP[code]
-        start[i] = pixel
         for k in range(lower, upper):
             code = from_codes[begin + k]
-            pixel += ROW_STEP[code] * width + COL_STEP[code]
             if backwards:
                 codes[offsets[i] + upper - 1 - k] = (code + 4) & 7
             else:
                 codes[offsets[i] + k - lower] = code
-        end[i] = pixel
-        if backwards:
-            start[i], end[i] = end[i], start[i]
         for k in range(lower, upper + 1):
-            to = offsets[i] + i + (upper - k if backwards else k - lower)
+            to = offsets[i] + line[i] + (upper - k if backwards else k - lower)
             values[0, to] = from_probability[begin + chain + k]
             values[1, to] = from_half_width[begin + chain + k]
 
 
 @kernel
-def walk_lines(partner):  # type: ignore[no-untyped-def]
-    """Walk over all lines that joined chains form.
-
-    Parameters
-    ----------
-    partner
-        Shape ``(2 * n,)``: the end each end is joined to, or -1, see :func:`link`.
-
-    Returns
-    -------
-    sequence
-        Shape ``(n,)``: the end at which each chain is entered, line after line.
-    bounds
-        Shape ``(n_lines + 1,)``: where each line begins in the sequence.
-    """
-    n_chains = len(partner) // 2
-    used = np.zeros(n_chains, dtype=np.bool_)
-    sequence = np.empty(n_chains, dtype=np.int64)
-    bounds = np.empty(n_chains + 1, dtype=np.int64)
-    bounds[0] = 0
-    n_lines = 0
-    n = 0
-    for cycles in range(2):
-        for first in range(2 * n_chains):
-            if used[first >> 1] or (cycles == 0 and partner[first] >= 0):
-                continue
-            entry = first
-            while entry >= 0 and not used[entry >> 1]:
-                used[entry >> 1] = True
-                sequence[n] = entry
-                n += 1
-                entry = partner[entry ^ 1]
-            n_lines += 1
-            bounds[n_lines] = n
-    return sequence, bounds[: n_lines + 1].copy()
-
-
-@kernel
-def _gap(before, after, width):  # type: ignore[no-untyped-def]
-    """Return rows, columns and number of steps from one pixel to another."""
-    rows = after // width - before // width
-    cols = after % width - before % width
-    return rows, cols, max(abs(rows), abs(cols))
-
-
-@kernel
-def _linked_sizes(sequence, bounds, width, start, end, offsets):  # type: ignore[no-untyped-def]
-    sizes = np.zeros(len(bounds), dtype=np.int64)
-    for line in range(len(bounds) - 1):
-        total = 0
-        for k in range(bounds[line], bounds[line + 1]):
-            chain = sequence[k] >> 1
-            total += offsets[chain + 1] - offsets[chain]
-            if k > bounds[line]:
-                entry = start[chain] if sequence[k] & 1 == 0 else end[chain]
-                previous = sequence[k - 1]
-                left = end[previous >> 1] if previous & 1 == 0 else start[previous >> 1]
-                total += _gap(left, entry, width)[2]
-        sizes[line + 1] = sizes[line] + total
-    return sizes
-
-
-@kernel
-def _copy_linked(  # type: ignore[no-untyped-def]
-    sequence,
-    bounds,
-    start,
-    end,
-    from_offsets,
-    from_codes,
-    from_probability,
-    from_half_width,
-    width,
-    offsets,
-    codes,
-    values,
-):
-    for line in range(len(bounds) - 1):
-        to = offsets[line]
-        for k in range(bounds[line], bounds[line + 1]):
-            chain = sequence[k] >> 1
-            backwards = sequence[k] & 1 == 1
-            begin = from_offsets[chain]
-            n_steps = from_offsets[chain + 1] - begin
-            if k > bounds[line]:
-                entry = end[chain] if backwards else start[chain]
-                previous = sequence[k - 1]
-                left = start[previous >> 1] if previous & 1 else end[previous >> 1]
-                rows, cols, n_gap = _gap(left, entry, width)
-                row, col = 0, 0
-                for s in range(1, n_gap + 1):
-                    next_row = (2 * s * rows + n_gap) // (2 * n_gap)
-                    next_col = (2 * s * cols + n_gap) // (2 * n_gap)
-                    codes[to] = _CODE_OF_STEP[(next_row - row + 1) * 3 + next_col - col + 1]
-                    row, col = next_row, next_col
-                    values[0, to + line + 1] = values[0, to + line]
-                    values[1, to + line + 1] = values[1, to + line]
-                    to += 1
-            for s in range(n_steps + 1):
-                at = begin + chain + (n_steps - s if backwards else s)
-                values[0, to + line] = from_probability[at]
-                values[1, to + line] = from_half_width[at]
-                if s < n_steps:
-                    code = from_codes[begin + (n_steps - 1 - s if backwards else s)]
-                    codes[to] = (code + 4) & 7 if backwards else code
-                    to += 1
+def _compare_directions(offsets, codes, result):  # type: ignore[no-untyped-def]
+    for i in range(len(result)):
+        last = offsets[i + 1] - 1
+        for k in range(offsets[i], offsets[i + 1]):
+            turned = (codes[last - k + offsets[i]] + 4) & 7
+            if turned != codes[k]:
+                result[i] = turned < codes[k]
+                break

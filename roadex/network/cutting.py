@@ -19,6 +19,11 @@ def end_places(lines: NDArray[np.object_]) -> NDArray[np.float64]:
     return np.stack(ends, axis=1).reshape(-1, 2)
 
 
+def place_ids(lines: NDArray[np.object_]) -> set[Place]:
+    """Return the places at which lines end."""
+    return {(x, y) for x, y in end_places(lines).tolist()}
+
+
 def cut_lines(
     lines: NDArray[np.object_], cuts: Cuts
 ) -> tuple[NDArray[np.object_], NDArray[np.int64]]:

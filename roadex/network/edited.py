@@ -19,12 +19,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
+from roadex.config import RebuildConfig
 from roadex.network.cutting import Cuts, cut_lines, end_places
-from roadex.network.merge import metric_roads
+from roadex.network.metric_roads import metric_roads
 from roadex.network.rebuild import rebuild_network
 from roadex.network.road_network import RoadNetwork
 
-SNAP_M = 1.0
+SNAP_M = RebuildConfig().snap_m
 """Ends this close to each other, or to a line, were meant to meet."""
 
 
@@ -57,18 +58,16 @@ def rebuild(
     >>> network.nodes["node_id"].is_unique
     True
     """
-    lines, attributes, borders, crs, work_crs, notes = metric_roads(network)
-    lines, owner = shapely.get_parts(_noded(lines), return_index=True)
+    (roads,) = metric_roads([network])
+    lines, owner = shapely.get_parts(_noded(roads.lines), return_index=True)
     if len(lines):
         lines = _lead_to_lines(_join_ends(lines, snap_m), snap_m)
     lines, part_of = cut_lines(lines, _crossings(lines))
     owner = owner[part_of]
     lasting = shapely.length(lines) > 0
-    lines, attributes = lines[lasting], attributes.iloc[owner[lasting]]
-    rebuilt = rebuild_network(
-        lines, attributes.reset_index(drop=True), borders, work_crs, output_crs=crs
-    )
-    return replace(rebuilt, summary=rebuilt.summary | {"notes": list(notes)})
+    attributes = roads.attributes.iloc[owner[lasting]].reset_index(drop=True)
+    rebuilt = rebuild_network(replace(roads, lines=lines[lasting], attributes=attributes))
+    return replace(rebuilt, summary=rebuilt.summary | {"notes": list(roads.notes)})
 
 
 def _noded(lines: NDArray[np.object_]) -> NDArray[np.object_]:

@@ -29,7 +29,7 @@ def find_faces(graph: RoadGraph) -> NDArray[np.int64]:
         graph.u, graph.v, nodes, chains.start, chains.end, chains.offsets, chains.codes,
         chains.width, angles,
     )  # fmt: skip
-    origin = np.stack([graph.u, graph.v], axis=1).reshape(-1)
+    origin = graph.end_nodes
     # Rule 1.
     order = np.lexsort((np.arange(len(origin)), angles.reshape(-1), origin))
     sorted_origin = origin[order]

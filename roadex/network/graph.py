@@ -1,23 +1,16 @@
-"""The road graph of a scene: fragments of all tiles merged exactly, nodes and edges as arrays.
-
-Every step from a pixel to the next was traced by exactly one tile, so the number of fragment ends
-at a pixel is its degree in the whole scene: two ends meeting are a joint, anything else is a node.
-Joining is therefore exact, whatever the tiles were and in whatever order they came.
-"""
+"""The road graph of a scene: nodes and edges as arrays; edges are cut, joined and dropped here."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from roadex.network.chains import COL_STEP, ROW_STEP, Chains, concatenate, link, pieces, whole
-from roadex.network.compiled import kernel
+from roadex.network.chains import Chains, pieces, runs_backwards, whole
+from roadex.network.linking import link, pair_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,50 +55,12 @@ class RoadGraph:
     @property
     def degree(self) -> NDArray[np.int64]:
         """Shape ``(n_nodes,)``: edge ends at each node; a loop counts twice."""
-        ends = np.concatenate([self.u, self.v])
-        return np.bincount(ends, minlength=self.n_nodes)
+        return np.bincount(self.end_nodes, minlength=self.n_nodes)
 
-
-def merge_fragments(parts: Sequence[Chains], width: int) -> Chains:
-    """Join the fragments of all tiles into the lines of the scene.
-
-    Parameters
-    ----------
-    parts
-        Fragments of every tile, in any order.
-    width
-        Columns of the scene.
-
-    Returns
-    -------
-    lines
-        In one fixed order and direction, independent of how the scene was cut into tiles: from
-        the smaller pixel id to the larger, sorted by first pixel and first step; cycles start at
-        their smallest pixel.
-    """
-    # Joining fills chains in the order of the input, so bring that into a fixed order first.
-    fragments = concatenate(sorted(parts, key=_first_pixel), width)
-    ends = np.stack([fragments.start, fragments.end], axis=1).reshape(-1)
-    partner = pair_up(ends)
-    lines, _ = link(fragments, partner)
-    closed = (lines.start == lines.end) & ~np.isin(lines.start, ends[partner < 0])
-    lines = _rotate_to_smallest_pixel(lines, np.flatnonzero(closed))
-    return _in_fixed_order(lines)
-
-
-def network_hash(chains: Chains) -> str:
-    """Return the SHA-256 of lines and their values: equal only if everything is equal."""
-    digest = hashlib.sha256()
-    for array in (
-        chains.start,
-        chains.end,
-        chains.offsets,
-        chains.codes,
-        chains.probability,
-        chains.half_width,
-    ):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    @property
+    def end_nodes(self) -> NDArray[np.int64]:
+        """Shape ``(2 * n_edges,)``: node of each end, numbered as the ends of ``chains``."""
+        return np.stack([self.u, self.v], axis=1).reshape(-1)
 
 
 def build_graph(lines: Chains, height: int) -> RoadGraph:
@@ -163,15 +118,18 @@ def split_edges(graph: RoadGraph, cuts: NDArray[np.int64]) -> RoadGraph:
     if len(cuts) == 0:
         return graph
     parts, u, v = cut_chains(graph, cuts)
-    at = parts.end[last_part_before(cuts)]
-    return RoadGraph(
-        height=graph.height,
-        node_row=np.r_[graph.node_row, (at // graph.chains.width).astype(np.float64)],
-        node_col=np.r_[graph.node_col, (at % graph.chains.width).astype(np.float64)],
-        node_reach=np.r_[graph.node_reach, np.zeros(len(at))],
-        u=u,
-        v=v,
-        chains=parts,
+    longer = with_nodes(graph, parts.end[last_part_before(cuts)])
+    return replace(longer, u=u, v=v, chains=parts)
+
+
+def with_nodes(graph: RoadGraph, pixels: NDArray[np.int64]) -> RoadGraph:
+    """Return the graph with a further node at each pixel id, at which nothing ends yet."""
+    row, col = np.divmod(pixels, graph.chains.width)
+    return replace(
+        graph,
+        node_row=np.r_[graph.node_row, row.astype(np.float64)],
+        node_col=np.r_[graph.node_col, col.astype(np.float64)],
+        node_reach=np.r_[graph.node_reach, np.zeros(len(pixels))],
     )
 
 
@@ -212,21 +170,15 @@ def merge_nodes(
     ``row``, ``col`` and ``reach`` are those of the new nodes, ``label`` their number for each
     old one.
     """
-    merged = RoadGraph(
-        height=graph.height,
-        node_row=row,
-        node_col=col,
-        node_reach=reach,
-        u=label[graph.u],
-        v=label[graph.v],
-        chains=graph.chains,
+    merged = replace(
+        graph, node_row=row, node_col=col, node_reach=reach, u=label[graph.u], v=label[graph.v]
     )
     return select_edges(merged, keep)
 
 
 def dissolve(graph: RoadGraph) -> RoadGraph:
     """Join the edges that meet two by two; nodes that are neither end nor junction disappear."""
-    end_node = np.stack([graph.u, graph.v], axis=1).reshape(-1)
+    end_node = graph.end_nodes
     partner = pair_up(end_node)
     if (partner < 0).all():
         return graph
@@ -254,7 +206,7 @@ def in_fixed_order(graph: RoadGraph) -> RoadGraph:
     number = np.empty(graph.n_nodes, dtype=np.int64)
     number[order] = np.arange(graph.n_nodes)
     u, v = number[graph.u], number[graph.v]
-    backwards = (u > v) | ((u == v) & _runs_backwards(graph.chains))
+    backwards = (u > v) | ((u == v) & runs_backwards(graph.chains))
     chains = whole(graph.chains, np.arange(graph.n_edges), backwards)
     u, v = np.where(backwards, v, u), np.where(backwards, u, v)
     first = chains.codes[np.minimum(chains.offsets[:-1], max(len(chains.codes) - 1, 0))]
@@ -268,29 +220,6 @@ def in_fixed_order(graph: RoadGraph) -> RoadGraph:
         v=v[edges],
         chains=whole(chains, edges),
     )
-
-
-def _first_pixel(part: Chains) -> int:
-    return int(part.start.min()) if len(part) else -1
-
-
-def pair_up(place: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return, for each edge end, the one other end at the same place, or -1.
-
-    ``place`` holds start and end of edge 0, of edge 1 and so on. Places where one or more than
-    two ends meet pair nothing, nor does a loop with itself.
-    """
-    partner = np.full(len(place), -1, dtype=np.int64)
-    order = np.argsort(place, kind="stable")
-    sorted_place = place[order]
-    is_first = np.r_[True, sorted_place[1:] != sorted_place[:-1]][: len(place)]
-    first = np.flatnonzero(is_first)
-    pairs = first[np.diff(np.r_[first, len(place)]) == 2]
-    one, other = order[pairs], order[pairs + 1]
-    apart = one // 2 != other // 2
-    partner[one[apart]] = other[apart]
-    partner[other[apart]] = one[apart]
-    return partner
 
 
 def _medoids(
@@ -307,65 +236,3 @@ def _medoids(
     reach = np.zeros(len(size))
     np.maximum.at(reach, label, np.hypot(rows - rows[best][label], cols - cols[best][label]))
     return rows[best].astype(np.float64), cols[best].astype(np.float64), reach
-
-
-def _rotate_to_smallest_pixel(lines: Chains, closed: NDArray[np.int64]) -> Chains:
-    """Let each of the ``closed`` lines start at its smallest pixel."""
-    if len(closed) == 0:
-        return lines
-    at = _smallest_pixel(lines.start, lines.offsets, lines.codes, lines.width, closed)
-    steps = lines.n_steps[closed]
-    zero = np.zeros(len(closed), dtype=np.int64)
-    halves = concatenate(
-        [pieces(lines, closed, at, steps), pieces(lines, closed, zero, at)], lines.width
-    )
-    partner = np.full(4 * len(closed), -1, dtype=np.int64)
-    tail, head = 2 * np.arange(len(closed)) + 1, 2 * (np.arange(len(closed)) + len(closed))
-    partner[tail], partner[head] = head, tail
-    rotated, _ = link(halves, partner)
-    is_open = np.ones(len(lines), dtype=np.bool_)
-    is_open[closed] = False
-    return concatenate([whole(lines, np.flatnonzero(is_open)), rotated], lines.width)
-
-
-def _in_fixed_order(lines: Chains) -> Chains:
-    """Turn each line to its fixed direction and sort them by first pixel and first step."""
-    backwards = (lines.start > lines.end) | ((lines.start == lines.end) & _runs_backwards(lines))
-    turned = whole(lines, np.arange(len(lines)), backwards)
-    # A pixel is left in one direction once, so this pair is unique.
-    order = np.lexsort((turned.codes[turned.offsets[:-1]], turned.start))
-    return whole(turned, order)
-
-
-def _runs_backwards(lines: Chains) -> NDArray[np.bool_]:
-    """Return whether the steps of each line read backwards sort before those read forwards."""
-    result = np.zeros(len(lines), dtype=np.bool_)
-    _compare_directions(lines.offsets, lines.codes, result)
-    return result
-
-
-@kernel
-def _compare_directions(offsets, codes, result):  # type: ignore[no-untyped-def]
-    for i in range(len(result)):
-        last = offsets[i + 1] - 1
-        for k in range(offsets[i], offsets[i + 1]):
-            turned = (codes[last - k + offsets[i]] + 4) & 7
-            if turned != codes[k]:
-                result[i] = turned < codes[k]
-                break
-
-
-@kernel
-def _smallest_pixel(start, offsets, codes, width, closed):  # type: ignore[no-untyped-def]
-    positions = np.empty(len(closed), dtype=np.int64)
-    for i in range(len(closed)):
-        chain = closed[i]
-        pixel = start[chain]
-        smallest = pixel
-        positions[i] = 0
-        for k in range(offsets[chain], offsets[chain + 1]):
-            pixel += ROW_STEP[codes[k]] * width + COL_STEP[codes[k]]
-            if pixel < smallest:
-                smallest = pixel
-                positions[i] = k - offsets[chain] + 1
-    return positions

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from roadex.errors import NetworkError, ScoreError
-from roadex.imagery.geodesy import keeps_lengths, metric_crs_at, require_earth
+from roadex.imagery.geodesy import keeps_lengths, metric_crs_at
+from roadex.imagery.georeference import require_earth
 from roadex.network.sound_lines import single_lines
 from roadex.network.vector_files import is_parquet, layers_of, read_geometries
 

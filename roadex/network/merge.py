@@ -9,54 +9,21 @@ Where both scenes show a road the first one keeps it: order the scenes by trust.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TypeAlias
+from dataclasses import replace
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS
 
 from roadex.config import MergeConfig
-from roadex.errors import NetworkError
-from roadex.imagery.geodesy import (
-    MOST_DEGREES_APART,
-    degrees_apart,
-    keeps_lengths,
-    metric_crs_at,
-    require_earth,
-)
-from roadex.network.cutting import Cuts, cut_lines, end_places
-from roadex.network.rebuild import place_ids, rebuild_network
+from roadex.network.cutting import Cuts, cut_lines, end_places, place_ids
+from roadex.network.metric_roads import AnyNetwork, MetricRoads, metric_roads
+from roadex.network.rebuild import rebuild_network
 from roadex.network.road_network import RoadNetwork
-from roadex.network.sound_lines import single_lines
 
 
-@dataclass(frozen=True, slots=True)
-class _Roads:
-    """Lines with attributes in a CRS in metres, and the places where scenes end."""
-
-    lines: NDArray[np.object_]
-    attributes: pd.DataFrame
-    """One row per line."""
-
-    borders: NDArray[np.float64]
-    """Shape ``(n, 2)``: places of nodes of kind ``border``."""
-
-
-Mergeable: TypeAlias = (
-    str | Path | RoadNetwork | tuple[gpd.GeoDataFrame, gpd.GeoDataFrame] | gpd.GeoDataFrame
-)
-"""A network: file of roadex, network, its tables of edges and nodes, or its edges alone."""
-
-Tables: TypeAlias = tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]
-"""Edges and nodes."""
-
-
-def merge(networks: Sequence[Mergeable], *, config: MergeConfig | None = None) -> RoadNetwork:
+def merge(networks: Sequence[AnyNetwork], *, config: MergeConfig | None = None) -> RoadNetwork:
     """Join the networks of neighbouring or overlapping scenes into one.
 
     Parameters
@@ -86,76 +53,13 @@ def merge(networks: Sequence[Mergeable], *, config: MergeConfig | None = None) -
     >>> both.edges["length_m"].sum() > 0
     np.True_
     """
-    names = [_name(network, i) for i, network in enumerate(networks)]
-    return merge_networks([_tables(network) for network in networks], config, names=names)
-
-
-def _name(network: Mergeable, position: int) -> str:
-    """Return what the column ``scene`` calls a network: its file, or its place in the list."""
-    if not isinstance(network, str | Path):
-        return f"network {position + 1}"
-    path = Path(network)
-    # The results of scenes are all called roads.gpkg, each in a folder of its own.
-    return path.parent.name if path.stem == "roads" and path.parent.name else path.stem
-
-
-def _tables(network: Mergeable) -> Tables:
-    if isinstance(network, str | Path):
-        network = RoadNetwork.read(network)
-    if isinstance(network, RoadNetwork):
-        return network.edges, network.nodes
-    if isinstance(network, gpd.GeoDataFrame):
-        return network, gpd.GeoDataFrame({"kind": []}, geometry=[], crs=network.crs)
-    if isinstance(network, tuple) and all(isinstance(t, gpd.GeoDataFrame) for t in network):
-        return network
-    msg = f"merge takes paths, RoadNetworks and GeoDataFrames, got {type(network).__name__}"
-    raise TypeError(msg)
-
-
-def merge_networks(
-    frames: Sequence[Tables],
-    config: MergeConfig | None = None,
-    *,
-    names: Sequence[str] | None = None,
-) -> RoadNetwork:
-    """Join networks given as edges and nodes, see :func:`merge`."""
-    config = config or MergeConfig()
-    names = names or [f"network {i + 1}" for i in range(len(frames))]
-    work_crs = _work_crs(frames, names)
-    roads: list[_Roads] = []
-    notes: list[str] = []
-    for (edges, nodes), name in zip(frames, names, strict=True):
-        found, left_out = _roads(edges, nodes, work_crs, name)
-        roads.append(found)
-        notes += left_out
-    merged = _merge_all(roads, config)
-    crs = CRS.from_user_input(frames[0][0].crs)
-    network = rebuild_network(
-        merged.lines, merged.attributes, merged.borders, work_crs, output_crs=crs
-    )
+    roads = metric_roads(networks)
+    notes = [note for one in roads for note in one.notes]
+    network = rebuild_network(_merge_all(roads, config or MergeConfig()))
     return replace(network, summary=network.summary | {"notes": notes})
 
 
-def metric_roads(
-    network: Mergeable,
-) -> tuple[NDArray[np.object_], pd.DataFrame, NDArray[np.float64], CRS, CRS, tuple[str, ...]]:
-    """Return the sound lines of a network in metres.
-
-    Returns
-    -------
-    lines, attributes, borders, crs, work_crs, notes
-        Lines, a row of attributes for each, places of ends at borders of scenes, the CRS the
-        network came in and that of the lines, and what was left out.
-    """
-    frames = _tables(network)
-    name = _name(network, 0)
-    work_crs = _work_crs([frames], [name])
-    found, notes = _roads(*frames, work_crs, name)
-    crs = CRS.from_user_input(frames[0].crs)
-    return found.lines, found.attributes, found.borders, crs, work_crs, notes
-
-
-def _merge_all(roads: Sequence[_Roads], config: MergeConfig) -> _Roads:
+def _merge_all(roads: Sequence[MetricRoads], config: MergeConfig) -> MetricRoads:
     """Merge neighbours in the list, then the results, and so on: log n looks at each line.
 
     Of two the first is always the more trusted, as it is when they are merged one after the other.
@@ -166,75 +70,15 @@ def _merge_all(roads: Sequence[_Roads], config: MergeConfig) -> _Roads:
     return roads[0]
 
 
-def _work_crs(frames: Sequence[Tables], names: Sequence[str]) -> CRS:
-    """Return a CRS in which metres are metres for all networks.
-
-    Raises
-    ------
-    NetworkError
-        If a network has no CRS, or they lie too far apart for one.
-    """
-    for (edges, _), name in zip(frames, names, strict=True):
-        if edges.crs is None:
-            msg = f"{name} has no CRS; write one with `ogr2ogr -a_srs EPSG:CODE OUT IN`"
-            raise NetworkError(msg)
-        require_earth(CRS.from_user_input(edges.crs), name)
-    crs = CRS.from_user_input(frames[0][0].crs)
-    middles = [(_middle(edges), name) for (edges, _), name in zip(frames, names, strict=True)]
-    placed = [(middle, name) for middle, name in middles if middle is not None]
-    if not placed:
-        return crs if keeps_lengths(crs) else CRS.from_epsg(32631)
-    (longitude, latitude), first = placed[0]
-    for (other, _), name in placed[1:]:
-        apart = degrees_apart(longitude, other)
-        if apart > MOST_DEGREES_APART:
-            msg = (
-                f"{name} lies {apart:.0f} degrees of longitude from {first}: no metric CRS fits "
-                "both. Merge networks of one region at a time"
-            )
-            raise NetworkError(msg)
-    return crs if keeps_lengths(crs) else metric_crs_at(longitude, latitude)
-
-
-def _middle(edges: gpd.GeoDataFrame) -> tuple[float, float] | None:
-    """Return longitude and latitude of the middle of a network, None if it has no roads."""
-    sound, _ = single_lines(edges, "")
-    if sound.empty:
-        return None
-    left, bottom, right, top = sound.to_crs(4326).total_bounds
-    return (left + right) / 2, (bottom + top) / 2
-
-
-def _roads(
-    edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame, crs: CRS, name: str
-) -> tuple[_Roads, tuple[str, ...]]:
-    edges, notes = _in_metres(edges, crs, name)
-    is_point = shapely.get_type_id(nodes.geometry.to_numpy()) == 0
-    is_border = (nodes["kind"] == "border") & is_point & ~shapely.is_empty(nodes.geometry)
-    borders = shapely.get_coordinates(nodes.geometry[is_border].to_crs(crs).to_numpy())
-    attributes = pd.DataFrame(edges.drop(columns=edges.geometry.name))
-    if "scene" not in attributes or attributes["scene"].isna().all():
-        attributes["scene"] = name
-    return _Roads(edges.geometry.to_numpy(), attributes, borders), notes
-
-
-def _in_metres(
-    edges: gpd.GeoDataFrame, crs: CRS, name: str
-) -> tuple[gpd.GeoDataFrame, tuple[str, ...]]:
-    """Return the sound lines of a network, and what was left out here or on the way to ``crs``."""
-    edges, notes = single_lines(edges, name)
-    edges, lost = single_lines(edges.to_crs(crs), name)
-    return edges, (*notes, *lost)
-
-
-def _merge(first: _Roads, second: _Roads, config: MergeConfig) -> _Roads:
+def _merge(first: MetricRoads, second: MetricRoads, config: MergeConfig) -> MetricRoads:
     """Add to the first what only the second has."""
     pieces, owner = _new_pieces(first.lines, second.lines, config.same_road_m)
     pieces, ties = _tie(pieces, first.lines, second.lines, config)
     first_lines, first_owner = _split(first.lines, ties)
     pieces = _join_ends(first_lines, pieces, config)
     attributes = [first.attributes.iloc[first_owner], second.attributes.iloc[owner]]
-    return _Roads(
+    return replace(
+        first,
         lines=np.concatenate([first_lines, pieces]),
         attributes=pd.concat(attributes, ignore_index=True),
         borders=np.concatenate([first.borders, second.borders]),
@@ -264,7 +108,8 @@ def _new_pieces(
             rest = [
                 part
                 for part in shapely.get_parts(shapely.difference(line, known))
-                if part.length >= 2 * distance_m or not junctions.isdisjoint(place_ids([part]))
+                if part.length >= 2 * distance_m
+                or not junctions.isdisjoint(place_ids(np.array([part])))
             ]
         pieces += rest
         owner += [k] * len(rest)

@@ -11,43 +11,20 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
-from roadex.network.chains import walk_lines
-from roadex.network.graph import pair_up
+from roadex.network.cutting import end_places
+from roadex.network.linking import pair_up, walk_lines
+from roadex.network.metric_roads import MetricRoads
 from roadex.network.road_network import MEASURED, TEXTS, RoadNetwork, assemble_network
 
 
-def place_ids(lines: NDArray[np.object_] | list[shapely.LineString]) -> set[tuple[float, float]]:
-    """Return the places at which lines end."""
-    ends = [shapely.get_coordinates(shapely.get_point(lines, k)) for k in (0, -1)]
-    return {(x, y) for x, y in np.concatenate(ends).tolist()}
-
-
-def rebuild_network(
-    lines: NDArray[np.object_],
-    attributes: pd.DataFrame,
-    borders: NDArray[np.float64],
-    crs: CRS,
-    *,
-    output_crs: CRS,
-) -> RoadNetwork:
+def rebuild_network(roads: MetricRoads) -> RoadNetwork:
     """Return the network of lines that meet where they end at exactly the same place.
 
-    Parameters
-    ----------
-    lines
-        Shape ``(n,)``.
-    attributes
-        One row per line, columns as in :class:`~roadex.network.road_network.RoadNetwork`; those
-        that are missing are unknown. Where lines are joined, means are weighted with their
-        lengths, and of texts that of the longest part is kept.
-    borders
-        Shape ``(m, 2)``: places where a scene ends; dead ends there are of kind ``border``.
-    crs, output_crs
-        CRS of the lines and of the result.
+    Where lines are joined, means are weighted with their lengths, and of texts that of the longest
+    part is kept. Dead ends at ``borders`` are of kind ``border``.
     """
-    places = np.stack(
-        [shapely.get_coordinates(shapely.get_point(lines, k)) for k in (0, -1)], axis=1
-    ).reshape(-1, 2)
+    lines, output_crs = roads.lines, roads.output_crs
+    places = end_places(lines)
     if not len(lines):
         nothing = np.zeros(0, dtype=np.int64)
         empty = {name: np.zeros(0) for name in MEASURED}
@@ -63,15 +40,15 @@ def rebuild_network(
         [_join(lines, sequence[a:b]) for a, b in pairwise(bounds)],
         dtype=object,
     )
-    table = _join_attributes(attributes, shapely.length(lines), sequence, bounds)
+    table = _join_attributes(roads.attributes, shapely.length(lines), sequence, bounds)
     backwards = u > v
     joined[backwards] = shapely.reverse(joined[backwards])
     order = np.lexsort((shapely.length(joined), np.maximum(u, v), np.minimum(u, v)))
     used, index = np.unique(np.stack([np.minimum(u, v), np.maximum(u, v)]), return_inverse=True)
     u, v = index.reshape(2, -1)[:, order]
-    at_border = {(x, y) for x, y in borders.tolist()}
+    at_border = {(x, y) for x, y in roads.borders.tolist()}
     is_border = np.array([(x, y) in at_border for x, y in xy[used].tolist()], dtype=np.bool_)
-    moved, points = _move(joined[order], xy[used], crs, output_crs)
+    moved, points = _move(joined[order], xy[used], roads.crs, output_crs)
     measured = {name: column[order] for name, column in table.items()}
     return assemble_network(moved, points, u, v, measured, is_border, output_crs)
 

@@ -22,7 +22,7 @@ import pyogrio
 from pyproj import CRS
 
 from roadex.errors import NetworkError
-from roadex.imagery.geodesy import require_earth
+from roadex.imagery.georeference import require_earth
 from roadex.network.line_reader import line_layer
 from roadex.network.sound_lines import single_lines
 from roadex.network.vector_files import is_parquet, read_geometries

@@ -24,13 +24,13 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter, gaussian_filt
 from skimage.draw import line as straight_pixels
 from skimage.graph import MCP_Geometric
 
-from roadex.config import NODATA, PROBABILITY_MAX
+from roadex.config import NODATA, PROBABILITY_MAX, SnapConfig
 from roadex.errors import NetworkError
 from roadex.imagery.geodesy import pixel_size, place
 from roadex.network.sound_lines import single_lines
 from roadex.probability.source import ProbabilitySource
 
-SEARCH_M: Final = 10.0
+SEARCH_M: Final = SnapConfig().search_m
 """How far a vertex may lie from the road it means, and beyond the raster."""
 
 LONGEST_PX: Final = 1200

@@ -16,7 +16,7 @@ import shapely
 from pyproj import CRS
 
 from roadex.errors import NetworkError
-from roadex.imagery.geodesy import require_earth
+from roadex.imagery.georeference import require_earth
 from roadex.network.line_reader import EDGE_LAYER
 from roadex.network.vector_files import read_geometries
 

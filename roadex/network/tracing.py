@@ -58,7 +58,7 @@ def trace_tile(
     fragments
         Lines between *seeds*: pixels where lines end or meet, and pixels where a line leaves the
         core. A step over the border of two cores belongs to the core of the smaller pixel id. Put
-        together by :func:`roadex.network.graph.merge_fragments`.
+        together by :func:`roadex.network.scene_lines.merge_fragments`.
     """
     image = road_image(probability, settings.threshold)
     filled = fill_small_holes(image, settings.max_hole, settings.hole_span)

@@ -19,9 +19,10 @@ from roadex.imagery.geodesy import PixelSize, pixel_size
 from roadex.imagery.tiling import Tile, Tiles
 from roadex.network.chains import MAX_HALF_WIDTH, Chains
 from roadex.network.cleaning.steps import clean_graph, plan_steps, road_threshold
-from roadex.network.graph import build_graph, in_fixed_order, merge_fragments
+from roadex.network.graph import build_graph, in_fixed_order
 from roadex.network.imagery_edge import imagery_edge_nodes
 from roadex.network.road_network import RoadNetwork, build_network
+from roadex.network.scene_lines import merge_fragments
 from roadex.network.tile_frame import MAX_HOLE, SkeletonSettings, TileFrame
 from roadex.network.tracing import trace_tile
 from roadex.probability.joined import has_something, within

@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw
 from rasterio.enums import Resampling
 
 from roadex.config import NODATA, PROBABILITY_MAX
+from roadex.imagery.reader import read_overview
 from roadex.imagery.scene import Scene
-from roadex.imagery.work_grid import WorkGrid, read_overview
+from roadex.imagery.work_grid import WorkGrid
 from roadex.network.road_network import RoadNetwork
 from roadex.outputs.drawing import (
     WHITE,

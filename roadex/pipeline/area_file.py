@@ -9,7 +9,7 @@ from pyproj import CRS
 
 from roadex.errors import ConfigError, NetworkError, SceneError
 from roadex.imagery.area import Area
-from roadex.imagery.geodesy import require_earth
+from roadex.imagery.georeference import require_earth
 from roadex.imagery.locations import public_name
 from roadex.imagery.work_grid import WorkGrid
 from roadex.network.sound_lines import are_places

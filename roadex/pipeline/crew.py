@@ -7,26 +7,18 @@ no other process and no open port; Dask is not even imported. Results do not dep
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import psutil
-
 from roadex.config import ClusterConfig
+from roadex.pipeline.capacity import GPU_THREADS, default_workers
 from roadex.pipeline.gpus import choose_gpus, device_for
 
 if TYPE_CHECKING:
     from distributed import Client
-
-WORKER_BYTES = 1_500_000_000
-"""Memory a local worker may need: libraries, model and the activations of one tile."""
-
-GPU_THREADS = 4
-"""Threads per GPU: one computes while the others read and write."""
 
 HERE_SECONDS = 20.0
 """Most seconds of work per core that are done in the calling process, see docs/cluster.md."""
@@ -118,20 +110,6 @@ def crew_here(config: ClusterConfig, load: Load | None) -> CallingProcess | None
     if config.workers is None and (not is_small or len(gpus) > 1):
         return None
     return CallingProcess(n_threads, device_for(gpus))
-
-
-def count_cpu_workers(config: ClusterConfig, n_gpus: int) -> int:
-    """Return how many workers without a GPU are started on this machine."""
-    return config.workers or max(1, default_workers() - n_gpus)
-
-
-def default_workers() -> int:
-    """One process per core this process may use, fewer where memory is short."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    by_memory = int(psutil.virtual_memory().available // WORKER_BYTES)
-    return max(1, min(cores, by_memory))
 
 
 def _persist(function: Callable[[Item], Result], item: Item, retries: int) -> Result:

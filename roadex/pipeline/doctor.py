@@ -24,8 +24,8 @@ from roadex.extensions import Extension, Family, find_extension, installed_exten
 from roadex.models import REGISTRY, has_network
 from roadex.models.modelfile import model_path, read_metadata
 from roadex.outputs import WRITERS
+from roadex.pipeline.capacity import WORKER_BYTES, default_workers
 from roadex.pipeline.cluster import connect
-from roadex.pipeline.crew import WORKER_BYTES, default_workers
 from roadex.pipeline.gpus import torch_has_cuda, usable_gpu, visible_gpus
 from roadex.pipeline.precision import int8_form_to_use, multiplies_int8
 from roadex.probability.object_store import ObjectStore

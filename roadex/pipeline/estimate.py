@@ -13,12 +13,11 @@ import psutil
 
 from roadex.config import TTA_VIEWS, ClusterConfig, RunConfig
 from roadex.inference.speed_trial import Calibration, calibrate
+from roadex.pipeline.capacity import WORKER_BYTES, count_cpu_workers
 from roadex.pipeline.crew import (
     TRACE_MPX_S,
-    WORKER_BYTES,
     CallingProcess,
     Load,
-    count_cpu_workers,
     crew_here,
 )
 from roadex.pipeline.gpus import choose_gpus, gpu_environment

@@ -25,7 +25,7 @@ from distributed.deploy.spec import ProcessInterface
 
 from roadex.config import ClusterConfig
 from roadex.errors import RunError
-from roadex.pipeline.crew import GPU_THREADS, count_cpu_workers
+from roadex.pipeline.capacity import GPU_THREADS, count_cpu_workers
 from roadex.pipeline.gpus import choose_gpus, cores_near, gpu_environment
 from roadex.pipeline.worker_program import READY
 

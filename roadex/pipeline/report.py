@@ -22,7 +22,7 @@ from roadex.config import ClusterConfig, RunConfig
 from roadex.errors import OutputError, public
 from roadex.extensions import Family, extension_records
 from roadex.files import whole_file
-from roadex.imagery.geodesy import outline_in_degrees
+from roadex.imagery.longitudes import outline_in_degrees
 from roadex.network.issues import find_issues
 from roadex.network.road_network import RoadNetwork
 from roadex.outputs.report_page import write_report_page

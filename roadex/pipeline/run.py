@@ -27,12 +27,12 @@ from roadex.inference.allocator import release_free_memory
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
 from roadex.outputs.preview import write_preview
+from roadex.pipeline.capacity import count_cpu_workers
 from roadex.pipeline.crew import (
     TRACE_MPX_S,
     CallingProcess,
     Crew,
     Load,
-    count_cpu_workers,
     open_crew,
 )
 from roadex.pipeline.gpus import choose_gpus

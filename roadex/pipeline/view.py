@@ -25,9 +25,10 @@ from rasterio.windows import Window
 from roadex.config import NODATA, PROBABILITY_MAX, RunConfig
 from roadex.errors import OutputError, RoadexError, SceneError
 from roadex.imagery.locations import READING
+from roadex.imagery.reader import GridReader, open_grid, read_overview
 from roadex.imagery.scene import Scene, open_scene
 from roadex.imagery.turning import NO_TURN, turn_of
-from roadex.imagery.work_grid import GridReader, WorkGrid, open_grid, read_overview
+from roadex.imagery.work_grid import WorkGrid
 from roadex.models.modelfile import read_metadata
 from roadex.outputs.drawing import Pixels, displayable
 from roadex.pipeline.report import RunFolder

@@ -14,9 +14,10 @@ from roadex.config import INT8
 from roadex.errors import RoadexError
 from roadex.imagery.area import Area
 from roadex.imagery.locations import READING
+from roadex.imagery.reader import GridReader, open_grid
 from roadex.imagery.scene import Scene
 from roadex.imagery.tiling import Tile, Tiles
-from roadex.imagery.work_grid import GridReader, WorkGrid, open_grid
+from roadex.imagery.work_grid import WorkGrid
 from roadex.inference.allocator import tune_allocator
 from roadex.pipeline.model_transfer import SharedModel
 from roadex.probability.encoding import encode

@@ -23,7 +23,7 @@ from scipy import ndimage
 
 from roadex.config import NODATA
 from roadex.errors import SceneError
-from roadex.imagery.geodesy import MOST_DEGREES_APART, centre_longitude, degrees_apart
+from roadex.imagery.longitudes import MOST_DEGREES_APART, centre_longitude, degrees_apart
 from roadex.probability.regridded import RegriddedSource
 from roadex.probability.source import ProbabilitySource, RasterSource
 

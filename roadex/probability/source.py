@@ -19,8 +19,7 @@ from rasterio.windows import Window
 from roadex.config import NODATA, PROBABILITY_MAX, THRESHOLDS_TAG
 from roadex.errors import SceneError
 from roadex.imagery.containers import only_text, open_location
-from roadex.imagery.geodesy import parse_crs
-from roadex.imagery.members import require_place
+from roadex.imagery.georeference import parse_crs, require_place
 from roadex.probability.values import is_roadex_probability, recognise, seen_values
 
 READINGS = ("roadex", "fraction", "percent", "byte", "mask", "class")

@@ -28,7 +28,8 @@ from rasterio.windows import Window
 
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
-from roadex.imagery.geodesy import parse_crs, pixel_size
+from roadex.imagery.geodesy import pixel_size
+from roadex.imagery.georeference import parse_crs
 from roadex.imagery.tiling import Tile, Tiles
 from roadex.probability.values import Encoding, has_mask_band, is_valid, open_raster
 from roadex.scoring.metrics.windows import PixelWindow, to_level

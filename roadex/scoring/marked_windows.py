@@ -12,7 +12,7 @@ from pyproj import CRS
 
 from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
-from roadex.imagery.geodesy import require_earth
+from roadex.imagery.georeference import require_earth
 from roadex.network.sound_lines import are_places
 from roadex.scoring.sample_windows import MARGIN_M, metric_crs_for
 

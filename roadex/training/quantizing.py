@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from roadex.errors import DatasetError, ModelError
-from roadex.imagery.work_grid import open_grid, plan_grid
+from roadex.imagery.reader import open_grid
+from roadex.imagery.work_grid import plan_grid
 from roadex.inference.allocator import tune_allocator
 from roadex.inference.engine import Predictor
 from roadex.inference.folding import fold_batch_norm

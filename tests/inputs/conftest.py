@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
+from roadex.imagery.reader import open_grid
 from roadex.imagery.scene import Scene, open_scene
-from roadex.imagery.work_grid import WorkGrid, open_grid, plan_grid
+from roadex.imagery.work_grid import WorkGrid, plan_grid
 
 SIDE = 80
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)

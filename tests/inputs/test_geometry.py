@@ -17,12 +17,13 @@ from scipy.ndimage import binary_erosion, map_coordinates
 import roadex
 from roadex.config import VectorConfig
 from roadex.errors import SceneError
-from roadex.imagery.geodesy import outline_in_degrees, require_earth
+from roadex.imagery.georeference import require_earth
+from roadex.imagery.longitudes import outline_in_degrees
+from roadex.imagery.reader import open_grid
 from roadex.imagery.scene import open_scene
 from roadex.imagery.turning import turn_of
-from roadex.imagery.work_grid import open_grid
 from roadex.network.line_reader import read_lines
-from roadex.network.merge import merge_networks
+from roadex.network.merge import merge
 from roadex.probability.source import RasterSource
 
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
@@ -208,7 +209,7 @@ def test_lines_off_the_map_are_refused_by_score_and_merge(tmp_path):
     with pytest.raises(SceneError, match="not a place on the Earth"):
         read_lines(str(tmp_path / "roads.gpkg"))
     with pytest.raises(SceneError, match="not a place on the Earth"):
-        merge_networks([(lines, lines)])
+        merge([(lines, lines)])
 
 
 def test_ground_control_points_alone_get_their_own_advice(write, pixels):

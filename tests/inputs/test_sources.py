@@ -7,8 +7,9 @@ import pytest
 from rasterio.windows import Window
 
 from roadex.errors import SceneError
+from roadex.imagery.reader import open_grid
 from roadex.imagery.scene import open_scene
-from roadex.imagery.work_grid import open_grid, plan_grid
+from roadex.imagery.work_grid import plan_grid
 
 PLACE = "500000,1,0,5400000,0,-1"
 

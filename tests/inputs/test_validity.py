@@ -7,9 +7,10 @@ import pytest
 import rasterio
 from rasterio.windows import Window
 
+from roadex.imagery.reader import open_grid, read_overview
 from roadex.imagery.scene import open_scene
 from roadex.imagery.validity import half_width
-from roadex.imagery.work_grid import open_grid, plan_grid, read_overview
+from roadex.imagery.work_grid import plan_grid
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from roadex.config import VectorConfig
-from roadex.network.cleaning import bridge_search
+from roadex.network.cleaning import cheapest_way
 from roadex.network.vectorize import vectorize
 
 
@@ -67,10 +67,10 @@ def test_nodata_is_bridged_over_a_snap_gap_only(draw_roads, network_of, stripe, 
 
 
 def test_a_step_costs_less_the_likelier_a_road_and_nodata_as_much_as_nothing():
-    costs = bridge_search._step_costs()
+    costs = cheapest_way.step_costs()
     assert costs[255] == costs[0] == costs.max()
     assert (np.diff(costs[:255]) <= 0).all()
-    assert costs[254] == pytest.approx(bridge_search.STEP_COST)
+    assert costs[254] == pytest.approx(cheapest_way.STEP_COST)
 
 
 def test_bridges_are_the_same_for_any_grouping(draw_roads, make_source, monkeypatch):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from roadex.network.chains import Chains, link, pixel_ids
+from roadex.network.chains import Chains, pixel_ids
+from roadex.network.linking import link
 
 WIDTH = 40
 STEPS = [(row, col) for row in (-6, -2, 0, 2, 6) for col in (-6, -2, 0, 2, 6) if row or col]

@@ -13,8 +13,9 @@ from roadex.network.cleaning.loops import open_small_loops
 from roadex.network.cleaning.spurs import prune_spurs
 from roadex.network.cleaning.steps import all_steps
 from roadex.network.faces import face_areas, find_faces
-from roadex.network.graph import build_graph, dissolve, group, merge_fragments, select_edges
+from roadex.network.graph import build_graph, dissolve, group, select_edges
 from roadex.network.measures import measure_edges
+from roadex.network.scene_lines import merge_fragments
 from roadex.network.tile_frame import SkeletonSettings
 from roadex.network.vectorize import trace_scene, vectorize
 

@@ -10,7 +10,7 @@ from pyproj import CRS
 
 from roadex.config import MergeConfig, VectorConfig
 from roadex.errors import NetworkError
-from roadex.network.merge import merge, merge_networks
+from roadex.network.merge import merge
 from roadex.network.tables import read_tables
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
@@ -48,7 +48,7 @@ def check_sound(network):
 @pytest.mark.parametrize(("left_end", "right_begin"), [(300, 300), (350, 250), (400, 399)])
 def test_two_halves_make_the_whole(left_end, right_begin, town):
     whole, _ = network_of(town, 0, 600)
-    merged = merge_networks([network_of(town, 0, left_end), network_of(town, right_begin, 600)])
+    merged = merge([network_of(town, 0, left_end), network_of(town, right_begin, 600)])
     check_sound(merged)
     assert merged.summary["components"] == 1
     assert merged.edges.length_m.sum() == pytest.approx(whole.length_m.sum(), rel=0.01)
@@ -66,7 +66,7 @@ def test_three_scenes_in_two_crs(town):
         network_of(town, 190, 480, CRS("EPSG:4326")),
         network_of(town, 480, 600),
     ]
-    merged = merge_networks(parts)
+    merged = merge(parts)
     check_sound(merged)
     assert merged.crs == UTM
     assert merged.summary["components"] == 1
@@ -79,7 +79,7 @@ def test_road_only_the_second_scene_has_is_tied_to_the_first(draw_roads):
     first = network_of(draw_roads([street], (400, 600)), 0, 600)
     side_road = [(300, 100), (310, 300)]
     second = network_of(draw_roads([street, side_road], (400, 600)), 0, 600)
-    merged = merge_networks([first, second])
+    merged = merge([first, second])
     check_sound(merged)
     assert sorted(merged.nodes.kind) == ["border", "border", "end", "junction"]
     assert merged.edges.length_m.sum() == pytest.approx(second[0].length_m.sum(), abs=3)
@@ -89,7 +89,7 @@ def test_road_that_begins_beside_a_junction_is_tied_to_the_junction(draw_roads):
     street = [(-20, 200), (620, 200)]
     first = network_of(draw_roads([street, [(300, 200), (300, 420)]], (400, 600)), 0, 600)
     second = network_of(draw_roads([street, [(306, 200), (306, -20)]], (400, 600)), 0, 600)
-    merged = merge_networks([first, second])
+    merged = merge([first, second])
     check_sound(merged)
     assert sorted(merged.nodes.degree) == [1, 1, 1, 1, 4]
 
@@ -97,7 +97,7 @@ def test_road_that_begins_beside_a_junction_is_tied_to_the_junction(draw_roads):
 def test_crossing_only_the_second_scene_has_becomes_a_junction(draw_roads):
     first = network_of(draw_roads([[(-20, 200), (620, 200)]], (400, 600)), 0, 600)
     second = network_of(draw_roads([[(300, -20), (300, 420)]], (400, 600)), 0, 600)
-    merged = merge_networks([first, second])
+    merged = merge([first, second])
     check_sound(merged)
     assert merged.summary["components"] == 1
     assert merged.nodes.degree.max() >= 3
@@ -105,7 +105,7 @@ def test_crossing_only_the_second_scene_has_becomes_a_junction(draw_roads):
 
 def test_network_merged_with_itself_is_itself(town):
     network = network_of(town, 0, 600)
-    merged = merge_networks([network, network])
+    merged = merge([network, network])
     assert merged.edges.geometry.to_wkb().tolist() == network[0].geometry.to_wkb().tolist()
     assert merged.edges.prob_mean.tolist() == network[0].prob_mean.tolist()
 
@@ -113,15 +113,15 @@ def test_network_merged_with_itself_is_itself(town):
 def test_empty_scene_adds_nothing(town):
     network, empty = network_of(town, 0, 300), network_of(np.zeros_like(town), 0, 300)
     for order in ([network, empty], [empty, network]):
-        merged = merge_networks(order)
+        merged = merge(order)
         assert len(merged.edges) == len(network[0])
-    assert len(merge_networks([empty, empty]).edges) == 0
+    assert len(merge([empty, empty]).edges) == 0
 
 
 def test_attributes_of_joined_lines_are_weighted_means(draw_roads):
     image = draw_roads([[(-20, 100), (620, 100)]], (200, 600), value=254)
     image[:, 400:][image[:, 400:] > 0] = 127
-    merged = merge_networks([network_of(image, 0, 400), network_of(image, 400, 600)])
+    merged = merge([network_of(image, 0, 400), network_of(image, 400, 600)])
     assert len(merged.edges) == 1
     assert merged.edges.prob_mean[0] == pytest.approx((2 * 1 + 0.5) / 3, abs=0.01)
     assert merged.edges.prob_min[0] == 0.5

@@ -7,7 +7,8 @@ from skimage.measure import euler_number, label
 from skimage.morphology import skeletonize
 
 from roadex.network.chains import AREA, HALF_WIDTH_SCALE, pixel_ids
-from roadex.network.graph import build_graph, merge_fragments, network_hash
+from roadex.network.graph import build_graph
+from roadex.network.scene_lines import merge_fragments, network_hash
 from roadex.network.thinning import cut_wide_regions, fill_small_holes
 from roadex.network.tile_frame import SkeletonSettings
 

@@ -9,7 +9,7 @@ import pytest
 import rasterio
 from matplotlib import colormaps
 
-from roadex.imagery.work_grid import open_grid
+from roadex.imagery.reader import open_grid
 from roadex.pipeline.plan import plan_run
 from roadex.pipeline.view import Tiles, ViewedRun
 from tests.view.viewer import LYING, ask, pixels

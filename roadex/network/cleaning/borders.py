@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from roadex.network.chains import Chains, concatenate, link, pixel_ids, whole
-from roadex.network.graph import RoadGraph, replace_edges
+from roadex.network.chains import Chains, concatenate, pixel_ids, whole
+from roadex.network.graph import RoadGraph, replace_edges, with_nodes
+from roadex.network.linking import link
 from roadex.network.measures import end_directions, end_half_widths
 
 _HEADING_PX = 10
@@ -102,7 +103,7 @@ def _prolong(
     """Draw edges straight on from their ``ends`` (2 * edge + side) to new end pixels."""
     chains, n = graph.chains, len(ends)
     pixel = row * chains.width + col
-    last_value = chains.value_offsets[ends // 2 + ends % 2] - ends % 2
+    last_value = chains.end_values[ends]
     tips = Chains(
         width=chains.width,
         start=pixel,
@@ -117,14 +118,6 @@ def _prolong(
     partner[ends], partner[tip_ends] = tip_ends, ends
     joined, joined_ends = link(concatenate([chains, tips], chains.width), partner)
     tip_node = graph.n_nodes + np.repeat(np.arange(n), 2)
-    end_node = np.r_[np.stack([graph.u, graph.v], axis=1).reshape(-1), tip_node]
-    longer = RoadGraph(
-        height=graph.height,
-        node_row=np.r_[graph.node_row, row.astype(np.float64)],
-        node_col=np.r_[graph.node_col, col.astype(np.float64)],
-        node_reach=np.r_[graph.node_reach, np.zeros(n)],
-        u=graph.u,
-        v=graph.v,
-        chains=chains,
-    )
+    end_node = np.r_[graph.end_nodes, tip_node]
+    longer = with_nodes(graph, pixel)
     return replace_edges(longer, end_node[joined_ends[:, 0]], end_node[joined_ends[:, 1]], joined)

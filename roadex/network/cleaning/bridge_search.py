@@ -1,4 +1,4 @@
-"""The search for a way over one gap: the cheapest path through the road probability."""
+"""What dead ends lead on to: the cheapest way of each, if it looks like a bridge."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from roadex.config import NODATA, PROBABILITY_MAX
 from roadex.network.chains import COL_STEP, ROW_STEP
+from roadex.network.cleaning.cheapest_way import (
+    Cone,
+    DeadEnds,
+    Surroundings,
+    cheapest_way,
+    workspace,
+)
 from roadex.network.compiled import kernel
-from roadex.network.priority_queue import heap_pop, heap_push
 from roadex.probability.source import ProbabilitySource
-
-PROBABILITY_FLOOR: Final = 0.02
-STEP_COST: Final = 0.05
-"""Cost of a step of one pixel at probability p: ``-log(max(p, floor)) + STEP_COST``."""
 
 AT_NODE_PX: Final = 3
 """A bridge that comes this close to the end of an edge goes to its node."""
@@ -27,18 +29,13 @@ _NOTHING: Final = 0.01 * PROBABILITY_MAX
 FACING_COSINE: Final = 0.94
 """Cosine of the largest angle, 20 degrees, between two dead ends that are one road cut in two."""
 
-_FREE_RADIUS: Final = 3.0
-"""Next to the dead end the path may go anywhere: the heading says nothing about a pixel or two."""
-
-
 MAX_GAP: Final = 1000.0
 """Longest gap that can be asked for, in pixels: each dead end is searched around with a square of
 twice that side."""
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeSettings:
-    """When a gap is bridged; lengths in pixels."""
+class BridgeSettings(NamedTuple):
+    """When a gap is bridged; lengths in pixels. Also for compiled code."""
 
     max_gap: float
     snap_gap: float
@@ -71,27 +68,15 @@ class BridgeTask:
     window: tuple[int, int, int, int]
     """First row, first column, height and width of the raster window needed."""
 
-    end: NDArray[np.int64]
-    """Shape ``(n,)``: edge ends, ``2 * edge + side``."""
+    ends: DeadEnds
+    """From where ways are looked for."""
 
-    pixel: NDArray[np.int64]
-    """Shape ``(n, 2)``: row and column of each end."""
-
-    heading: NDArray[np.float64]
-    """Shape ``(n, 2)``: unit vectors pointing on."""
-
-    end_position: NDArray[np.int64]
-    """Shape ``(n,)``: position of the end's pixel in its edge."""
+    ends_around: DeadEnds
+    """All dead ends that a way may lead to."""
 
     line_pixels: NDArray[np.int32]
     """Shape ``(m, 4)``: row, column, edge and position in it of the lines' pixels in the window, in
     the order of edges."""
-
-    tips: NDArray[np.int64]
-    """Shape ``(k, 2)``: edge and position in it of all dead ends around."""
-
-    tip_heading: NDArray[np.float64]
-    """Shape ``(k, 2)``: where those head for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,72 +111,24 @@ def search_bridges(
     probable enough. It depends on the surroundings of the dead end only, not on the task.
     """
     row, col, height, width = task.window
-    probability = source.read(row, col, height, width)
-    label = np.zeros((height, width), dtype=np.int32)
-    rows, cols = task.line_pixels[:, 0] - row, task.line_pixels[:, 1] - col
-    line_edge, line_position = task.line_pixels[:, 2].copy(), task.line_pixels[:, 3].copy()
-    _draw_labels(label, rows, cols, line_edge, line_position)
+    corner = np.array([row, col])
+    lines = task.line_pixels - np.array([row, col, 0, 0], dtype=np.int32)
+    around = Surroundings.of(source.read(row, col, height, width), lines)
+    ends = task.ends._replace(pixel=task.ends.pixel - corner)
     found, cost, is_leap, offsets, codes, values = _search_all(
-        np.ascontiguousarray(probability),
-        label,
-        line_edge,
-        line_position,
-        task.tips,
-        task.tip_heading,
-        task.pixel - np.array([row, col]),
-        task.heading,
-        task.end // 2,
-        task.end_position,
-        _step_costs(),
-        _Limits.of(settings),
+        around, ends, task.ends_around, settings
     )
     hit = np.flatnonzero(found >= 0)
     return BridgeProposals(
-        end=task.end[hit],
-        edge=line_edge[found[hit]].astype(np.int64),
-        position=line_position[found[hit]].astype(np.int64),
+        end=ends.end[hit],
+        edge=around.edge[found[hit]].astype(np.int64),
+        position=around.position[found[hit]].astype(np.int64),
         cost=cost[hit],
         is_leap=is_leap[hit],
         offsets=np.r_[0, offsets[hit + 1]],
         codes=codes,
         probability=np.where(values == NODATA, np.uint8(0), values),
     )
-
-
-def _step_costs() -> NDArray[np.float64]:
-    share = np.arange(256) / PROBABILITY_MAX
-    share[NODATA] = 0
-    return np.asarray(-np.log(np.maximum(share, PROBABILITY_FLOOR)) + STEP_COST)
-
-
-class _Limits(NamedTuple):
-    """The fields of :class:`BridgeSettings` of the same names, for compiled code."""
-
-    max_gap: float
-    snap_gap: float
-    threshold: float
-    gap_probability: float
-    min_cosine: float
-    max_detour: float
-    max_seen_detour: float
-    facing_probability: float
-    empty_gap: float
-
-    @classmethod
-    def of(cls, settings: BridgeSettings) -> _Limits:
-        return cls(*(float(getattr(settings, name)) for name in cls._fields))
-
-
-@kernel
-def _draw_labels(label, rows, cols, edges, positions):  # type: ignore[no-untyped-def]
-    """Draw lines with labels from 1, thick enough that no path slips through diagonally."""
-    for i in range(len(rows)):
-        label[rows[i], cols[i]] = i + 1
-    for i in range(len(rows) - 1):
-        follows = edges[i] == edges[i + 1] and positions[i] + 1 == positions[i + 1]
-        diagonal = rows[i] != rows[i + 1] and cols[i] != cols[i + 1]
-        if follows and diagonal and label[rows[i], cols[i + 1]] == 0:
-            label[rows[i], cols[i + 1]] = i + 1
 
 
 _STRAIGHT: Final = 0
@@ -204,149 +141,77 @@ _ROUND: Final = 2
 """Round a bend to another dead end, where the way is seen."""
 
 
+_NONE, _BRIDGE, _LEAP = 0, 1, 2
+
+
 @kernel
-def _search_all(  # type: ignore[no-untyped-def]
-    probability, label, line_edge, line_position, tips, tip_heading,
-    pixel, heading, own_edge, own_position, step_cost, limits,
-):  # fmt: skip
-    n = len(pixel)
-    side = 2 * int(np.ceil(limits.max_gap)) + 1
-    distance = np.full(side * side, np.inf)
-    came = np.full(side * side, -1, dtype=np.int8)
+def _search_all(around, ends, others, settings):  # type: ignore[no-untyped-def]
+    n = len(ends.end)
     found = np.full(n, -1, dtype=np.int64)
-    cost, is_leap = np.zeros(n), np.zeros(n, dtype=np.bool_)
+    mean_cost, is_leap = np.zeros(n), np.zeros(n, dtype=np.bool_)
     offsets = np.zeros(n + 1, dtype=np.int64)
     # An accepted path has at most this many steps, see _is_acceptable.
-    longest = int(limits.max_seen_detour * limits.max_gap * 1.08) + 4
+    longest = int(settings.max_seen_detour * settings.max_gap * 1.08) + 4
     codes = np.empty(n * longest, dtype=np.uint8)
     values = np.empty(n * longest, dtype=np.uint8)
-    queue = (np.empty(8 * side * side), np.empty(8 * side * side, dtype=np.int64))
+    space = workspace(settings.max_gap)
     for i in range(n):
         offsets[i + 1] = offsets[i]
         for kind in (_STRAIGHT, _AHEAD, _ROUND):
-            for k in range(len(distance)):
-                distance[k] = np.inf
-            min_cosine = FACING_COSINE if kind == _STRAIGHT else limits.min_cosine
-            seen = kind == _ROUND
-            target, goal = _search(
-                probability, label, line_edge, line_position, pixel[i], heading[i], own_edge[i],
-                own_position[i], step_cost, limits, min_cosine, seen, side, distance, came, queue,
-            )  # fmt: skip
+            min_cosine = FACING_COSINE if kind == _STRAIGHT else settings.min_cosine
+            visible_from = settings.gap_probability if kind == _ROUND else np.inf
+            cone = Cone(settings.max_gap, min_cosine, visible_from)
+            target, steps, cost = cheapest_way(around, ends, i, cone, space)
             if target < 0:
                 continue
-            path = _path_to(goal, came, side)
-            along = _values_along(path, pixel[i], probability)
-            is_tip, cosine = _what_is_met(
-                tips, tip_heading, line_edge[target], line_position[target], heading[i]
+            along = _values_along(steps, ends.pixel[i], around.probability)
+            met = _what_is_met(
+                others, around.edge[target], around.position[target], ends.heading[i]
             )
-            if (kind == _STRAIGHT and cosine > -FACING_COSINE) or (seen and not is_tip):
+            verdict = _verdict(kind, met, steps, along, settings)
+            if verdict == _NONE:
                 continue
-            facing = cosine <= -limits.min_cosine
-            least = limits.facing_probability if facing else limits.gap_probability
-            if not _is_acceptable(path, along, limits, least, limits.empty_gap, seen):
-                most = limits.snap_gap if kind == _STRAIGHT else 0.0
-                is_leap[i] = _is_acceptable(path, along, limits, least, most, seen)
-                if not is_leap[i]:
-                    continue
-            found[i] = target
-            cost[i] = distance[goal] / len(path)
-            offsets[i + 1] += len(path)
-            for k in range(len(path)):
-                codes[offsets[i] + k] = path[k]
-                values[offsets[i] + k] = along[k]
+            found[i], is_leap[i] = target, verdict == _LEAP
+            mean_cost[i] = cost / len(steps)
+            offsets[i + 1] += len(steps)
+            codes[offsets[i] : offsets[i + 1]] = steps
+            values[offsets[i] : offsets[i + 1]] = along
             break
-    return found, cost, is_leap, offsets, codes[: offsets[n]].copy(), values[: offsets[n]].copy()
+    n_steps = offsets[n]
+    return found, mean_cost, is_leap, offsets, codes[:n_steps].copy(), values[:n_steps].copy()
 
 
 @kernel
-def _what_is_met(tips, tip_heading, edge, position, heading):  # type: ignore[no-untyped-def]
+def _what_is_met(others, edge, position, heading):  # type: ignore[no-untyped-def]
     """Return whether a place of an edge is a dead end, and the least cosine to its heading.
 
     The cosine is -1 where one heads straight for the other, and 1 where there is no dead end.
     """
-    is_tip, least = False, 1.0
-    for k in range(len(tips)):
-        if tips[k, 0] == edge and abs(tips[k, 1] - position) <= AT_NODE_PX:
-            is_tip = True
-            cosine = heading[0] * tip_heading[k, 0] + heading[1] * tip_heading[k, 1]
+    is_end, least = False, 1.0
+    for k in range(len(others.end)):
+        if others.end[k] // 2 == edge and abs(others.position[k] - position) <= AT_NODE_PX:
+            is_end = True
+            cosine = heading[0] * others.heading[k, 0] + heading[1] * others.heading[k, 1]
             least = min(least, cosine)
-    return is_tip, least
+    return is_end, least
 
 
 @kernel
-def _search(  # type: ignore[no-untyped-def]
-    probability, label, line_edge, line_position, pixel, heading,
-    own_edge, own_position, step_cost, limits, min_cosine, seen, side, distance, came, queue,
-):  # fmt: skip
-    """Return the line pixel that is cheapest to reach and where in the window it is, or -1.
-
-    1. The way ends at the first line it meets, but never at its own road's last stretch.
-    2. It stays within ``max_gap`` of the dead end and inside the window.
-    3. It stays in a cone around the heading. Only where all of it is ``seen`` may it turn out of
-       it, as a hairpin does, but never back along its own road.
-    """
-    reach = side // 2
-    start = reach * side + reach
-    distance[start] = 0.0
-    keys, waiting = queue
-    n_waiting = heap_push(keys, waiting, 0, 0.0, start)
-    while n_waiting > 0:
-        so_far, at, n_waiting = heap_pop(keys, waiting, n_waiting)
-        if so_far > distance[at]:
-            continue
-        row, col = at // side - reach, at % side - reach
-        mark = label[pixel[0] + row, pixel[1] + col]
-        if mark > 0 and at != start:
-            target = mark - 1
-            own = line_edge[target] == own_edge
-            if not own:
-                return target, at
-            if abs(line_position[target] - own_position) <= 4 * reach:
-                continue  # rule 1
-            return target, at
-        for k in range(8):
-            r, c = row + ROW_STEP[k], col + COL_STEP[k]
-            away = np.sqrt(r * r + c * c)
-            if away > limits.max_gap:
-                continue  # rule 2
-            window_row, window_col = pixel[0] + r, pixel[1] + c
-            if window_row < 0 or window_col < 0:
-                continue
-            if window_row >= label.shape[0] or window_col >= label.shape[1]:
-                continue
-            value = probability[window_row, window_col]
-            ahead = r * heading[0] + c * heading[1]
-            if away > _FREE_RADIUS and ahead < min_cosine * away:
-                visible = limits.gap_probability <= value < NODATA
-                if not seen or not visible or ahead < -min_cosine * away:
-                    continue  # rule 3
-            total = so_far + step_cost[value] * (1.4142135623730951 if k & 1 else 1.0)
-            to = (r + reach) * side + c + reach
-            if total < distance[to]:
-                distance[to] = total
-                came[to] = k
-                n_waiting = heap_push(keys, waiting, n_waiting, total, to)
-    return -1, -1
-
-
-@kernel
-def _path_to(goal, came, side):  # type: ignore[no-untyped-def]
-    """Return the steps from the middle of the window to a pixel of it."""
-    middle = (side // 2) * side + side // 2
-    length = 0
-    at = goal
-    while at != middle:
-        k = came[at]
-        at -= ROW_STEP[k] * side + COL_STEP[k]
-        length += 1
-    path = np.empty(length, dtype=np.uint8)
-    at = goal
-    while at != middle:
-        k = came[at]
-        length -= 1
-        path[length] = k
-        at -= ROW_STEP[k] * side + COL_STEP[k]
-    return path
+def _verdict(kind, met, path, values, settings):  # type: ignore[no-untyped-def]
+    """Return whether the cheapest way is no bridge, one, or a leap over nothing."""
+    is_end, cosine = met
+    if kind == _STRAIGHT and cosine > -FACING_COSINE:
+        return _NONE
+    if kind == _ROUND and not is_end:
+        return _NONE
+    faces = cosine <= -settings.min_cosine
+    least = settings.facing_probability if faces else settings.gap_probability
+    seen = kind == _ROUND
+    if _is_acceptable(path, values, settings, least, settings.empty_gap, seen):
+        return _BRIDGE
+    most_empty = settings.snap_gap if kind == _STRAIGHT else 0.0
+    is_leap = _is_acceptable(path, values, settings, least, most_empty, seen)
+    return _LEAP if is_leap else _NONE
 
 
 @kernel
@@ -361,7 +226,7 @@ def _values_along(path, pixel, probability):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _is_acceptable(path, values, limits, least, most_empty, seen):  # type: ignore[no-untyped-def]
+def _is_acceptable(path, values, settings, least, most_empty, seen):  # type: ignore[no-untyped-def]
     """Return whether a path is a bridge.
 
     1. It is at most ``max_detour`` times as long as straight on (``max_seen_detour`` if ``seen``).
@@ -377,16 +242,16 @@ def _is_acceptable(path, values, limits, least, most_empty, seen):  # type: igno
         length += step
         if values[k] == NODATA:
             gap += step
-        elif values[k] < limits.threshold:
+        elif values[k] < settings.threshold:
             gap += step
             total += step * values[k]
             if values[k] < _NOTHING:
                 empty += step
-    detour = limits.max_seen_detour if seen else limits.max_detour
+    detour = settings.max_seen_detour if seen else settings.max_detour
     # Rules 1 and 2; pixel steps are up to 8 % longer than the line they stand for.
     straight = np.sqrt(row * row + col * col)
-    if length > detour * straight * 1.08 or gap > limits.max_gap:
+    if length > detour * straight * 1.08 or gap > settings.max_gap:
         return False
-    if gap > limits.snap_gap:
+    if gap > settings.snap_gap:
         return total >= least * gap  # rule 3
     return empty <= most_empty  # rule 4

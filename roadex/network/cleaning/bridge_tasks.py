@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from roadex.network.chains import COL_STEP, ROW_STEP, Chains
 from roadex.network.cleaning.borders import border_nodes
 from roadex.network.cleaning.bridge_search import BridgeSettings, BridgeTask
+from roadex.network.cleaning.cheapest_way import DeadEnds
 from roadex.network.compiled import kernel
 from roadex.network.graph import RoadGraph
 from roadex.network.measures import end_directions
@@ -23,35 +24,37 @@ _HEADING_PX: Final = 15
 def plan_tasks(graph: RoadGraph, settings: BridgeSettings) -> Iterator[BridgeTask]:
     """Gather dead ends by parts of the scene, each with the lines in reach of them."""
     chains, reach = graph.chains, int(np.ceil(settings.max_gap)) + 1
-    node = np.stack([graph.u, graph.v], axis=1).reshape(-1)
-    is_end = (graph.degree == 1) & ~border_nodes(graph)
-    ends = np.flatnonzero(is_end[node])
-    at = np.stack([chains.start, chains.end], axis=1).reshape(-1)[ends]
-    pixel = np.stack([at // chains.width, at % chains.width], axis=1)
-    heading = end_directions(chains, _HEADING_PX)[ends % 2, ends // 2]
-    position = np.where(ends % 2, chains.n_steps[ends // 2], 0)
+    ends = _dead_ends(graph)
     side = max(_TASK_SIDE, reach)
     line_cells = _lines_by_cell(chains, side)
-    end_cells = _Cells.of(pixel // side, np.arange(len(ends)))
+    end_cells = _Cells.of(ends.pixel // side, np.arange(len(ends.end)))
     for cell, members in end_cells.groups():
-        rows, cols = pixel[members].T
+        own = ends.take(members)
+        rows, cols = own.pixel.T
         top, left = max(0, rows.min() - reach), max(0, cols.min() - reach)
         bottom = min(graph.height, rows.max() + reach + 1)
         right = min(chains.width, cols.max() + reach + 1)
-        nearby = end_cells.around(cell)
         yield BridgeTask(
             window=(int(top), int(left), int(bottom - top), int(right - left)),
-            end=ends[members],
-            pixel=pixel[members],
-            heading=heading[members],
-            end_position=position[members],
+            ends=own,
+            ends_around=ends.take(end_cells.around(cell)),
             line_pixels=_collect_lines(
                 np.unique(line_cells.around(cell)), chains.start, chains.offsets, chains.codes,
                 chains.width, top, left, bottom, right,
             ),
-            tips=np.stack([ends[nearby] // 2, position[nearby]], axis=1),
-            tip_heading=heading[nearby],
         )  # fmt: skip
+
+
+def _dead_ends(graph: RoadGraph) -> DeadEnds:
+    """Return the dead ends inside the scene."""
+    chains, is_end = graph.chains, (graph.degree == 1) & ~border_nodes(graph)
+    ends = np.flatnonzero(is_end[graph.end_nodes])
+    return DeadEnds(
+        end=ends,
+        position=np.where(ends % 2, chains.n_steps[ends // 2], 0),
+        pixel=np.stack(np.divmod(chains.end_pixels[ends], chains.width), axis=1),
+        heading=end_directions(chains, _HEADING_PX)[ends % 2, ends // 2],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ dead end at most once, and no bridge across another one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roadex.network.chains import BRIDGED, LEAP, Chains, concatenate, pieces, pixel_ids
+from roadex.network.chains import BRIDGED, LEAP, Chains, concatenate, pixel_ids, whole
 from roadex.network.cleaning.bridge_search import (
     AT_NODE_PX,
     BridgeProposals,
@@ -30,6 +31,7 @@ from roadex.network.graph import (
     dissolve,
     last_part_before,
     replace_edges,
+    with_nodes,
 )
 from roadex.probability.joined import within
 from roadex.probability.source import ProbabilitySource
@@ -88,7 +90,7 @@ def accept(proposals: BridgeProposals, graph: RoadGraph) -> NDArray[np.int64]:
     """
     ways = _as_chains(proposals, graph.chains)
     ids, bounds = pixel_ids(ways), ways.value_offsets
-    node = np.stack([graph.u, graph.v], axis=1).reshape(-1)
+    node = graph.end_nodes
     is_end = graph.degree == 1
     target = target_nodes(proposals, graph)
     is_alone = is_end[graph.u] & is_end[graph.v]
@@ -128,11 +130,8 @@ def _beside(way: NDArray[np.int64], width: int) -> list[int]:
 
 def _as_chains(proposals: BridgeProposals, chains: Chains) -> Chains:
     """Return the ways as chains; the value of the first pixel is that of the dead end."""
-    at_end = np.stack([chains.start, chains.end], axis=1).reshape(-1)[proposals.end]
-    values = chains.value_offsets
-    first = np.where(
-        proposals.end % 2, values[proposals.end // 2 + 1] - 1, values[proposals.end // 2]
-    )
+    at_end = chains.end_pixels[proposals.end]
+    first = chains.end_values[proposals.end]
     probability = np.insert(
         proposals.probability, proposals.offsets[:-1], chains.probability[first]
     )
@@ -158,19 +157,11 @@ def _build(
     cuts, cut_of = np.unique(middle, axis=0, return_inverse=True)
     target[splits] = graph.n_nodes + cut_of.ravel()
     parts, part_u, part_v = cut_chains(graph, cuts)
-    ways = pieces(_as_chains(proposals, graph.chains), accepted)
+    ways = whole(_as_chains(proposals, graph.chains), accepted)
     bridges = _marked(ways, proposals.is_leap[accepted], threshold)
-    node = np.stack([graph.u, graph.v], axis=1).reshape(-1)
+    node = graph.end_nodes
     at = parts.end[last_part_before(cuts)]
-    longer = RoadGraph(
-        height=graph.height,
-        node_row=np.r_[graph.node_row, (at // graph.chains.width).astype(np.float64)],
-        node_col=np.r_[graph.node_col, (at % graph.chains.width).astype(np.float64)],
-        node_reach=_with_reach(graph, bridges.end[~splits], target[~splits], len(at)),
-        u=graph.u,
-        v=graph.v,
-        chains=graph.chains,
-    )
+    longer = _with_reach(with_nodes(graph, at), bridges.end[~splits], target[~splits])
     return replace_edges(
         longer,
         np.r_[part_u, node[proposals.end[accepted]]],
@@ -179,18 +170,16 @@ def _build(
     )
 
 
-def _with_reach(
-    graph: RoadGraph, pixel: NDArray[np.int64], node: NDArray[np.int64], n_new: int
-) -> NDArray[np.float64]:
-    """Return the reach of old and new nodes: bridges to a node may end at a pixel beside it.
+def _with_reach(graph: RoadGraph, pixel: NDArray[np.int64], node: NDArray[np.int64]) -> RoadGraph:
+    """Return the graph with nodes that reach the given pixels: bridges may end beside a node.
 
     The edge that pixel belongs to is drawn straight up to it as well, not under the bridge.
     """
-    reach: NDArray[np.float64] = np.r_[graph.node_reach, np.zeros(n_new)]
+    reach = graph.node_reach.copy()
     rows = pixel // graph.chains.width - graph.node_row[node]
     cols = pixel % graph.chains.width - graph.node_col[node]
     np.maximum.at(reach, node, np.hypot(rows, cols))
-    return reach
+    return replace(graph, node_reach=reach)
 
 
 def _marked(ways: Chains, is_leap: NDArray[np.bool_], threshold: int) -> Chains:

@@ -162,8 +162,8 @@ def bridge_settings(pixel: PixelSize, config: VectorConfig) -> BridgeSettings:
         snap_gap=config.snap_gap_m / pixel.gsd_m,
         empty_gap=config.empty_gap_m / pixel.gsd_m,
         threshold=road_threshold(config),
-        gap_probability=config.gap_probability * PROBABILITY_MAX,
-        facing_probability=config.facing_gap_probability * PROBABILITY_MAX,
+        gap_probability=float(config.gap_probability * PROBABILITY_MAX),
+        facing_probability=float(config.facing_gap_probability * PROBABILITY_MAX),
         min_cosine=math.cos(math.radians(config.gap_angle_deg)),
     )
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from roadex.config import NODATA, PROBABILITY_MAX
+from roadex.imagery.reader import open_grid
 from roadex.imagery.scene import Scene
 from roadex.imagery.tiling import moved
-from roadex.imagery.work_grid import WorkGrid, open_grid
+from roadex.imagery.work_grid import WorkGrid
 from roadex.probability.histogram import sampled_levels
 from roadex.probability.source import ProbabilitySource
 from roadex.training.correction.edits import Edits

@@ -14,7 +14,7 @@ from rasterio.windows import Window
 from rasterio.windows import bounds as window_bounds
 from scipy.ndimage import binary_dilation
 
-from roadex.imagery.work_grid import open_grid
+from roadex.imagery.reader import open_grid
 from roadex.inference.engine import Predictor
 from roadex.models.base import SegmentationNetwork
 from roadex.models.metadata import ModelMetadata

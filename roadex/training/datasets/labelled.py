@@ -20,8 +20,9 @@ from rasterio.windows import Window
 
 from roadex.errors import DatasetError, SceneError
 from roadex.imagery.containers import without_georeference_warning
+from roadex.imagery.reader import open_grid
 from roadex.imagery.scene import RGB, Scene, open_scene
-from roadex.imagery.work_grid import WorkGrid, open_grid, own_grid
+from roadex.imagery.work_grid import WorkGrid, own_grid
 
 MASK_THRESHOLDS = {"zero-one": 1, "zero-255": 128}
 """How a mask is binarised: road where the stored value is at least this."""

@@ -15,8 +15,9 @@ from rasterio.transform import array_bounds
 from rasterio.windows import Window
 
 from roadex.errors import DatasetError
+from roadex.imagery.reader import open_grid
 from roadex.imagery.scene import Scene
-from roadex.imagery.work_grid import WorkGrid, open_grid, plan_grid
+from roadex.imagery.work_grid import WorkGrid, plan_grid
 from roadex.training.datasets.labelled import Chip
 
 Geometries = NDArray[np.object_]

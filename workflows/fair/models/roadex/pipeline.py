@@ -130,8 +130,9 @@ def _tiles(folder: str) -> list[Path]:
 def _probability(session: Any, tiles: list[Path]) -> tuple[np.ndarray, Any]:
     from rasterio.windows import Window
 
+    from roadex.imagery.reader import open_grid
     from roadex.imagery.scene import open_scene
-    from roadex.imagery.work_grid import open_grid, plan_grid
+    from roadex.imagery.work_grid import plan_grid
     from roadex.inference.engine import Predictor
 
     about = json.loads(session.get_modelmeta().custom_metadata_map["roadex"])
