@@ -20,8 +20,8 @@ _GREY: Final = 0.02
 """Range of redness below which a scene has no colours."""
 
 _USUAL_REDNESS: Final = (-0.15, 0.25)
-"""Medians of scenes in natural colours: those the model was fitted and judged on have -0.06 (fields
-in the Netherlands) to 0.18 (a brown river in Manila)."""
+"""Medians of scenes in natural colours: those the model was fitted and judged on have -0.07 (fields
+in the Netherlands) to 0.15 (red earth in Kampala), one of a brown river in Manila 0.18."""
 
 _DARKEST: Final = 0.7
 """Exponent of :class:`roadex.imagery.radiometry.Radiometry` below which little is left of colours;
