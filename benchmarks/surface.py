@@ -86,7 +86,7 @@ def features_of(
     edges: gpd.GeoDataFrame, scene: roadex.Scene, grid: WorkGrid
 ) -> tuple[pd.DataFrame, str]:
     """Return features and length of edges, and why a run would tell none of them."""
-    colours = scene_colours(scene, grid)
+    colours = scene_colours(scene)
     values = edge_features(edges, scene, grid, colours)
     table = pd.DataFrame(values, columns=list(FEATURES))
     table["length_m"] = edges.to_crs(edges.estimate_utm_crs()).length.to_numpy()

@@ -20,7 +20,7 @@ _GREY: Final = 0.02
 """Range of redness below which a scene has no colours."""
 
 _USUAL_REDNESS: Final = (-0.15, 0.25)
-"""Medians of scenes in natural colours: those the model was fitted and judged on have -0.07 (fields
+"""Medians of scenes in natural colours: those the model was fitted and judged on have -0.05 (fields
 in the Netherlands) to 0.15 (red earth in Kampala), one of a brown river in Manila 0.18."""
 
 _DARKEST: Final = 0.7
@@ -76,7 +76,7 @@ def with_surface(
     reason = _why_bands(scene)
     probability = np.full(len(network.edges), np.nan)
     if not reason and len(probability):
-        colours = scene_colours(scene, grid, map_tasks)
+        colours = scene_colours(scene, map_tasks)
         reason = why_not(scene, colours)
         if not reason:
             features = edge_features(network.edges, scene, grid, colours, map_tasks)

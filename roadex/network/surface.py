@@ -17,8 +17,8 @@ FEATURES: Final = ("redness", "brightness", "log_width")
 """Of an edge: medians of :func:`redness` and of the brightness along it, the latter in standard
 deviations from the mean of the scene, and the natural logarithm of the width in metres."""
 
-CONSTANT: Final = 4.1078
-WEIGHTS: Final = (38.1075, 0.3812, -3.2553)
+CONSTANT: Final = 3.9568
+WEIGHTS: Final = (38.1726, 0.4865, -3.21)
 """Of :data:`FEATURES`."""
 
 PAVED, UNPAVED = "paved", "unpaved"

@@ -247,7 +247,7 @@ def test_surface_is_told_on_roads_of_places_never_fitted_on(real_data: Path) -> 
         lines = lines[lines["sure"] & lines["surface"].isin(("paved", "unpaved"))]
         scene = open_scene([image])
         grid: WorkGrid = plan_grid(scene, gsd_m=0.7, gsd_range_m=(0.5, 1.4))
-        features = edge_features(lines, scene, grid, scene_colours(scene, grid))
+        features = edge_features(lines, scene, grid, scene_colours(scene))
         tables.append(
             pd.DataFrame(
                 {
