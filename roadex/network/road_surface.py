@@ -108,9 +108,6 @@ def _why_bands(scene: Scene) -> str:
         return "the model does not take red, green and blue"
     roles = scene.mosaic.placed[0].member.roles
     stated = [roles[band - 1] for band in scene.bands]
-    if any(
-        role in scene.wanted and role != wanted
-        for role, wanted in zip(stated, scene.wanted, strict=True)
-    ):
+    if any(role not in (None, name) for role, name in zip(stated, scene.wanted, strict=True)):
         return "other bands stand in for red, green and blue"
     return ""

@@ -177,7 +177,8 @@ def test_a_scene_without_natural_colours_says_why_it_tells_none(tmp_path, image,
     assert found.edges["surface_prob"].isna().all()
 
 
-def test_bands_that_stand_in_for_others_tell_none(tmp_path) -> None:
+@pytest.mark.parametrize("bands", [(4, 1, 2), (4, 2, 3)])
+def test_bands_that_stand_in_for_others_tell_none(tmp_path, bands) -> None:
     path = write(tmp_path / "scene.tif", np.concatenate([painted(), painted()[:1]]))
     with rasterio.open(path, "r+") as file:
         file.colorinterp = [
@@ -185,7 +186,7 @@ def test_bands_that_stand_in_for_others_tell_none(tmp_path) -> None:
             ColorInterp.undefined,
         ]
         file.descriptions = ("red", "green", "blue", "nir")
-    scene = open_scene([path], bands=(4, 1, 2))
+    scene = open_scene([path], bands=bands)
     found = with_surface(both_roads(), scene, own_grid(scene))
     assert found.summary["no_surface"] == "other bands stand in for red, green and blue"
 
