@@ -75,6 +75,17 @@ def test_the_page_says_what_the_report_says(result) -> None:
         assert sum(km) == pytest.approx(result.summary["road_km"], abs=0.06)
 
 
+def test_the_page_says_how_much_is_paved(result) -> None:
+    page = Balanced()
+    page.feed((result.paths.folder / "report.html").read_text())
+    surface = result.summary["surface"]
+    km = [surface[f"{name}_km"] for name in ("paved", "unpaved", "unknown")]
+    assert surface["reason"] == ""
+    assert sum(km) == pytest.approx(result.summary["road_km"], abs=0.002)
+    assert f"{km[0]:,.1f} km, {km[0] / sum(km):.0%} of the length" in page.text
+    assert {"surface", "surface_prob"} <= set(result.edges.columns)
+
+
 def test_the_page_needs_nothing_from_elsewhere(result) -> None:
     content = (result.paths.folder / "report.html").read_text()
     markup = re.sub(r"<script.*?</script>", "", content, flags=re.DOTALL)

@@ -20,8 +20,9 @@ from roadex.network.road_network import MEASURED, TEXTS, RoadNetwork, assemble_n
 def rebuild_network(roads: MetricRoads) -> RoadNetwork:
     """Return the network of lines that meet where they end at exactly the same place.
 
-    Where lines are joined, means are weighted with their lengths, and of texts that of the longest
-    part is kept. Dead ends at ``borders`` are of kind ``border``.
+    Where lines are joined, means are weighted with their lengths, the surface is that of most of
+    the length, and of other texts that of the longest part is kept. Dead ends at ``borders`` are of
+    kind ``border``.
     """
     lines, output_crs = roads.lines, roads.output_crs
     places = end_places(lines)
@@ -82,8 +83,7 @@ def _join_attributes(
     part, n = sequence >> 1, len(bounds) - 1
     table: dict[str, NDArray[Any]] = {}
     means = [name for name in MEASURED if name != "prob_min"]
-    if "confidence" in attributes:
-        means.append("confidence")
+    means += [name for name in ("confidence", "surface_prob") if name in attributes]
     for name in means:
         value = _numbers(attributes, name)[part]
         weight = np.where(np.isnan(value), 0, length[part])
@@ -94,11 +94,23 @@ def _join_attributes(
     lowest = np.full(n, np.inf)
     np.fmin.at(lowest, owner, _numbers(attributes, "prob_min")[part])
     table["prob_min"] = np.where(np.isinf(lowest), np.nan, lowest)
-    longest = np.lexsort((length[part], owner))
-    last = np.searchsorted(owner[longest], np.arange(n), side="right") - 1
     for name in set(TEXTS) & set(attributes):
-        table[name] = attributes[name].to_numpy(dtype=object)[part[longest[last]]]
+        text = attributes[name].to_numpy(dtype=object)[part]
+        weight = _length_of_same(text, owner, length[part]) if name == "surface" else length[part]
+        heaviest = np.lexsort((weight, owner))
+        last = np.searchsorted(owner[heaviest], np.arange(n), side="right") - 1
+        table[name] = text[heaviest[last]]
     return table
+
+
+def _length_of_same(
+    text: NDArray[np.object_], owner: NDArray[np.int64], length: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return for each part the length of all parts of its line with the same text, or with none."""
+    code = pd.factorize(text)[0]
+    same = pd.Series(length).groupby([owner, code]).transform("sum")
+    total: NDArray[np.float64] = same.to_numpy()
+    return total
 
 
 def _numbers(attributes: pd.DataFrame, name: str) -> NDArray[np.float64]:

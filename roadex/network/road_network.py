@@ -35,9 +35,12 @@ WIDTH_BIAS_PX = 0.5
 MEASURED = ("width_m", "prob_mean", "prob_min", "bridged", "area")
 """Columns of edges that come from the probability; the others follow from the lines."""
 
+ADDED = ("scene", "surface", "surface_prob", "review")
+"""Columns of edges that some networks have: the scene an edge is from, its surface and the
+probability that it is unpaved, the verdict of a person."""
+
 TEXTS = ("scene", "surface", "review")
-"""Columns of edges that some networks have: the scene an edge is from, its surface, the verdict of
-a person."""
+"""Those of them that hold text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,8 @@ class RoadNetwork:
 
     edges: gpd.GeoDataFrame
     """One line per row: ``edge_id, u, v, key, length_m, width_m, prob_mean, prob_min, bridged,
-    area, confidence, sinuosity, component_id``. Lines start and end exactly at the points of their
-    nodes."""
+    area, confidence, sinuosity, component_id``, and ``surface, surface_prob`` where it was made
+    from imagery. Lines start and end exactly at the points of their nodes."""
 
     nodes: gpd.GeoDataFrame
     """One point per row: ``node_id, degree, kind`` (end, junction, border, loop, gap).
@@ -183,7 +186,7 @@ def assemble_network(
         Shape ``(n_edges,)``: nodes of each edge.
     measured
         ``width_m, prob_mean, prob_min, bridged, area`` of each edge; ``confidence`` where it is
-        not to be told from them, and :data:`TEXTS`.
+        not to be told from them, and :data:`ADDED`.
     is_border
         Shape ``(n_nodes,)``: nodes at which imagery ends, not the road.
     crs
@@ -205,7 +208,7 @@ def assemble_network(
         "confidence": measured.get("confidence", np.nan),
         "sinuosity": sinuosity.round(4),
         "component_id": pd.factorize(group(len(points), u, v)[u])[0].astype(np.int64),
-        **{name: measured[name] for name in TEXTS if name in measured},
+        **{name: measured[name] for name in ADDED if name in measured},
     }
     edges = gpd.GeoDataFrame(columns, geometry=lines, crs=crs)
     kinds = _node_kinds(degree, is_border, np.isin(np.arange(len(points)), u[u == v]))

@@ -43,10 +43,12 @@ EDGE_COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "sinuosity": ("Length over straight distance", "1 is straight; empty for rings"),
     "component_id": ("Connected part", "Edges that can reach each other share it"),
     "scene": ("Scene", "Scene of a batch, or network of a merge, the edge is from"),
-    "surface": ("Surface", "As a reference or a person says it"),
+    "surface": ("Surface", "paved or unpaved; empty where the imagery does not decide"),
+    "surface_prob": ("Probability of unpaved", "That the road is unpaved, 0 to 1"),
     "review": ("Review", "Verdict of a person: ok, wrong or missing"),
 }
-"""Columns of ``road_edges``: title and meaning. The last three only some networks have."""
+"""Columns of ``road_edges``: title and meaning. The last four only some networks have: those of
+surface come from imagery, so networks made of probability alone lack them."""
 
 TEXT_COLUMNS: Final = ("scene", "surface", "review", "kind")
 """Columns of either table that hold text; all others hold numbers."""

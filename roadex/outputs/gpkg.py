@@ -43,11 +43,15 @@ _LAYERS: Final = {
     ISSUE_LAYER: ("Road issues", "Places to look at first: gaps, doubles, zigzags, long bridges"),
 }
 
+_SURFACE: Final = "surface"
+"""Column of edges, and the style for networks that have it."""
+
 _STYLES: Final = (
     # layer, style name, file, default, description
     (EDGE_LAYER, "confidence", "road_edges_confidence.qml", 1, "Colour by confidence"),
     (EDGE_LAYER, "width", "road_edges_width.qml", 0, "Colour by road width"),
     (EDGE_LAYER, "bridged gaps", "road_edges_bridged.qml", 0, "Roads with bridged gaps"),
+    (EDGE_LAYER, _SURFACE, "road_edges_surface.qml", 0, "Colour by surface"),
     (NODE_LAYER, "kind", "road_nodes_kind.qml", 1, "Symbol by kind of node"),
     (ISSUE_LAYER, "kind", "road_issues_kind.qml", 1, "Symbol by kind of issue"),
 )
@@ -117,6 +121,7 @@ def write(
     styles = [
         Style(layer, name, (folder / file).read_text(encoding="utf-8"), bool(default), text)
         for layer, name, file, default, text in _STYLES
+        if name != _SURFACE or _SURFACE in network.edges
     ]
     with styled_geopackage(path, layers, provenance, styles if config.styles else ()) as database:
         database.executescript(_indexes(network))

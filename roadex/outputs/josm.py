@@ -1,6 +1,7 @@
 """OpenStreetMap XML for JOSM: new roads to look at, each by a person, before any upload.
 
 Roads get ``highway=road`` ("class unknown, to be surveyed"): what class a road has is not guessed.
+``surface`` is paved or unpaved where the network says so.
 Junctions are shared nodes, so the result is connected. Ids are negative, as of objects that are
 not on the server, and ``upload='false'`` makes JOSM ask before it uploads. Roads the network is
 not sure of carry ``fixme``.

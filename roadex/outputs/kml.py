@@ -57,7 +57,7 @@ def _placemark(edge: Any, k: int, digits: int) -> str:
     data = "".join(
         f'<Data name="{name}"><value>{escape(str(value))}</value></Data>'
         for name, value in edge.items()
-        if name != "geometry" and name not in _HIDDEN and value == value
+        if name != "geometry" and name not in _HIDDEN and value is not None and value == value
     )
     return (
         f"<Placemark><name>{edge.get('edge_id', '')}</name><styleUrl>#c{k}</styleUrl>"

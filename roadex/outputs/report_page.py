@@ -61,6 +61,8 @@ def write_report_page(
             edges, "width_m", np.arange(0.0, 32.0, 2.0), "width in metres, above 30 left out"
         ),
         "</div>",
+        "<h2>Surface</h2>",
+        _surface(result),
         "<h2>Cleaning</h2>",
         _cleaning(result),
         "<h2>The run</h2>",
@@ -92,6 +94,17 @@ def _issues(result: Mapping[str, Any]) -> str:
         return "<p>Nothing was found that is likely to be wrong.</p>"
     rows = [(KINDS[kind], f"{counts[kind]:,}") for kind in KINDS if kind in counts]
     return _table(rows) + "<p>Points in the layer <code>road_issues</code> of roads.gpkg.</p>"
+
+
+def _surface(result: Mapping[str, Any]) -> str:
+    surface = result["surface"]
+    if surface["reason"]:
+        return f"<p>Not told: {escape(surface['reason'])}.</p>"
+    km = {name: surface[f"{name}_km"] for name in ("paved", "unpaved", "unknown")}
+    total = max(sum(km.values()), 1e-9)
+    return _table(
+        (name, f"{value:,.1f} km, {value / total:.0%} of the length") for name, value in km.items()
+    )
 
 
 def _cleaning(result: Mapping[str, Any]) -> str:

@@ -16,7 +16,11 @@ from roadex.outputs.layers import write_layers, write_provenance
 if TYPE_CHECKING:
     from roadex.outputs import Network
 
-SHORT_NAMES: Final = {"component_id": "component", "level_unknown": "level_unkn"}
+SHORT_NAMES: Final = {
+    "component_id": "component",
+    "level_unknown": "level_unkn",
+    "surface_prob": "surf_prob",
+}
 """Columns whose names are too long for the format."""
 
 

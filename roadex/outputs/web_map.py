@@ -20,6 +20,7 @@ import pandas as pd
 import shapely
 
 from roadex.imagery.work_grid import WorkGrid
+from roadex.network.road_colours import lines_in_pixels
 
 _DECIMALS: Final[Mapping[str, int]] = {
     "edge_id": 0,
@@ -70,9 +71,7 @@ def map_network(
     """
     if most is not None and len(edges) > most:
         edges = edges.nlargest(most, "length_m").sort_index()
-    lines = edges.geometry.to_crs(grid.crs.to_wkt()).to_numpy()
-    inverse = ~grid.transform
-    pixels = shapely.transform(lines, lambda xy: np.stack(inverse @ (xy[:, 0], xy[:, 1]), axis=1))
+    pixels = lines_in_pixels(edges, grid)
     return {
         "shape": list(grid.shape),
         "gsd_m": grid.gsd_m,

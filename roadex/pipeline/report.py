@@ -25,6 +25,7 @@ from roadex.files import whole_file
 from roadex.imagery.longitudes import outline_in_degrees
 from roadex.network.issues import find_issues
 from roadex.network.road_network import RoadNetwork
+from roadex.network.surface import PAVED, UNPAVED
 from roadex.outputs.report_page import write_report_page
 from roadex.pipeline.plan import RunPlan
 from roadex.pipeline.predict import Failures
@@ -132,6 +133,7 @@ def summarise(
         "expected_completeness": None if completeness is None else round(completeness, 2),
         "cleaning": _changes(network.summary["steps"]),
         "issues": _issues(network),
+        "surface": _surface(network),
         "megapixels": round(megapixels, 3),
         "megapixels_per_second": round(megapixels / max(1e-9, sum(seconds.values())), 3),
         "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
@@ -159,6 +161,20 @@ def _issues(network: RoadNetwork) -> dict[str, int]:
     kinds = find_issues(network.edges, network.nodes)["kind"]
     counts: dict[str, int] = kinds.value_counts().sort_index().to_dict()
     return counts
+
+
+def _surface(network: RoadNetwork) -> dict[str, Any]:
+    """Return kilometres by surface, and why none has one; empty where all can."""
+    edges = network.edges
+    km = {
+        f"{name}_km": round(float(edges.loc[is_it, "length_m"].sum()) / 1000, 3)
+        for name, is_it in (
+            (PAVED, edges["surface"] == PAVED),
+            (UNPAVED, edges["surface"] == UNPAVED),
+            ("unknown", edges["surface"].isna()),
+        )
+    }
+    return km | {"reason": network.summary["no_surface"]}
 
 
 def _changes(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:

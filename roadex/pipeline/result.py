@@ -74,8 +74,10 @@ class RunResult:
 
     summary: dict[str, Any]
     """``road_km, edges, nodes, components, routable_share`` (of the length, in the largest
-    component), ``confidence`` (mean by length), ``issues`` (number of each kind), ``megapixels,
-    megapixels_per_second, seconds`` (per stage), ``peak_memory_bytes, failed_tiles, warnings``."""
+    component), ``confidence`` (mean by length), ``issues`` (number of each kind), ``surface``
+    (``paved_km, unpaved_km, unknown_km``, and the ``reason`` where the imagery tells none),
+    ``megapixels, megapixels_per_second, seconds`` (per stage), ``peak_memory_bytes, failed_tiles,
+    warnings``."""
 
     is_done_before: bool = False
     """Whether the folder held these results already, so that nothing was done."""

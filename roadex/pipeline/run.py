@@ -24,6 +24,7 @@ from pyproj import CRS
 from roadex.config import RunConfig
 from roadex.imagery.locations import READING
 from roadex.inference.allocator import release_free_memory
+from roadex.network.road_surface import with_surface
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
 from roadex.outputs.preview import write_preview
@@ -171,12 +172,14 @@ def carry_out(work: Work, crew: Crew) -> RunResult:
     with MemoryMeter() as memory, rasterio.Env(**READING):
         failures, probability = _probability(work, work.claim.store, crew)
         with watch.stage("vectorize"):
+            map_tiles = mapper(crew, config.cluster)
             network = vectorize(
                 probability,
                 config=config.vector,
-                map_tiles=mapper(crew, config.cluster),
+                map_tiles=map_tiles,
                 output_crs=CRS.from_wkt(plan.scene.crs.to_wkt()),
             )
+            network = with_surface(network, plan.scene, plan.grid, map_tiles)
             completeness = expected_completeness(probability, config.vector.thresholds[1])
         with watch.stage("write"):
             made_by = provenance(plan, config)

@@ -2,6 +2,7 @@ import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 
 import geopandas as gpd
 import pyogrio
@@ -48,6 +49,16 @@ def test_styles_are_where_qgis_looks_for_them(network, tmp_path):
         " AND f_table_schema = '' AND f_geometry_column = 'geom' GROUP BY f_table_name",
     )
     assert rows == [("road_edges", 1), ("road_issues", 1), ("road_nodes", 1)]
+
+
+def test_networks_with_surfaces_have_a_style_for_them(network, tmp_path):
+    told = replace(network, edges=network.edges.assign(surface="paved", surface_prob=0.1))
+    names = "SELECT styleName FROM layer_styles WHERE f_table_name = 'road_edges'"
+    for each, is_there in ((network, False), (told, True)):
+        path = write_network(each, tmp_path / f"{is_there}.gpkg", provenance=PROVENANCE)
+        assert (("surface",) in query(path, names)) is is_there
+        (style,) = query(path, f"{names} AND useAsDefault")
+        assert style == ("confidence",)
 
 
 def test_styles_name_every_column(network, tmp_path):

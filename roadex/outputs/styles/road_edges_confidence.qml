@@ -160,7 +160,9 @@
   <alias index="11" field="confidence" name="Confidence"/>
   <alias index="12" field="sinuosity" name="Length over straight distance"/>
   <alias index="13" field="component_id" name="Connected part"/>
-  <alias index="14" field="review" name="Review"/>
+  <alias index="14" field="surface" name="Surface"/>
+  <alias index="15" field="surface_prob" name="Probability of unpaved"/>
+  <alias index="16" field="review" name="Review"/>
  </aliases>
  <attributetableconfig actionWidgetStyle="dropDown" sortExpression="&quot;confidence&quot;" sortOrder="0">
   <columns>
@@ -168,6 +170,8 @@
    <column type="field" name="confidence" width="-1" hidden="0"/>
    <column type="field" name="length_m" width="-1" hidden="0"/>
    <column type="field" name="width_m" width="-1" hidden="0"/>
+   <column type="field" name="surface" width="-1" hidden="0"/>
+   <column type="field" name="surface_prob" width="-1" hidden="0"/>
    <column type="field" name="prob_mean" width="-1" hidden="0"/>
    <column type="field" name="prob_min" width="-1" hidden="0"/>
    <column type="field" name="bridged" width="-1" hidden="0"/>

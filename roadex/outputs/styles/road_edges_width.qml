@@ -276,6 +276,8 @@
   <alias index="11" field="confidence" name="Confidence"/>
   <alias index="12" field="sinuosity" name="Length over straight distance"/>
   <alias index="13" field="component_id" name="Connected part"/>
-  <alias index="14" field="review" name="Review"/>
+  <alias index="14" field="surface" name="Surface"/>
+  <alias index="15" field="surface_prob" name="Probability of unpaved"/>
+  <alias index="16" field="review" name="Review"/>
  </aliases>
 </qgis>
