@@ -13,7 +13,8 @@ from roadex.models.modelfile import read_metadata
 from roadex.training.datasets import find_labelled_scenes
 from roadex.training.datasets.chip_windows import WeightedScenes
 from roadex.training.datasets.usual_values import measure_stretch
-from roadex.training.job import TrainingJob, run_training_job
+from roadex.training.job import run_training_job
+from roadex.training.material import TrainingJob
 
 TRAINED = ((30.0, 180.0), (40.0, 190.0), (50.0, 200.0))
 

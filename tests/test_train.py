@@ -19,8 +19,9 @@ from roadex.scoring.metrics.thresholds import LevelCounts
 from roadex.training.datasets import find_labelled_scenes
 from roadex.training.datasets.chip_windows import WeightedScenes
 from roadex.training.evaluation import best_common_threshold, evaluate, iou_at
-from roadex.training.job import TrainingJob, run_training_job
+from roadex.training.job import run_training_job
 from roadex.training.loop import train
+from roadex.training.material import TrainingJob
 from roadex.training.schedules import Cosine
 
 CONFIG = TrainConfig.from_dict(

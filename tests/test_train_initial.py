@@ -13,7 +13,8 @@ from roadex.models import create_network
 from roadex.models.metadata import ModelMetadata
 from roadex.models.modelfile import load_model, save_model
 from roadex.synthetic import generate_scene, write_scene
-from roadex.training.job import TrainingJob, run_training_job
+from roadex.training.job import run_training_job
+from roadex.training.material import TrainingJob
 from roadex.training.settings import read_train_settings, start_from
 
 SHORT = (

@@ -95,7 +95,8 @@ def _run(data: tuple[str, ...], output: Path, options: dict[str, Any], *, check:
     from rich.console import Console
 
     from roadex.cli.display import show_data_report
-    from roadex.training.job import TrainingJob, check_job, run_training_job
+    from roadex.training.job import check_job, run_training_job
+    from roadex.training.material import TrainingJob
     from roadex.training.settings import read_train_settings
 
     config = read_train_settings(

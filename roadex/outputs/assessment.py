@@ -10,9 +10,9 @@ from typing import Any, Final
 import geopandas as gpd
 import pandas as pd
 
-from roadex.outputs.gpkg import Layer, Style, styled_geopackage
+from roadex.outputs.gpkg import Layer, Style
 from roadex.outputs.line_style import line_style
-from roadex.outputs.whole import write_whole
+from roadex.outputs.styled_layers import write_styled_layers
 
 WINDOW_LAYER: Final = "windows"
 TRUTH_LAYER: Final = "truth"
@@ -48,9 +48,4 @@ def write_assessment(
             TRUTH_LAYER, "truth", line_style(_TRUTH_COLOUR, 0.9), is_default=True, description=""
         ),
     ]
-
-    def write(place: Path) -> None:
-        with styled_geopackage(place, layers, provenance, styles):
-            pass
-
-    return write_whole(path, write, overwrite=overwrite)
+    return write_styled_layers(layers, styles, path, provenance=provenance, overwrite=overwrite)

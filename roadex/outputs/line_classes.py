@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import geopandas as gpd
 
 from roadex.outputs.drawing import Colour
-from roadex.outputs.gpkg import Layer, Style, styled_geopackage
+from roadex.outputs.gpkg import Layer, Style
 from roadex.outputs.line_style import line_style
-from roadex.outputs.whole import write_whole
+from roadex.outputs.styled_layers import write_styled_layers
 
 
 class LineClass(NamedTuple):
@@ -64,14 +64,9 @@ def write_line_classes(
         Style(layer.name, "class", _style(classes[layer.name]), is_default=True, description="")
         for layer in written
     ]
-
-    def write(place: Path) -> None:
-        with styled_geopackage(place, written, provenance, styles):
-            pass
-        if beside is not None:
-            beside(place)
-
-    return write_whole(path, write, overwrite=overwrite)
+    return write_styled_layers(
+        written, styles, path, provenance=provenance, overwrite=overwrite, beside=beside
+    )
 
 
 def _style(each: LineClass) -> str:

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import geopandas as gpd
 
-from roadex.outputs.gpkg import Layer, Style, styled_geopackage
+from roadex.outputs.gpkg import Layer, Style
 from roadex.outputs.line_style import line_style
-from roadex.outputs.whole import write_whole
+from roadex.outputs.styled_layers import write_styled_layers
 
 LAYER: Final = "snapped"
 
@@ -31,9 +31,4 @@ def write_snapped(
     frame = lines.drop(columns="fid", errors="ignore")
     layer = Layer(LAYER, frame, "LineString", "Snapped lines", "Lines led along roads")
     style = Style(LAYER, "snapped", line_style(_COLOUR, 0.7), is_default=True, description="")
-
-    def write(place: Path) -> None:
-        with styled_geopackage(place, [layer], provenance, [style]):
-            pass
-
-    return write_whole(path, write, overwrite=overwrite)
+    return write_styled_layers([layer], [style], path, provenance=provenance, overwrite=overwrite)

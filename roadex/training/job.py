@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,13 @@ from roadex.models.scaling import Scaling
 from roadex.progress import Display, OpenDisplay, Silent, default_display
 from roadex.scoring.metrics.thresholds import LevelCounts
 from roadex.training.checkpoint import TrainingState
-from roadex.training.datasets import find_labelled_scenes
-from roadex.training.datasets.chip_windows import WeightedScenes
-from roadex.training.datasets.description import split_share
-from roadex.training.datasets.labelled import Labelled, Stretch
 from roadex.training.datasets.usual_values import measure_stretch
 from roadex.training.evaluation import common_figures, evaluate_datasets, thresholds_of
 from roadex.training.extensions_used import extensions_used
 from roadex.training.loop import train as train_network
+from roadex.training.material import Material, TrainingJob, check_material, gather, short_name
 from roadex.training.monitor import Monitor
-from roadex.training.preflight import DataReport, check_data
+from roadex.training.preflight import DataReport
 from roadex.training.processes import Group, run_in_group
 from roadex.training.resume import (
     check_resumption,
@@ -36,47 +32,7 @@ from roadex.training.resume import (
     noted_changes,
     origin_of,
 )
-from roadex.training.schedules import with_steps
 from roadex.training.settings import check_network, start_from
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingJob:
-    """What ``roadex train`` was asked to do; see its help for each item."""
-
-    data: Sequence[str]
-    output: Path
-    validation: Sequence[str] = ()
-    config: TrainConfig = field(default_factory=TrainConfig)
-    """All settings, those of the initial model among them: see
-    :mod:`roadex.training.settings`."""
-
-    recipe: str = ""
-    """Name of the recipe the settings began with, for the model file."""
-
-    initial: str | Path | None = None
-    """Name or file of the model whose weights the training starts from."""
-
-    run_folder: Path | None = None
-    licence: str = ""
-    processes: int = 0
-    tensorboard: bool = False
-    overwrite: bool = False
-
-    @property
-    def folder(self) -> Path:
-        """Folder of checkpoints and logs."""
-        return self.run_folder or Path("runs") / self.output.stem
-
-
-@dataclass(frozen=True, slots=True)
-class _Material:
-    """Settings and scenes of a job, and what it starts from."""
-
-    config: TrainConfig
-    initial: Model | None
-    sources: Sequence[WeightedScenes]
-    validation: Mapping[str, Sequence[Labelled]]
 
 
 def train(
@@ -168,7 +124,7 @@ def run_training_job(job: TrainingJob, open_display: OpenDisplay = Silent) -> Pa
 def check_job(job: TrainingJob) -> DataReport:
     """Look at the settings and the data of a job; nothing is trained."""
     check_network(job.config)
-    return _check(job, _gather(job))
+    return check_material(job, gather(job))
 
 
 def _run(job: TrainingJob, open_display: OpenDisplay, group: Group) -> None:
@@ -179,20 +135,16 @@ def _run(job: TrainingJob, open_display: OpenDisplay, group: Group) -> None:
 
 
 def _train(job: TrainingJob, group: Group, display: Display) -> None:
-    material = _gather(job)
+    material = gather(job)
     config, initial = material.config, material.initial
     scaling = _scaling(config) if initial is None else Scaling.of(initial.metadata)
-    if initial is not None and config.gsd_m != initial.metadata.gsd_m:
-        display.note(
-            f"warning: training at {config.gsd_m:g} m per pixel; {job.initial} is a model for "
-            f"{initial.metadata.gsd_m:g} m"
-        )
+    _warn_of_another_gsd(job, material, display)
     job.folder.mkdir(parents=True, exist_ok=True)
     scenes = [source.scenes for source in material.sources]
     origin = origin_of(job.data, scenes, "" if initial is None else initial.sha256)
     changes = check_resumption(job.folder, config, origin, display)
     if group.is_first:
-        _show_check(_check(job, material), display)
+        _show_check(check_material(job, material), display)
         note_start(job.folder, config, origin, changes)
     monitor = Monitor(
         job.folder, config, scaling=scaling, validation=material.validation, display=display,
@@ -222,18 +174,13 @@ def _train(job: TrainingJob, group: Group, display: Display) -> None:
     group.share(None)
 
 
-def _gather(job: TrainingJob) -> _Material:
-    bands = job.config.bands
-    initial = None if job.initial is None else load_model(job.initial)
-    stretch = _stretch_of(initial)
-    sources = [_weighted_scenes(specification, bands, stretch) for specification in job.data]
-    short = [_short_name(name) for name in job.validation]
-    names = short if len(set(short)) == len(short) else job.validation
-    validation = {
-        name: find_labelled_scenes(specification, bands=bands, stretch=stretch)
-        for name, specification in zip(names, job.validation, strict=True)
-    }
-    return _Material(with_steps(job.config, sources), initial, sources, validation)
+def _warn_of_another_gsd(job: TrainingJob, material: Material, display: Display) -> None:
+    gsd_m, initial = material.config.gsd_m, material.initial
+    if initial is not None and gsd_m != initial.metadata.gsd_m:
+        display.note(
+            f"warning: training at {gsd_m:g} m per pixel; {job.initial} is a model for "
+            f"{initial.metadata.gsd_m:g} m"
+        )
 
 
 def _show_check(report: DataReport, display: Display) -> None:
@@ -245,39 +192,22 @@ def _show_check(report: DataReport, display: Display) -> None:
     report.raise_if_bad()
 
 
-def _check(job: TrainingJob, material: _Material) -> DataReport:
-    names = [split_share(specification)[0] for specification in job.data]
-    training = {name: source.scenes for name, source in zip(names, material.sources, strict=True)}
-    validation = dict(zip(job.validation, material.validation.values(), strict=True))
-    return check_data(training, validation, gsd_m=material.config.gsd_m)
-
-
 def _scaling(config: TrainConfig) -> Scaling:
     n_bands = len(config.bands)
     return Scaling((2 * config.input_range / 255,) * n_bands, (-config.input_range,) * n_bands)
 
 
-def _stretch_of(initial: Model | None) -> Stretch:
-    return () if initial is None else initial.metadata.stretch
-
-
-def _weighted_scenes(specification: str, bands: Sequence[str], stretch: Stretch) -> WeightedScenes:
-    source, share = split_share(specification)
-    return WeightedScenes(find_labelled_scenes(source, bands=bands, stretch=stretch), share)
-
-
 def _write(
     job: TrainingJob,
-    material: _Material,
+    material: Material,
     state: TrainingState,
     scaling: Scaling,
     counts: dict[str, LevelCounts],
 ) -> Path:
-    config, initial = material.config, material.initial
+    config = material.config
     spread = math.exp(config.augment.scale_jitter)
     figures = common_figures(counts) if counts else {}
     low, high = thresholds_of(figures)
-    used = extensions_used(config, [*job.data, *job.validation])
     metadata = ModelMetadata(
         name=job.output.stem,
         network=config.network,
@@ -287,35 +217,37 @@ def _write(
         offset=scaling.offset,
         gsd_m=config.gsd_m,
         gsd_range_m=(config.gsd_m / spread, config.gsd_m * spread),
-        stretch=measure_stretch(material.sources) or _stretch_of(initial),
+        stretch=measure_stretch(material.sources) or material.stretch,
         threshold_low=low,
         threshold_high=high,
         tta=config.tta,
-        training={
-            "data": [_short_name(item) for item in job.data],
-            "licence": job.licence,
-            "recipe": job.recipe,
-            "settings": _portable(config),
-            "changed_on_the_way": noted_changes(job.folder),
-            "initial": "" if initial is None else initial.metadata.name,
-            "initial_sha256": "" if initial is None else initial.sha256,
-            "steps": state.step,
-            "adaptation": getattr(state.averaged_network, "adaptation", ""),
-            "hours": round(state.seconds / 3600, 2),
-        }
-        | ({"extensions": used} if used else {}),
+        training=_record(job, material, state),
         validation={name: round(value, 4) for name, value in figures.items()},
     )
     job.output.parent.mkdir(parents=True, exist_ok=True)
     return save_model(state.averaged_network, metadata, job.output)
 
 
+def _record(job: TrainingJob, material: Material, state: TrainingState) -> dict[str, Any]:
+    """Return what the model file says of the training."""
+    config, initial = material.config, material.initial
+    record = {
+        "data": [short_name(item) for item in job.data],
+        "licence": job.licence,
+        "recipe": job.recipe,
+        "settings": _portable(config),
+        "changed_on_the_way": noted_changes(job.folder),
+        "initial": "" if initial is None else initial.metadata.name,
+        "initial_sha256": "" if initial is None else initial.sha256,
+        "steps": state.step,
+        "adaptation": getattr(state.averaged_network, "adaptation", ""),
+        "hours": round(state.seconds / 3600, 2),
+    }
+    used = extensions_used(config, [*job.data, *job.validation])
+    return record | ({"extensions": used} if used else {})
+
+
 def _portable(config: TrainConfig) -> dict[str, Any]:
     """Return the settings without folders of this machine."""
     weights = config.encoder_weights
     return config.to_dict() | {"encoder_weights": Path(weights).name if weights else None}
-
-
-def _short_name(specification: str) -> str:
-    """Return the last two folders of a dataset's path, and its share."""
-    return "/".join(Path(specification).parts[-2:])

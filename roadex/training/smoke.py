@@ -9,7 +9,8 @@ from roadex.errors import TrainingError
 from roadex.models.modelfile import load_model
 from roadex.progress import Display, OpenDisplay, Silent
 from roadex.synthetic import generate_scene, write_scene
-from roadex.training.job import TrainingJob, run_training_job
+from roadex.training.job import run_training_job
+from roadex.training.material import TrainingJob
 from roadex.training.settings import read_train_settings
 
 N_STEPS = 60
