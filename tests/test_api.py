@@ -32,7 +32,7 @@ def python(code: str, folder=None) -> str:
 def folder(tmp_path_factory):
     """Return a folder with a scene, its true roads, and probability that is just these roads."""
     folder = tmp_path_factory.mktemp("api")
-    scene = generate_scene(shape=(256, 256), seed=3, style="mixed")
+    scene = generate_scene(shape=(192, 192), seed=3, style="mixed")
     paths = write_scene(scene, folder / "made")
     paths["scene"].rename(folder / "scene.tif")
     gpd.read_file(paths["roads"]).to_file(folder / "truth.gpkg", layer="roads")

@@ -133,8 +133,8 @@ def test_errors_stop_the_training_and_findings_are_shown(pairs, make_scene):
 
 @pytest.fixture(scope="module")
 def generated():
-    """Return six scenes of mixed style."""
-    return [generate_scene(shape=(300, 300), seed=seed, style="mixed") for seed in range(6)]
+    """Return four scenes of mixed style."""
+    return [generate_scene(shape=(300, 300), seed=seed, style="mixed") for seed in range(4)]
 
 
 @pytest.mark.parametrize(("rows", "cols"), [(0, 0), (6, -4), (0, 9)])

@@ -92,3 +92,18 @@ def test_of_many_files_64_or_more_evenly_spread_ones_are_looked_at(make_scene) -
     seen = seen_values(paths)
     assert seen.is_mixed
     assert seen.distinct == {0, 1, 255}
+
+
+@pytest.mark.parametrize(("band", "expected"), [(1, {0, 7}), (2, {0, 255})])
+def test_nodata_is_that_of_the_band(make_scene, tmp_path, band, expected):
+    raster = make_scene(values=np.array([[[0, 7, 255]]], np.uint8))
+    bands = "".join(
+        f'<VRTRasterBand dataType="Byte" band="{number}"><NoDataValue>{nodata}</NoDataValue>'
+        f"<SimpleSource><SourceFilename>{raster}</SourceFilename><SourceBand>1</SourceBand>"
+        "</SimpleSource></VRTRasterBand>"
+        for number, nodata in ((1, 255), (2, 7))
+    )
+    (tmp_path / "two.vrt").write_text(
+        f'<VRTDataset rasterXSize="3" rasterYSize="1">{bands}</VRTDataset>'
+    )
+    assert seen_values([str(tmp_path / "two.vrt")], band).distinct == expected

@@ -64,8 +64,11 @@ def test_near_infrared_marked_as_alpha_is_no_alpha(read_scene, write, pixels, wi
 
 def test_a_palette_is_expanded(read_scene, write, pixels):
     cube = np.round(pixels / 51).astype(int)
+    place = cube[0] * 36 + cube[1] * 6 + cube[2]
     order = np.random.default_rng(0).permutation(216)
-    index = order[cube[0] * 36 + cube[1] * 6 + cube[2]].astype(np.uint8)
+    order = (order - order[place[0, 0]]) % 216 + 39
+    order[place[0, 0]] = 255  # the last one of a palette is a colour too
+    index = order[place].astype(np.uint8)
     path = write(index, photometric="palette")
     with rasterio.open(path, "r+") as raster:
         colours = {

@@ -289,3 +289,11 @@ def test_reading_row_by_row_gives_what_reading_place_by_place_gives(gsd_m, town,
     places = [seen._strip(row, 0, 50, 700) for row in range(0, 450, 50)]
     assert np.array_equal(by_row, np.concatenate(places))
     assert 0.3 < (by_row != NODATA).mean() < 0.99
+
+
+def test_pixels_are_counted_in_each_part_and_not_between_them(town, write):
+    far = (300, 400, 500, 600)
+    paths = [write("a", town, (0, 100, 0, 200)), write("b", town, far)]
+    source = joined(paths)
+    assert source.shape == SHAPE
+    assert source.megapixels == pytest.approx((100 * 200 + 100 * 100) / 1e6)

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from pyproj import CRS
 
 from roadex.errors import SceneError
-from roadex.probability.source import RasterSource
+from roadex.probability.points import probability_at
+from roadex.probability.source import ArraySource, RasterSource
 
 
 @pytest.fixture
@@ -100,3 +102,20 @@ def test_what_cannot_be_read_is_said(write_raster, tmp_path):
         RasterSource.open(path, band=2)
     with pytest.raises(SceneError, match="unknown way"):
         RasterSource.open(path, reading="magic")
+
+
+def test_points_are_read_in_blocks_that_stay_inside_the_raster(monkeypatch):
+    monkeypatch.setattr("roadex.probability.points._BLOCK_PX", 32)
+    values = np.random.default_rng(0).integers(0, 255, (70, 50), np.uint8)
+    read = ArraySource.read
+
+    def read_inside(source, row, col, height, width):
+        assert row + height <= 70
+        assert col + width <= 50
+        return read(source, row, col, height, width)
+
+    monkeypatch.setattr(ArraySource, "read", read_inside)
+    source = ArraySource(values, Affine.identity(), CRS.from_epsg(32633))
+    rows, cols = np.indices(values.shape)
+    found = probability_at(source, cols.ravel() + 0.5, rows.ravel() + 0.5)
+    np.testing.assert_allclose(found, values.ravel() / 254, rtol=1e-6)
