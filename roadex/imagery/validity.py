@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy  # its parts are imported when they are used
 from numpy.typing import NDArray
-from scipy import ndimage
 
 _ALPHA_TOPS = (1, 127, 255, 1023, 2047, 4095, 16383, 32767, 65535, 2**32 - 1)
 """What opaque can be called; the lowest that is not below the largest alpha seen."""
@@ -228,11 +228,11 @@ def _wide(
         return fill
     area = (fill | outside).astype(np.uint8)
     size = 2 * half + 1
-    core = ndimage.minimum_filter(area, size, mode="nearest")
-    wide: NDArray[np.bool_] = ndimage.maximum_filter(core, size, mode="nearest") > 0
+    core = scipy.ndimage.minimum_filter(area, size, mode="nearest")
+    wide: NDArray[np.bool_] = scipy.ndimage.maximum_filter(core, size, mode="nearest") > 0
     wide = wide & fill
     if reach:
-        grown = ndimage.binary_dilation(wide, np.ones((3, 3), bool), reach, mask=fill)
+        grown = scipy.ndimage.binary_dilation(wide, np.ones((3, 3), bool), reach, mask=fill)
         wide = np.asarray(grown)
     return wide
 
@@ -296,7 +296,7 @@ def _count_of_border(fill: Fill, part: Sampled, half: int) -> int:
     wide = _wide(fill.matches(part.pixels) & part.seen, part.outside, half, 0)
     if not wide.any():
         return 0
-    joined = ndimage.binary_propagation(part.outside, mask=wide | part.outside)
+    joined = scipy.ndimage.binary_propagation(part.outside, mask=wide | part.outside)
     return int((joined & wide).sum())
 
 
@@ -347,7 +347,7 @@ def _judged(fill: Fill, sample: Sequence[Sampled], rule: Validity, *, is_lossy: 
     for part in sample:
         narrow = fill.matches(part.pixels) & part.seen
         narrow &= ~wide.filled(part.pixels, outside=part.outside)
-        n_pieces += ndimage.label(narrow)[1]
+        n_pieces += scipy.ndimage.label(narrow)[1]
     return replace(fill, is_colour=n_pieces >= _MANY_PIECES)
 
 

@@ -26,6 +26,7 @@ from roadex.imagery.locations import READING
 from roadex.inference.allocator import release_free_memory
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
+from roadex.outputs.gpkg import count_issues
 from roadex.outputs.preview import write_preview
 from roadex.pipeline.crew import (
     TRACE_MPX_S,
@@ -195,6 +196,7 @@ def carry_out(work: Work, crew: Crew) -> RunResult:
         peak_memory_bytes=memory.peak_bytes,
         failures=failures,
         completeness=completeness,
+        issues=count_issues(result.network),
     )
     write_report(result, plan, config, network, summary=summary, began=work.began)
     failures.raise_if_any(len(plan.wanted))
