@@ -44,6 +44,21 @@ def test_starting_a_run_imports_no_torch_in_the_client():
     assert done.stdout.strip() == "False"
 
 
+def test_planning_imports_no_tables_and_no_compiler():
+    code = "import sys, roadex.pipeline.estimate; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    not_needed = {
+        "torch",
+        "numba",
+        "pandas",
+        "geopandas",
+        "pyogrio",
+        "scipy.ndimage",
+        "distributed",
+    }
+    assert not not_needed & set(done.stdout.split())
+
+
 @pytest.mark.slow
 def test_help_answers_at_once():
     command = [sys.executable, "-c", "from roadex.cli import main; main()", "--help"]

@@ -17,7 +17,9 @@ from rasterio.windows import Window
 from roadex.config import RunConfig
 from roadex.imagery.native import NativeReader
 from roadex.inference.float_form import FloatForm
-from roadex.pipeline import worker
+from roadex.network import issues
+from roadex.outputs import gpkg
+from roadex.pipeline import crew, report, worker
 from roadex.pipeline.plan import plan_run
 from roadex.pipeline.run import run
 from roadex.probability.tile_store import TileStore
@@ -86,6 +88,7 @@ def test_a_scene_is_hardly_read_more_than_once(scene, model, tmp_path, monkeypat
 
 
 def test_a_tile_is_stored_once_and_read_twice(scene, model, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(crew, "default_workers", lambda: 1)  # two threads may miss a tile at once
     counts = {"write": 0, "read": 0}
     for name in counts:
         whole = getattr(TileStore, name)
@@ -99,3 +102,16 @@ def test_a_tile_is_stored_once_and_read_twice(scene, model, tmp_path, monkeypatc
     n_tiles = len(plan_run(scene, settings(model)).wanted)
     assert counts["write"] == n_tiles
     assert counts["read"] <= 2 * n_tiles + 2  # for the raster and for the lines
+
+
+def test_places_to_look_at_are_found_once(scene, model, tmp_path, monkeypatch) -> None:
+    calls = []
+
+    def counting(edges: Any, nodes: Any) -> Any:
+        calls.append(len(edges))
+        return issues.find_issues(edges, nodes)
+
+    for module in (gpkg, report):
+        monkeypatch.setattr(module, "find_issues", counting, raising=False)
+    result = run(scene, tmp_path / "out", config=settings(model))
+    assert calls == [len(result.edges)]

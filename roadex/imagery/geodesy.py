@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,6 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
-from pyproj.aoi import AreaOfInterest
-from pyproj.database import query_utm_crs_info
 
 from roadex.errors import SceneError
 
@@ -19,6 +18,12 @@ SMALLEST_PIXEL_M = 1e-3
 
 _UPS_NORTH, _UPS_SOUTH = 5041, 5042
 """EPSG codes of the polar projections that go with UTM, east before north."""
+
+_UTM_NORTH, _UTM_SOUTH = 32600, 32700
+"""EPSG codes before those of the UTM zones 1 to 60 on WGS 84."""
+
+_UTM_LATITUDES = -80.0, 84.0
+_ZONE_DEGREES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,10 @@ def keeps_lengths(crs: CRS) -> bool:
 
 def metric_crs_at(longitude: float, latitude: float) -> CRS:
     """Return the UTM zone of a place, or the polar projection beyond UTM."""
-    longitude = (longitude + 180) % 360 - 180
-    zones = query_utm_crs_info("WGS 84", AreaOfInterest(longitude, latitude, longitude, latitude))
-    if zones:
-        return CRS.from_epsg(int(zones[0].code))
-    return CRS.from_epsg(_UPS_NORTH if latitude > 0 else _UPS_SOUTH)
+    zone = max(1, math.ceil((longitude + 180) % 360 / _ZONE_DEGREES))
+    if not _UTM_LATITUDES[0] <= latitude <= _UTM_LATITUDES[1]:
+        return CRS.from_epsg(_UPS_NORTH if latitude > 0 else _UPS_SOUTH)
+    return CRS.from_epsg((_UTM_NORTH if latitude >= 0 else _UTM_SOUTH) + zone)
 
 
 def pixel_size(transform: Affine, crs: CRS, shape: tuple[int, int]) -> PixelSize:

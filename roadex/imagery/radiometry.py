@@ -39,12 +39,20 @@ class Radiometry:
     gamma: float = 1.0
     """Exponent on the values from 0 to 1 after that, the same for all bands; below 1 brightens."""
 
+    @property
+    def _keeps_values(self) -> bool:
+        """Whether 0-255 stay what they are."""
+        return self.gamma == 1 and not any(self.low) and set(self.high) == {255.0}
+
     def apply(self, stored: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return ``(C, h, w)`` in [0, 255], filled where ``valid`` (``(h, w)``) is False."""
         low, high, fill = (
             np.asarray(values, dtype=np.float32)[:, None, None]
             for values in (self.low, self.high, self.fill)
         )
+        if stored.dtype == np.uint8 and self._keeps_values:
+            image = stored.astype(np.float32)
+            return image if valid.all() else np.where(valid, image, fill)
         if stored.dtype.kind == "f":  # what is no imagery may be as large as a number can be
             stored = np.where(valid, stored, 0)
         with np.errstate(over="ignore"):  # beyond all numbers is above 255 as well
@@ -65,7 +73,7 @@ def sample_windows(shape: tuple[int, int]) -> list[Window]:
 
 def thinned(pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return one of seven valid values ``(C, n)`` of a window ``(C, h, w)``."""
-    return pixels[:, valid][:, ::7].astype(np.float64)
+    return pixels.reshape(len(pixels), -1)[:, np.flatnonzero(valid)[::7]].astype(np.float64)
 
 
 def measure_radiometry(

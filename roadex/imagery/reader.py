@@ -51,6 +51,8 @@ class GridReader:
         part = Window(left, top, int(cols.max()) + 1 - left, int(rows.max()) + 1 - top)
         stored, seen = self._read_inside(part)
         image = self._scene.radiometry.apply(stored, seen)
+        if inside_rows.all() and inside_cols.all():
+            return image, seen
         index = np.ix_(rows - top, cols - left)
         valid = seen[index] & inside_rows[:, None] & inside_cols
         return image[:, index[0], index[1]], valid

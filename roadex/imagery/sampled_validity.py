@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import scipy  # its parts are imported when they are used
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from roadex.imagery.validity import (
     WIDE_M,
@@ -151,7 +151,7 @@ def _count_of_border(fill: Fill, part: Sampled, half: int) -> int:
     wide = wide_areas(fill.matches(part.pixels) & part.seen, part.outside, half, 0)
     if not wide.any():
         return 0
-    joined = ndimage.binary_propagation(part.outside, mask=wide | part.outside)
+    joined = scipy.ndimage.binary_propagation(part.outside, mask=wide | part.outside)
     return int((joined & wide).sum())
 
 
@@ -202,7 +202,7 @@ def _judged(fill: Fill, sample: Sequence[Sampled], rule: Validity, *, is_lossy: 
     for part in sample:
         narrow = fill.matches(part.pixels) & part.seen
         narrow &= ~wide.filled(part.pixels, outside=part.outside)
-        n_pieces += ndimage.label(narrow)[1]
+        n_pieces += scipy.ndimage.label(narrow)[1]
     return replace(fill, is_colour=n_pieces >= _MANY_PIECES)
 
 

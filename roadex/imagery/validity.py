@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy  # its parts are imported when they are used
 from numpy.typing import NDArray
-from scipy import ndimage
 
 WIDE_M = 20.0
 """Narrowest area of a fill that is no road, where the fill is a colour too."""
@@ -164,10 +164,10 @@ def wide_areas(
         return fill
     area = (fill | outside).astype(np.uint8)
     size = 2 * half + 1
-    core = ndimage.minimum_filter(area, size, mode="nearest")
-    wide: NDArray[np.bool_] = ndimage.maximum_filter(core, size, mode="nearest") > 0
+    core = scipy.ndimage.minimum_filter(area, size, mode="nearest")
+    wide: NDArray[np.bool_] = scipy.ndimage.maximum_filter(core, size, mode="nearest") > 0
     wide = wide & fill
     if reach:
-        grown = ndimage.binary_dilation(wide, np.ones((3, 3), bool), reach, mask=fill)
+        grown = scipy.ndimage.binary_dilation(wide, np.ones((3, 3), bool), reach, mask=fill)
         wide = np.asarray(grown)
     return wide

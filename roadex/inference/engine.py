@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
 from roadex.config import FLOAT16, FLOAT32, INT8, TilingConfig
 from roadex.errors import ModelError
-from roadex.imagery.area import Area
-from roadex.imagery.reader import GridReader
 from roadex.imagery.tiling import Tiles, moved, plan_chips
 from roadex.models.int8 import load_int8
 from roadex.models.modelfile import load_model, read_metadata
 from roadex.models.scaling import Scaling
 
 if TYPE_CHECKING:
+    from rasterio.windows import Window
+
+    from roadex.imagery.area import Area
+    from roadex.imagery.reader import GridReader
     from roadex.models.base import SegmentationNetwork
 
 

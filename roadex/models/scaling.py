@@ -32,7 +32,8 @@ class Scaling:
     def apply(self, chips: Pixels) -> Pixels:
         """Scale chips of shape ``(..., C, H, W)``, arrays or tensors, with values in [0, 255]."""
         scale, offset = self.columns(chips)
-        scaled: Pixels = chips * scale + offset
+        scaled: Pixels = chips * scale
+        scaled += offset
         return scaled
 
     def columns(self, like: Pixels) -> tuple[Pixels, Pixels]:

@@ -33,6 +33,8 @@ SERIES: tuple[Colour, ...] = (
 _TEXT_PX = 14
 _LINE_PX = 24
 _SWATCH_PX = 14
+_PNG_LEVEL = 2
+"""Of compression: half the time of the usual 6 for two per cent more bytes of imagery."""
 
 
 def displayable(image: NDArray[np.float32], valid: NDArray[np.bool_] | None = None) -> Pixels:
@@ -131,7 +133,7 @@ def save_png(picture: Image.Image, path: Path) -> None:
     """
     try:
         with whole_file(path) as partial:
-            picture.save(partial, format="PNG")
+            picture.save(partial, format="PNG", compress_level=_PNG_LEVEL)
     except OSError as error:
         msg = f"cannot write {path}: {error}"
         raise OutputError(msg) from error

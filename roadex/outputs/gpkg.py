@@ -128,6 +128,13 @@ def write(
         _add_columns(database, network)
 
 
+def count_issues(path: Path) -> dict[str, int]:
+    """Return how many places of each kind a written network names to look at, sorted by kind."""
+    with closing(sqlite3.connect(path)) as database:
+        counted = f"SELECT kind, COUNT(*) FROM {ISSUE_LAYER} GROUP BY kind ORDER BY kind"
+        return dict(database.execute(counted).fetchall())
+
+
 def _for_review(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the edges with a column for a person's verdicts."""
     if "review" in edges:

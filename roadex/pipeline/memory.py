@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import psutil
 
 _SAMPLE_SECONDS = 0.5
+"""Shortest time from one look to the next."""
+
+_SHARE = 0.01
+"""Most of a core that looking may take: the system adds up all pages of a process each time."""
 
 
 class MemoryMeter:
-    """Highest memory of this process and its children together, sampled twice a second.
+    """Highest memory of this process and its children together, as far as sampling sees it.
 
     Counted is the proportional set size: memory that processes share, such as libraries, counts
     once. Workers of a cluster elsewhere are not seen.
@@ -30,8 +35,11 @@ class MemoryMeter:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stop.wait(_SAMPLE_SECONDS):
+        pause = _SAMPLE_SECONDS
+        while not self._stop.wait(pause):
+            began = time.thread_time()
             self.peak_bytes = max(self.peak_bytes, _memory_of_process_tree())
+            pause = max(_SAMPLE_SECONDS, (time.thread_time() - began) / _SHARE)
 
 
 def _memory_of_process_tree() -> int:

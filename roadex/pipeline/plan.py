@@ -23,7 +23,6 @@ from roadex.models import has_network
 from roadex.models.metadata import ModelMetadata
 from roadex.models.modelfile import model_path, read_metadata, read_sha256
 from roadex.network.cleaning.added import added_steps
-from roadex.pipeline.area_file import read_area
 from roadex.pipeline.crew import Load
 from roadex.pipeline.precision import int8_form_to_use, precision_to_use, values_key
 from roadex.progress import time_text
@@ -136,7 +135,7 @@ def plan_run(scenes: Scenes, config: RunConfig) -> RunPlan:
     int8_form = int8_form_to_use(config.predict.precision, path, config.cluster)
     precision = precision_to_use(config.predict.precision, int8_form)
     tiles = plan_tiles(grid.shape, config.tiling)
-    area = None if config.predict.aoi is None else read_area(config.predict.aoi, grid)
+    area = None if config.predict.aoi is None else _area_of(config.predict.aoi, grid)
     return RunPlan(
         scene=scene,
         grid=grid,
@@ -248,6 +247,12 @@ def request_key(scenes: Scenes, config: RunConfig) -> str:
     if added:
         parts["extensions"] = added
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _area_of(text: str, grid: WorkGrid) -> Area:
+    from roadex.pipeline.area_file import read_area  # geopandas takes half a second to import
+
+    return read_area(text, grid)
 
 
 def _touched(tiles: Tiles, area: Area) -> list[Tile]:

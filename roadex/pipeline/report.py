@@ -23,7 +23,6 @@ from roadex.errors import OutputError, public
 from roadex.extensions import Family, extension_records
 from roadex.files import whole_file
 from roadex.imagery.longitudes import outline_in_degrees
-from roadex.network.issues import find_issues
 from roadex.network.road_network import RoadNetwork
 from roadex.network.surface import PAVED, UNPAVED
 from roadex.outputs.report_page import write_report_page
@@ -125,6 +124,7 @@ def summarise(
     peak_memory_bytes: int,
     failures: Failures,
     completeness: float | None,
+    issues: dict[str, int],
 ) -> dict[str, Any]:
     """Return the figures of a run, see :attr:`roadex.RunResult.summary`."""
     megapixels = float(np.prod(plan.grid.shape)) / 1e6
@@ -132,7 +132,7 @@ def summarise(
         **network_figures(network),
         "expected_completeness": None if completeness is None else round(completeness, 2),
         "cleaning": _changes(network.summary["steps"]),
-        "issues": _issues(network),
+        "issues": issues,
         "surface": _surface(network),
         "megapixels": round(megapixels, 3),
         "megapixels_per_second": round(megapixels / max(1e-9, sum(seconds.values())), 3),
@@ -154,13 +154,6 @@ def network_figures(network: RoadNetwork) -> dict[str, Any]:
         "routable_share": _routable_share(network),
         "confidence": _mean_confidence(network),
     }
-
-
-def _issues(network: RoadNetwork) -> dict[str, int]:
-    """Return how many places of each kind there are to look at."""
-    kinds = find_issues(network.edges, network.nodes)["kind"]
-    counts: dict[str, int] = kinds.value_counts().sort_index().to_dict()
-    return counts
 
 
 def _surface(network: RoadNetwork) -> dict[str, Any]:

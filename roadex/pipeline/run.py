@@ -27,6 +27,7 @@ from roadex.inference.allocator import release_free_memory
 from roadex.network.road_surface import with_surface
 from roadex.network.vectorize import vectorize
 from roadex.outputs import write_network
+from roadex.outputs.gpkg import count_issues
 from roadex.outputs.preview import write_preview
 from roadex.pipeline.capacity import count_cpu_workers
 from roadex.pipeline.crew import (
@@ -198,6 +199,7 @@ def carry_out(work: Work, crew: Crew) -> RunResult:
         peak_memory_bytes=memory.peak_bytes,
         failures=failures,
         completeness=completeness,
+        issues=count_issues(result.network),
     )
     write_report(result, plan, config, network, summary=summary, began=work.began)
     failures.raise_if_any(len(plan.wanted))

@@ -15,11 +15,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy  # its parts are imported when they are used
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
-from scipy import ndimage
 
 from roadex.config import NODATA
 from roadex.errors import SceneError
@@ -277,7 +277,7 @@ def _fill_stripes(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if valid.all():
         return values
     closed = valid
-    for step in (ndimage.binary_dilation, ndimage.binary_erosion):
+    for step in (scipy.ndimage.binary_dilation, scipy.ndimage.binary_erosion):
         for shape in ((side, 1), (1, side)):
             closed = step(closed, np.ones(shape, dtype=np.bool_))
     missing = closed & ~valid
@@ -293,5 +293,5 @@ def _fill_stripes(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _sum_around(values: NDArray[np.int32], side: int) -> NDArray[np.int32]:
     """Return the sum over the square around each pixel, exactly."""
     for axis in (0, 1):
-        values = ndimage.correlate1d(values, np.ones(side), axis=axis, mode="constant")
+        values = scipy.ndimage.correlate1d(values, np.ones(side), axis=axis, mode="constant")
     return values

@@ -3,10 +3,12 @@ import pytest
 import shapely
 from affine import Affine
 from pyproj import CRS, Geod, Transformer
+from pyproj.aoi import AreaOfInterest
+from pyproj.database import query_utm_crs_info
 
 from roadex.config import VectorConfig
 from roadex.errors import SceneError
-from roadex.imagery.geodesy import geodesic_lengths_m, pixel_size
+from roadex.imagery.geodesy import geodesic_lengths_m, metric_crs_at, pixel_size
 from roadex.network.vectorize import vectorize
 from roadex.probability.source import ArraySource
 
@@ -93,3 +95,19 @@ def test_geodesic_length_of_a_known_line():
     expected = WGS84.geometry_length(line)
     lengths = geodesic_lengths_m(np.array([line, line.reverse()]), CRS("EPSG:4326"))
     assert lengths == pytest.approx([expected, expected], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("longitude", "latitude"),
+    [(10.3, 50), (12, 50), (-180, 10), (180, -10), (-72.6, 42.1), (5, 60), (0, 0), (31, -80)],
+)
+def test_the_utm_zone_of_a_place_is_that_of_the_database_of_proj(longitude, latitude):
+    west = -180 if longitude == 180 else longitude
+    place = AreaOfInterest(west, latitude, west, latitude)
+    first = query_utm_crs_info("WGS 84", place)[0]  # of two at a border the western one
+    assert metric_crs_at(longitude, latitude).to_epsg() == int(first.code)
+
+
+@pytest.mark.parametrize(("latitude", "code"), [(84, 32631), (84.1, 5041), (-80.1, 5042)])
+def test_beyond_utm_there_are_the_polar_projections(latitude, code):
+    assert metric_crs_at(3, latitude).to_epsg() == code

@@ -10,6 +10,7 @@ import shapely
 from roadex.network.edited import rebuild
 from roadex.network.issues import find_issues
 from roadex.outputs import write_network
+from roadex.outputs.gpkg import count_issues
 
 CRS = "EPSG:32633"
 ORIGIN = np.array([500_000, 5_400_000])
@@ -111,6 +112,7 @@ def test_the_layer_is_in_the_geopackage(tmp_path) -> None:
     path = write_network(rebuild(edges), tmp_path / "roads.gpkg", provenance={})
     issues = gpd.read_file(path, layer="road_issues")
     assert issues["kind"].tolist() == ["gap", "gap"]
+    assert count_issues(path) == {"gap": 2}
     assert issues.crs == edges.crs
     assert issues["size_m"].to_numpy() == pytest.approx([12, 12], abs=0.1)
 
