@@ -18,6 +18,7 @@ from scipy import ndimage
 from roadex.imagery.scene import Scene, open_scene
 from roadex.imagery.work_grid import WorkGrid, own_grid, plan_grid
 from roadex.network import road_colours, road_surface
+from roadex.network.metric_roads import MetricRoads
 from roadex.network.rebuild import rebuild_network
 from roadex.network.road_colours import scene_colours
 from roadex.network.road_network import RoadNetwork
@@ -206,10 +207,9 @@ def test_joined_roads_have_the_surface_of_most_of_their_length() -> None:
     attributes = pd.DataFrame(
         {"surface": ["paved", "unpaved", "unpaved"], "surface_prob": [0.1, 0.9, np.nan]}
     )
-    joined = rebuild_network(
-        lines, attributes, np.zeros((0, 2)), pyproj.CRS(CRS),
-        output_crs=pyproj.CRS(CRS),
-    ).edges  # fmt: skip
+    crs = pyproj.CRS(CRS)
+    roads = MetricRoads(lines, attributes, np.zeros((0, 2)), crs=crs, output_crs=crs)
+    joined = rebuild_network(roads).edges
     assert joined["surface"].tolist() == ["unpaved"]
     assert joined["surface_prob"].iloc[0] == pytest.approx((40 * 0.1 + 30 * 0.9) / 70, abs=1e-4)
 
