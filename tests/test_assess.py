@@ -230,6 +230,13 @@ def test_windows_that_another_program_broke_are_refused(broken):
         assess(series(*FOUND), windows, series(*FOUND))
 
 
+def test_a_layer_without_windows_is_refused():
+    """Programs that write an empty table may make texts of its numbers."""
+    windows = few_windows().iloc[:0].astype({"stratum_squares": object})
+    with pytest.raises(ScoreError, match="were changed"):
+        assess(series(*FOUND), windows, series(*FOUND))
+
+
 def test_a_layer_of_something_else_is_refused():
     with pytest.raises(ScoreError, match="no windows of `roadex assess`: columns stratum_m2"):
         assess(series(*FOUND), few_windows().drop(columns="stratum_m2"), series())

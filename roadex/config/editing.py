@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from roadex.config.base import Settings
-from roadex.config.kinds import Positive
+from roadex.config.kinds import Limits, Positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapConfig(Settings):
     """How rough lines are led along roads."""
 
-    search_m: Positive = 10.0
-    """How far a vertex may lie from the road it means."""
+    search_m: Annotated[Positive, Limits(at_most=1000)] = 10.0
+    """How far a vertex may lie from the road it means. Time grows with its square."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,7 @@ def sound_windows(windows: gpd.GeoDataFrame, config: ScoreConfig) -> gpd.GeoData
     if unknown:
         msg = f"a window has the state {unknown[0]!r}; it is {DONE}, {UNCLEAR}, or empty"
         raise ScoreError(msg)
-    sizes = windows[list(_SIZES)].apply(pd.to_numeric, errors="coerce")
+    sizes = windows[list(_SIZES)].apply(pd.to_numeric, errors="coerce").astype(np.float64)
     is_sized = np.isfinite(sizes).all(axis=None) and (sizes > 0).all(axis=None)
     if windows.empty or not is_sized or windows["stratum"].isna().any() or not _are_areas(windows):
         msg = (
