@@ -219,6 +219,18 @@ def test_a_pixel_that_holds_four_is_their_mean(make_scene):
     np.testing.assert_allclose(image, expected, atol=0.51)
 
 
+@pytest.mark.parametrize("gsd", [0.3, 0.55, 0.85, 1.25])
+@pytest.mark.parametrize("n_px", [60, 61, 62, 63, 64])
+def test_imagery_reaches_all_edges_of_a_grid_that_is_resampled(make_scene, n_px, gsd):
+    """Roads are continued over the edge of a scene only where there is imagery up to it."""
+    path = make_scene(shape=(n_px, n_px + 3), transform=Affine(gsd, 0, 5e5, 0, -gsd, 54e5))
+    _, grid, _, valid = read_whole(path)
+    assert not grid.is_native
+    assert valid.all()
+    lost_m = np.array([n_px, n_px + 3]) * gsd - np.array(grid.shape) * grid.gsd_m
+    assert np.abs(lost_m).max() <= grid.gsd_m / 2 + 1e-9
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (100, 700), (513, 4000), (9000, 5000)])
 def test_sampled_windows_lie_in_the_scene_and_reach_its_corners(shape):
     windows = sample_windows(shape)

@@ -30,6 +30,9 @@ COARSE_LIMIT = 1.5
 """Pixels larger than the model's largest by more than this factor are refused: roads a few pixels
 wide vanish, and enlarging does not bring them back."""
 
+_ROUNDING_PX = 1e-6
+"""A centre this close to the edge of the imagery lies on it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkGrid:
@@ -93,8 +96,11 @@ def plan_grid(
     except RasterioError as error:
         msg = f"{scene.paths[0]} cannot be brought to {crs.to_string()}: {error}"
         raise SceneError(msg) from error
+    shape = (height, width)
+    if crs == scene.crs and turn is not None:
+        shape = _with_centres_inside(_ordered(bounds), target)
     return WorkGrid(
-        shape=(height, width),
+        shape=shape,
         crs=crs,
         transform=transform,
         gsd_m=target,
@@ -144,6 +150,22 @@ def _is_metric(scene: Scene) -> bool:
     return (
         true_scale and abs(height / width - 1) < 0.01 and abs(t.determinant) > 0.99 * width * height
     )
+
+
+def _with_centres_inside(
+    bounds: tuple[float, float, float, float], gsd_m: float
+) -> tuple[int, int]:
+    """Return the shape of the grid whose pixels have their centres in the imagery.
+
+    A last row or column of which less lies inside would have no data, and roads would end there
+    before the edge of the scene.
+    """
+    left, bottom, right, top = bounds
+    height, width = (
+        max(1, math.ceil(length / gsd_m - 0.5 - _ROUNDING_PX))
+        for length in (top - bottom, right - left)
+    )
+    return height, width
 
 
 def _ordered(bounds: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
