@@ -12,7 +12,7 @@ from affine import Affine
 
 from roadex.config import NODATA, RunConfig
 from roadex.errors import OutputError, RunError, SceneError
-from roadex.pipeline import predict as predict_scene_module
+from roadex.pipeline import predict_tiles as predict_tiles_module
 from roadex.pipeline.predict import predict_scene
 from roadex.pipeline.resume import WORK_FOLDER
 from roadex.pipeline.run import run
@@ -145,7 +145,7 @@ def test_existing_results_are_not_replaced_unasked(scene, out, settings):
 def test_the_same_run_again_was_done_before(scene, out, settings, monkeypatch):
     before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
     with monkeypatch.context() as patched:
-        patched.setattr(predict_scene_module, "run_tasks", None)
+        patched.setattr(predict_tiles_module, "run_tasks", None)
         again = run(scene, out, config=settings())
     assert again.is_done_before
     report = json.loads((out / "report.json").read_text())
@@ -164,7 +164,7 @@ def test_another_threshold_makes_the_network_anew_without_the_model(
     config = with_threshold(settings(), 0.8)
     first = (out / "roads.gpkg").read_bytes()
     with monkeypatch.context() as patched:
-        patched.setattr(predict_scene_module, "run_tasks", None)
+        patched.setattr(predict_tiles_module, "run_tasks", None)
         run(scene, out, config=config)
     fresh = finished(config)
     assert first != (fresh / "roads.gpkg").read_bytes()
@@ -266,7 +266,7 @@ def test_interrupted_run_goes_on_and_ends_with_the_same_bytes(
     assert not (parts / "roads.gpkg").exists()
     done = []
     monkeypatch.setattr(
-        predict_scene_module, "run_tasks", _counting(predict_scene_module.run_tasks, done)
+        predict_tiles_module, "run_tasks", _counting(predict_tiles_module.run_tasks, done)
     )
     run(scene, parts, config=settings())
     assert 0 < len(done) <= 4

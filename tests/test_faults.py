@@ -15,7 +15,7 @@ import rasterio
 from roadex.config import NODATA, ClusterConfig, RunConfig
 from roadex.errors import OutputError, RunError, SceneError
 from roadex.imagery.tiling import Tiles, plan_tiles
-from roadex.pipeline import predict as predict_scene_module
+from roadex.pipeline import predict_tiles as predict_tiles_module
 from roadex.pipeline.predict import predict_scene
 from roadex.pipeline.run import run
 from roadex.pipeline.tasks import run_tasks
@@ -50,7 +50,7 @@ def todo(monkeypatch):
         runs.append({tile.key for tile in items})
         return run_tasks(client, function, items, **options)
 
-    monkeypatch.setattr(predict_scene_module, "run_tasks", noting)
+    monkeypatch.setattr(predict_tiles_module, "run_tasks", noting)
     return runs
 
 

@@ -20,7 +20,7 @@ from roadex.config import PredictConfig, RunConfig, TilingConfig
 from roadex.errors import OutputError
 from roadex.imagery.scene import open_scene
 from roadex.models.modelfile import load_model, save_model
-from roadex.pipeline import predict as predict_module
+from roadex.pipeline import predict_tiles as predict_tiles_module
 from roadex.pipeline.plan import plan_run, request_key, tiles_key
 from roadex.pipeline.predict import predict_scene
 from roadex.pipeline.predict_images import predict_deepglobe
@@ -82,7 +82,7 @@ def todo(monkeypatch) -> list[set[str]]:
         runs.append({tile.key for tile in items})
         return run_tasks(crew, function, items, **options)
 
-    monkeypatch.setattr(predict_module, "run_tasks", noting)
+    monkeypatch.setattr(predict_tiles_module, "run_tasks", noting)
     return runs
 
 

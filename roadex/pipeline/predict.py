@@ -1,86 +1,27 @@
-"""The raster half on Dask: tiles into the store, and from the store into one raster."""
+"""The raster half: road probability of scenes and of images in memory."""
 
 from __future__ import annotations
 
-import uuid
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypedDict
 
 import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 
-import roadex
-from roadex.config import NODATA, THRESHOLDS_TAG, RunConfig
-from roadex.errors import IncompleteError, OutputError, RoadexError, RunError
-from roadex.imagery.tiling import Tile
+from roadex.config import RunConfig
 from roadex.inference.allocator import release_free_memory
 from roadex.pipeline.arrays import AnyCRS, probability_on, refuse_place, write_image
-from roadex.pipeline.crew import CallingProcess, Crew, open_crew
-from roadex.pipeline.model_transfer import SharedModel
+from roadex.pipeline.crew import open_crew
 from roadex.pipeline.plan import RunPlan, Scenes, plan_run
 from roadex.pipeline.precision import require_what_computes
+from roadex.pipeline.predict_tiles import predict_tiles
 from roadex.pipeline.result import TemporaryFolder, open_raster
 from roadex.pipeline.resume import claim
-from roadex.pipeline.tasks import run_tasks
-from roadex.pipeline.worker import PredictJob, add_job, predict_tile, remove_job
-from roadex.probability.raster import ProbabilityProfile, probability_writer
-from roadex.probability.store_source import LeftOut
-from roadex.probability.tile_store import TileStore
+from roadex.pipeline.stitch import stitch
 from roadex.progress import Display, Stopwatch, default_display
-
-_READ_AHEAD = 16
-
-Result = TypeVar("Result")
-
-
-@dataclass(slots=True)
-class Failures:
-    """Tiles that could not be done, with the reason for each."""
-
-    reasons: dict[str, str] = field(default_factory=dict)
-    first: BaseException | None = None
-    n_cut: int = 0
-    """Tiles that were computed in parts because memory was short."""
-
-    def add(self, tile: Tile, error: BaseException | None) -> None:
-        """Note a failed tile."""
-        self.reasons[tile.key] = f"{type(error).__name__}: {error}"
-        self.first = self.first or error
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is doubtful about the tiles that were done."""
-        if not self.n_cut:
-            return ()
-        return (
-            f"GPU memory ran out on {self.n_cut} tiles; they were computed in smaller parts. A "
-            "smaller --tile-size avoids that",
-        )
-
-    def raise_if_any(self, n_tiles: int) -> None:
-        """Say what is missing from the results that have been written.
-
-        Raises
-        ------
-        IncompleteError
-            If any tile failed.
-        """
-        if self.first is None:
-            return
-        msg = (
-            f"{len(self.reasons)} of {n_tiles} tiles failed and are missing from the result: "
-            f"{', '.join(sorted(self.reasons)[:5])} ({self.first}). Run the same command again to "
-            "retry them"
-        )
-        raise IncompleteError(msg)
 
 
 def predict(
@@ -200,148 +141,3 @@ def predict_scene(
         failures.raise_if_any(len(plan.wanted))
         mine.finish()
     return plan
-
-
-def predict_tiles(
-    crew: Crew, plan: RunPlan, store: TileStore, config: RunConfig, watch: Stopwatch
-) -> Failures:
-    """Predict all tiles that are not in the store yet.
-
-    Raises
-    ------
-    OutputError
-        If the store cannot be written to: what follows could not be kept either.
-    RoadexError
-        If not a single tile could be done: then something is wrong with all of them.
-    """
-    failures = Failures()
-    with (
-        watch.stage("predict", len(plan.wanted)),
-        _job_of(crew, plan, store, config) as key,
-    ):
-        todo = _missing(plan, store)
-        n_done = len(plan.wanted) - len(todo)
-        watch.advance("predict", n_done)
-        task = partial(predict_tile, key=key)
-        for outcome in run_tasks(crew, task, todo, config=config.cluster, is_inference=True):
-            if isinstance(outcome.error, OutputError):
-                raise _store_trouble(outcome.error, n_done, len(plan.wanted)) from outcome.error
-            watch.advance("predict")
-            if outcome.result is None:
-                failures.add(outcome.item, outcome.error)
-            else:
-                n_done += 1
-                failures.n_cut += outcome.result.n_parts > 1
-    if failures.first is not None and len(failures.reasons) == len(plan.wanted):
-        if isinstance(failures.first, RoadexError):
-            raise failures.first
-        msg = f"no tile could be predicted: {failures.first!r}"
-        raise RunError(msg) from failures.first
-    return failures
-
-
-def stitch(
-    plan: RunPlan, store: TileStore, failures: Failures, path: Path, watch: Stopwatch
-) -> None:
-    """Put the tiles of the store together into one probability raster; failed ones are nodata.
-
-    Raises
-    ------
-    RunError
-        If a tile was lost from the store meanwhile.
-    OutputError
-        If the raster cannot be written.
-    """
-    profile = ProbabilityProfile(
-        plan.grid.shape,
-        plan.grid.crs,
-        plan.grid.transform,
-        tags={
-            "ROADEX_VERSION": roadex.__version__,
-            "ROADEX_MODEL_SHA256": plan.model_sha256,
-            THRESHOLDS_TAG: f"{plan.model.threshold_low:g} {plan.model.threshold_high:g}",
-        },
-    )
-
-    left_out = without_tiles(plan, failures)
-
-    def stored(tile: Tile) -> NDArray[np.uint8]:
-        if left_out(tile):
-            return np.full((int(tile.core.height), int(tile.core.width)), NODATA, dtype=np.uint8)
-        found = store.read(tile)
-        if found is None:
-            msg = f"tile {tile.key} disappeared from {store.url}; run the same command again"
-            raise RunError(msg)
-        return found
-
-    with watch.stage("stitch", len(plan.tiles)), probability_writer(path, profile) as raster:
-        for tile, values in zip(plan.tiles, _ahead(stored, plan.tiles), strict=True):
-            raster.write(values, 1, window=tile.core)
-            watch.advance("stitch")
-
-
-def without_tiles(plan: RunPlan, failures: Failures) -> LeftOut:
-    """Return what says which tiles are nodata: those that failed or were not asked for."""
-    wanted = None if plan.area is None else frozenset(tile.key for tile in plan.wanted)
-    return LeftOut(frozenset(failures.reasons), wanted)
-
-
-@contextmanager
-def _job_of(crew: Crew, plan: RunPlan, store: TileStore, config: RunConfig) -> Iterator[str]:
-    """Tell those who work what the job is, also those who join later; and that it is over.
-
-    Yields the key under which tasks find it. No two runs share one, not even of the same plan.
-    """
-    job = PredictJob(
-        key=f"{plan.key}-{uuid.uuid4().hex[:8]}",
-        scene=plan.scene,
-        grid=plan.grid,
-        chips=plan.chips,
-        area=plan.area,
-        model=SharedModel.of(plan.model_file, plan.model_sha256, plan.int8_sha256, plan.precision),
-        tta=config.predict.tta,
-        store=store,
-        device=crew.device if isinstance(crew, CallingProcess) else None,
-    )
-    if isinstance(crew, CallingProcess):
-        add_job(job)
-        try:
-            yield job.key
-        finally:
-            remove_job(job)
-        return
-    from roadex.pipeline.plugins import job_on_cluster
-
-    with job_on_cluster(crew, job, config.cluster):
-        yield job.key
-
-
-def _missing(plan: RunPlan, store: TileStore) -> list[Tile]:
-    """Return the tiles that are not in the store, or damaged there."""
-    listed = store.keys()
-    candidates = [tile for tile in plan.wanted if tile.key in listed]
-    sound = {
-        tile.key
-        for tile, is_sound in zip(candidates, _ahead(store.has, candidates), strict=True)
-        if is_sound
-    }
-    return [tile for tile in plan.wanted if tile.key not in sound]
-
-
-def _ahead(function: Callable[[Tile], Result], tiles: Sequence[Tile]) -> Iterator[Result]:
-    """Apply a function that waits for a store, in order, a few tiles ahead of the consumer."""
-    with ThreadPoolExecutor(_READ_AHEAD) as pool:
-        waiting: deque[Future[Result]] = deque()
-        for tile in tiles:
-            if len(waiting) == _READ_AHEAD:
-                yield waiting.popleft().result()
-            waiting.append(pool.submit(function, tile))
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def _store_trouble(error: OutputError, n_done: int, n_tiles: int) -> OutputError:
-    return OutputError(
-        f"{error}. {n_done} of {n_tiles} tiles are done and kept; run the same command again for "
-        f"the other {n_tiles - n_done}"
-    )

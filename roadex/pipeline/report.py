@@ -27,7 +27,7 @@ from roadex.network.road_network import RoadNetwork
 from roadex.network.surface import PAVED, UNPAVED
 from roadex.outputs.report_page import write_report_page
 from roadex.pipeline.plan import RunPlan
-from roadex.pipeline.predict import Failures
+from roadex.pipeline.predict_tiles import Failures
 from roadex.pipeline.result import ResultPaths
 from roadex.pipeline.resume import Claim, claim, is_unfinished
 from roadex.probability.completeness import FAMILIAR

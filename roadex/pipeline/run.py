@@ -41,10 +41,11 @@ from roadex.pipeline.gpus import choose_gpus
 from roadex.pipeline.memory import MemoryMeter
 from roadex.pipeline.plan import RunPlan, Scenes, plan_run
 from roadex.pipeline.precision import require_what_computes
-from roadex.pipeline.predict import Failures, predict_tiles, stitch, without_tiles
+from roadex.pipeline.predict_tiles import Failures, predict_tiles
 from roadex.pipeline.report import Kept, RunFolder, provenance, summarise, write_report
 from roadex.pipeline.result import ResultPaths, RunResult, TemporaryFolder
 from roadex.pipeline.resume import Claim
+from roadex.pipeline.stitch import stitch, without_tiles
 from roadex.pipeline.tasks import mapper
 from roadex.probability.completeness import expected_completeness
 from roadex.probability.source import RasterSource
