@@ -24,10 +24,10 @@ import numpy as np
 import pandas as pd
 import rasterio
 import shapely
+from logistic import fit_logistic
 from numpy.typing import NDArray
 from rasterio.transform import from_origin
 from scipy import ndimage
-from scipy.optimize import minimize
 
 import roadex
 from roadex.network import confidence
@@ -125,18 +125,8 @@ def judge_scene(result: roadex.RunResult, place: Place, threshold: float) -> dic
 def fit(features: NDArray, truth: NDArray, weight: NDArray) -> NDArray:
     """Return constant and weights of a logistic model, least cross-entropy, slightly shrunk."""
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
-    x = np.c_[np.ones(len(features)), (features - mean) / spread]
     weight = weight / weight.sum()
-
-    def loss(b: NDArray) -> tuple[float, NDArray]:
-        z, shrink = x @ b, 1e-3 * np.r_[0, b[1:]]
-        gap = 1 / (1 + np.exp(-z)) - truth
-        value = weight @ (np.logaddexp(0, z) - truth * z) + b @ shrink / 2
-        return float(value), x.T @ (weight * gap) + shrink
-
-    b = minimize(loss, np.zeros(x.shape[1]), jac=True).x
-    slopes = b[1:] / spread
-    return np.r_[b[0] - slopes @ mean, slopes]
+    return fit_logistic(features, truth, weight, mean=mean, spread=spread, shrink=1e-3)
 
 
 def logistic(model: NDArray, features: NDArray) -> NDArray:

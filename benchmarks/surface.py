@@ -24,8 +24,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from logistic import fit_logistic
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 import roadex
 from roadex.imagery.work_grid import WorkGrid, plan_grid
@@ -125,17 +125,7 @@ def fit(table: pd.DataFrame) -> NDArray:
     weight = weights(table)
     mean = weight @ features
     spread = np.sqrt(weight @ (features - mean) ** 2)
-    x = np.c_[np.ones(len(features)), (features - mean) / spread]
-
-    def loss(b: NDArray) -> tuple[float, NDArray]:
-        z, shrink = x @ b, SHRINK * np.r_[0, b[1:]]
-        gap = 1 / (1 + np.exp(-z)) - truth
-        value = weight @ (np.logaddexp(0, z) - truth * z) + b @ shrink / 2
-        return float(value), x.T @ (weight * gap) + shrink
-
-    b = minimize(loss, np.zeros(x.shape[1]), jac=True).x
-    slopes = b[1:] / spread
-    return np.r_[b[0] - slopes @ mean, slopes]
+    return fit_logistic(features, truth, weight, mean=mean, spread=spread, shrink=SHRINK)
 
 
 def left_out(table: pd.DataFrame) -> NDArray:

@@ -14,7 +14,7 @@ class SnapConfig(Settings):
     """How rough lines are led along roads."""
 
     search_m: Annotated[Positive, Limits(at_most=1000)] = 10.0
-    """How far a vertex may lie from the road it means. Time grows with its square."""
+    """How far a vertex may lie from the road it means."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
