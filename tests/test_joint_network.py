@@ -146,13 +146,13 @@ def test_scenes_that_do_not_touch_are_joined_where_that_is_asked_for(
 
 
 def test_command_line_says_what_the_joint_network_is(halves, model, tmp_path, roadex):
-    words = ["run", "--each", *(s.path for s in halves), "-o", tmp_path / "out", "-m", model,
+    words = ["run", "--each", *(s.path for s in halves), "-o", tmp_path / "out[b]", "-m", model,
              "--tta", "none", "--workers", 0, "--set", "tiling.chip_size=64", "--gpus", "none",
              "--set", "tiling.halo=32", "--set", "vector.min_component_m=10"]  # fmt: skip
     code, out, _ = roadex(*words)
     assert code == 0
     assert "km of road in one network of 2 scenes" in out
-    assert f"{tmp_path / 'out' / 'roads.gpkg'}" in out
+    assert f"{tmp_path / 'out[b]' / 'roads.gpkg'}" in out
     code, out, _ = roadex(*words, "--no-join")
     assert "one network" not in out
     code, _, err = roadex("run", halves[0].path, "-o", tmp_path / "other", "--join")

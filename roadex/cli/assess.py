@@ -91,7 +91,7 @@ def _draw(
     provenance = {"assessed": folder.name, "size_m": sample.size_m, "seed": config.seed}
     write_assessment(windows, output, provenance=provenance, overwrite=overwrite)
     n_with = int((windows["stratum"] == WITH_ROADS).sum())
-    Console().print(
+    Console(markup=False).print(
         f"{len(windows)} of {len(squares):,} squares drawn, {n_with} where the network has roads, "
         f"{len(windows) - n_with} where it has none\n"
         "  draw their roads in the layer truth, set state to done in the layer windows, then\n"
@@ -134,7 +134,7 @@ def _show(found: Assessment, json_path: Path | None) -> None:
             title, f"{estimate.value:.{digits}f}",
             f"{estimate.low:.{digits}f} to {estimate.high:.{digits}f}",
         )  # fmt: skip
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     text = (
         f"{found.done} of {found.windows} windows done, {found.unclear} unclear; "

@@ -67,7 +67,7 @@ def _show(summary: dict[str, Any], output: Path) -> None:
     table.columns[1].justify = "right"
     for name, title in _TITLES.items():
         table.add_row(title, f"{summary['km'][name]:,.2f}")
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     x, y = summary["scene_shift_m"]
     if max(abs(x), abs(y)) >= 0.5:

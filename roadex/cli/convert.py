@@ -78,7 +78,9 @@ def convert(
             config=config,
         )  # fmt: skip
         text = f"{len(found.edges):,} roads in {len(cells):,} cells  {output.parent}"
-        Console().print(text, highlight=False, soft_wrap=True)
+        Console(markup=False).print(text, highlight=False, soft_wrap=True)
         return
     write_network(found, output, provenance=provenance, overwrite=overwrite, config=config)
-    Console().print(f"{len(found.edges):,} roads  {output}", highlight=False, soft_wrap=True)
+    Console(markup=False).print(
+        f"{len(found.edges):,} roads  {output}", highlight=False, soft_wrap=True
+    )

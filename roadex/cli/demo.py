@@ -48,7 +48,7 @@ def demo(output: Path, overwrite: bool, **options: Any) -> None:
     from roadex.cli.display import show_result
     from roadex.pipeline.demo import run_demo
 
-    console = Console()
+    console = Console(markup=False)
     with opt.show_progress(options) as display:
         result = run_demo(
             output,

@@ -40,7 +40,7 @@ def merge(networks: tuple[str, ...], output: Path, overwrite: bool, **options: A
         "merge": config.merge.to_dict(),
     }
     write_network(network, output, provenance=provenance, overwrite=overwrite, config=config.output)
-    console = Console()
+    console = Console(markup=False)
     show_warnings(network.summary["notes"], console)
     road_km = network.summary["length_km"]
     console.print(

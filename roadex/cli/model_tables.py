@@ -102,4 +102,4 @@ def print_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Non
     table = Table(*header, show_header=bool(header), box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    Console().print(table, highlight=False, markup=False)
+    Console(markup=False).print(table, highlight=False)

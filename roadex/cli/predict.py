@@ -63,7 +63,7 @@ def predict(
 
     from roadex.cli.display import show_warnings
 
-    console = Console()
+    console = Console(markup=False)
     if dataset is not None:
         _predict_folder(scenes, output, with_probability, archive, overwrite, options)
         console.print(f"  {output}", highlight=False, soft_wrap=True)

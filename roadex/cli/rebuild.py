@@ -41,7 +41,7 @@ def rebuild(network: str, output: Path, overwrite: bool, **options: Any) -> None
     rebuilt = rebuild_edited(network, snap_m=snap_m)
     provenance = {"rebuilt_from": Path(network).name, "snap_m": snap_m}
     write_network(rebuilt, output, provenance=provenance, overwrite=overwrite, config=config.output)
-    console = Console()
+    console = Console(markup=False)
     show_warnings(rebuilt.summary["notes"], console)
     console.print(
         f"{rebuilt.summary['length_km']:,.1f} km of road in {len(rebuilt.edges):,} edges, "

@@ -84,7 +84,7 @@ def run(
     if join is not None:
         msg = "--join and --no-join have no effect without --each or a --list"
         raise click.UsageError(msg)
-    console, config = Console(), opt.read_settings(RUN, options)
+    console, config = Console(markup=False), opt.read_settings(RUN, options)
     to_file = is_network_file(output) and not output.is_dir()
     extract = run_to_file if to_file else run_scene
     with opt.show_progress(options) as display:
@@ -114,5 +114,10 @@ def _run_batch(
             join=join,
             progress=display,
         )
-    show_batch(outcomes, output, Console(), None if join is False else read_joint_network(output))
+    show_batch(
+        outcomes,
+        output,
+        Console(markup=False),
+        None if join is False else read_joint_network(output),
+    )
     raise_if_any_failed(outcomes, output)

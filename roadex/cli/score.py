@@ -150,7 +150,7 @@ def _show(report: Any) -> None:
         digits = 0 if value > 1 and value == round(value) else 4
         table.add_row(metric if metric != shown else "", name, f"{value:.{digits}f}", span)
         shown = metric
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     for decision in report.decisions:
         console.print(f"- {decision}", highlight=False, soft_wrap=True)
@@ -186,7 +186,7 @@ def _show_differences(result: Any) -> None:
             low, high = getattr(difference, f"{name}_interval")
             cells += [f"{getattr(difference, name):+.4f}", f"{low:+.4f} to {high:+.4f}"]
         table.add_row(*cells)
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def _write_deepglobe(result: Any, options: dict[str, Any], curves_path: Path | None) -> None:

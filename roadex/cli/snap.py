@@ -46,7 +46,7 @@ def snap(probability: Path, lines: Path, output: Path, overwrite: bool, **option
     snapped = snap_lines(read_line_table(str(lines)), source, search_m=search_m)
     provenance = {"snapped_from": lines.name, "probability": raster.name, "search_m": search_m}
     write_snapped(snapped, output, provenance=provenance, overwrite=overwrite)
-    Console().print(
+    Console(markup=False).print(
         f"{int(snapped['snapped'].sum()):,} of {len(snapped):,} lines led along the probability"
         f"\n  {output}",
         highlight=False,

@@ -116,7 +116,7 @@ def _run(data: tuple[str, ...], output: Path, options: dict[str, Any], *, check:
     )
     if check:
         report = check_job(job)
-        show_data_report(report, Console())
+        show_data_report(report, Console(markup=False))
         report.raise_if_bad()
     else:
         run_training_job(job, _open_display(options))

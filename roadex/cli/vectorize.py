@@ -59,7 +59,7 @@ def vectorize(
 
     from roadex.pipeline.vectorize import TILE_SIZE, vectorize_rasters
 
-    console = Console()
+    console = Console(markup=False)
     with opt.show_progress(options) as display:
         network, explanation = vectorize_rasters(
             rasters,
