@@ -114,6 +114,20 @@ def test_edited_joint_network_is_not_replaced_unasked(out, halves, settings):
     assert (out / "roads.gpkg").read_bytes() != edited
 
 
+def test_joint_network_that_fewer_scenes_left_behind_is_replaced(out, halves, settings):
+    before = (out / "roads.gpkg").read_bytes()
+    extract_many(halves[:1], out, config=settings)
+    assert (out / "roads.gpkg").read_bytes() == before
+    extract_many(halves, out, config=settings)
+    assert read_joint_network(out).scenes == ["west", "east"]
+    assert (out / "roads.gpkg").read_bytes() == before
+    extract_many(halves[:1], out, config=settings)
+    with sqlite3.connect(out / "roads.gpkg") as database:
+        database.execute("PRAGMA user_version = 7")
+    with pytest.raises(OutputError, match=r"roads\.gpkg is not as a batch wrote it"):
+        extract_many(halves, out, config=settings)
+
+
 def test_scene_without_results_is_left_out_and_named(out, halves, settings, tmp_path):
     (tmp_path / "broken.tif").write_text("no raster")
     listed = name_scenes((None, s.path) for s in halves)
