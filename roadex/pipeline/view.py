@@ -94,16 +94,16 @@ class ViewedRun:
 def _open_scene(report: dict[str, Any], given: list[str] | None) -> Scene:
     """Open the imagery as the run did."""
     predict = RunConfig.from_dict({"predict": report["config"]["predict"] | {"aoi": None}}).predict
+    bands = report["scene"]["bands"]
     try:
-        model = read_metadata(report["model"]["name"])
-        wanted, stretch = model.bands, model.stretch
+        stretch = read_metadata(report["model"]["name"]).stretch
     except RoadexError:  # a file of its own: colours may be stretched a little differently
-        wanted, stretch = ("red", "green", "blue"), ()
+        stretch = ()
     with rasterio.Env(**READING):
         scene = open_scene(
             given or report["scene_paths"],
-            wanted=wanted,
-            bands=report["scene"]["bands"],
+            wanted=[f"band {band}" for band in bands],
+            bands=bands,
             nodata=predict.nodata_values,
             stretch=stretch,
             trusted_only=predict.trusted_inputs_only,

@@ -17,7 +17,7 @@ import pytest
 import rasterio
 
 from roadex.errors import NetworkError, OutputError, SceneError
-from roadex.pipeline.view import ViewedRun
+from roadex.pipeline.view import Tiles, ViewedRun
 from roadex.pipeline.view_server import ViewServer
 from tests.view.viewer import LYING, ask, pixels, served
 
@@ -53,6 +53,22 @@ def test_imagery_that_was_changed_is_not_shown_as_that_of_the_run(folder) -> Non
     run = ViewedRun.open(folder)
     assert run.scene is None
     assert "was changed since the run" in run.note
+
+
+def test_imagery_for_a_model_of_its_own_with_four_bands_is_shown(folder, tmp_path) -> None:
+    report = json.loads((folder / "report.json").read_text())
+    with rasterio.open(report["scene_paths"][0]) as scene:
+        profile, values = scene.profile | {"count": 4, "photometric": "minisblack"}, scene.read()
+    with rasterio.open(tmp_path / "four.tif", "w", **profile) as file:
+        file.write(values[[0, 1, 2, 0]])
+    report["scene"]["bands"] = [3, 2, 1, 4]
+    report["model"]["name"] = "of-its-own"
+    (folder / "report.json").write_text(json.dumps(report))
+    run = ViewedRun.open(folder, scene=[str(tmp_path / "four.tif")])
+    tiles = Tiles(run)
+    found = pixels(tiles.imagery(0, 0, 0))
+    tiles.close()
+    assert np.array_equal(found[:60, :60, :3], np.moveaxis(values[::-1, :60, :60], 0, -1))
 
 
 def test_what_is_no_run_or_no_network_is_an_error(folder, tmp_path) -> None:
