@@ -1,7 +1,7 @@
 """The catalog of a batch is valid STAC, and leads to the results."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,7 +16,7 @@ from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from roadex.config import RunConfig
 from roadex.errors import OutputError
 from roadex.imagery.scene_list import name_scenes
-from roadex.outputs.stac import _bbox
+from roadex.outputs.stac import _bbox, write_catalog
 from roadex.pipeline.batch import extract_many
 
 
@@ -63,6 +63,18 @@ def test_catalog_is_valid_and_leads_to_the_scenes_that_have_results(batch, tmp_p
     assert Path(source.get_absolute_href()) == tmp_path / "good.tif"
     footprint = shapely.geometry.shape(item.geometry)
     assert item.bbox == pytest.approx(footprint.bounds)
+
+
+def test_imagery_without_a_time_has_none_but_is_older_than_the_run(batch):
+    report = json.loads((batch / "good" / "report.json").read_text())
+    report["created"] = datetime.fromtimestamp(0, UTC).isoformat()
+    write_catalog(batch, {"good": report}, {"good": "https://host/good.tif?token=secret"})
+    (item,) = pystac.Catalog.from_file(str(batch / "catalog.json")).get_items()
+    validate(item, pystac.STACObjectType.ITEM)
+    assert item.datetime is None
+    assert item.common_metadata.end_datetime == datetime.fromisoformat(report["started"])
+    (source,) = item.get_links("derived_from")
+    assert source.target == "https://host/good.tif"
 
 
 def test_assets_are_there_and_are_what_they_say(batch):

@@ -88,7 +88,7 @@ def _draw(
     source = RasterSource.open(ResultPaths(folder).probability, reading="roadex")
     squares = squares_of(source, sample.size_m)
     windows = draw_windows(squares, edges.geometry, n_windows=sample.n_windows, seed=config.seed)
-    provenance = {"assessed": folder.name, "size_m": sample.size_m, "seed": config.seed}
+    provenance = {"assessed": folder.resolve().name, "size_m": sample.size_m, "seed": config.seed}
     write_assessment(windows, output, provenance=provenance, overwrite=overwrite)
     n_with = int((windows["stratum"] == WITH_ROADS).sum())
     Console(markup=False).print(

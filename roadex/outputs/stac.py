@@ -48,6 +48,9 @@ _DESCRIPTION: Final = (
     "was taken is not known."
 )
 
+_NO_TIME: Final = "1970-01-01T00:00:00+00:00"
+"""What :attr:`roadex.imagery.scene.Scene.modified` is for URLs."""
+
 _FIGURES: Final = ("road_km", "edges", "confidence", "expected_completeness", "routable_share")
 
 
@@ -99,7 +102,7 @@ def _item(folder: Path, name: str, report: Mapping[str, Any], source: str) -> di
         "geometry": report["footprint"],
         "bbox": _bbox(report["footprint"]),
         "properties": {
-            "datetime": report["created"],
+            **_time(report),
             "created": report["started"],
             "description": _DESCRIPTION,
             "gsd": report["scene"]["gsd_m"],
@@ -119,6 +122,14 @@ def _item(folder: Path, name: str, report: Mapping[str, Any], source: str) -> di
             if (folder / name / described[0]).exists()
         },
     }
+
+
+def _time(report: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the time of the imagery; where no file says one, it is older than the run."""
+    changed: str = report["created"]
+    if changed != _NO_TIME:
+        return {"datetime": changed}
+    return {"datetime": None, "start_datetime": _NO_TIME, "end_datetime": report["started"]}
 
 
 def _public_place(source: str) -> str:
