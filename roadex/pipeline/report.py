@@ -23,6 +23,7 @@ from roadex.errors import OutputError, public
 from roadex.extensions import Family, extension_records
 from roadex.files import whole_file
 from roadex.imagery.longitudes import outline_in_degrees
+from roadex.imagery.scene import Scene
 from roadex.network.road_network import RoadNetwork
 from roadex.network.surface import PAVED, UNPAVED
 from roadex.outputs.report_page import write_report_page
@@ -156,6 +157,11 @@ def network_figures(network: RoadNetwork) -> dict[str, Any]:
     }
 
 
+def footprint(scene: Scene) -> dict[str, Any]:
+    """Return the outline of a scene as GeoJSON in degrees."""
+    return outline_in_degrees(CRS.from_wkt(scene.crs.to_wkt()), scene.transform, scene.shape)
+
+
 def _surface(network: RoadNetwork) -> dict[str, Any]:
     """Return kilometres by surface, and why none has one; empty where all can."""
     edges = network.edges
@@ -274,9 +280,7 @@ def write_report(
         "scene_paths": list(plan.scene.paths),
         "run_key": plan.key,
         "request": plan.request,
-        "footprint": outline_in_degrees(
-            CRS.from_wkt(plan.scene.crs.to_wkt()), plan.scene.transform, plan.scene.shape
-        ),
+        "footprint": footprint(plan.scene),
         "tiles": len(plan.wanted),
         "versions": {name: version(name) for name in _REPORTED_PACKAGES}
         | {"python": platform.python_version()},

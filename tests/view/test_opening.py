@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 
 from roadex.errors import NetworkError, OutputError, SceneError
 from roadex.pipeline.view import Tiles, ViewedRun
@@ -38,12 +39,18 @@ def test_without_the_imagery_the_preview_is_shown_and_it_is_said(folder, tmp_pat
     assert ViewedRun.open(folder, scene=[str(moved)]).scene is not None
     with pytest.raises(SceneError, match=r"gone\.tif"):
         ViewedRun.open(folder, scene=[str(tmp_path / "gone.tif")])
-    profile = {"driver": "GTiff", "height": 40, "width": 40, "count": 3, "dtype": "uint8",
-               "crs": "EPSG:32633", "transform": LYING["as it is"][1]}  # fmt: skip
-    with rasterio.open(tmp_path / "other.tif", "w", **profile) as file:
-        file.write(np.full((3, 40, 40), 9, np.uint8))
+
+
+@pytest.mark.parametrize(("shape", "east"), [((40, 40), 0), ((500, 600), 600)])
+def test_imagery_of_another_size_or_place_is_refused(shape, east, folder, tmp_path) -> None:
+    other, (height, width) = tmp_path / "other.tif", shape
+    profile = {"driver": "GTiff", "height": height, "width": width, "count": 3, "dtype": "uint8",
+               "crs": "EPSG:32633",
+               "transform": LYING["as it is"][1] @ Affine.translation(east, 0)}  # fmt: skip
+    with rasterio.open(other, "w", **profile) as file:
+        file.write(np.full((3, *shape), 9, np.uint8))
     with pytest.raises(SceneError, match="is not the imagery of this run"):
-        ViewedRun.open(folder, scene=[str(tmp_path / "other.tif")])
+        ViewedRun.open(folder, scene=[str(other)])
 
 
 def test_imagery_that_was_changed_is_not_shown_as_that_of_the_run(folder) -> None:
