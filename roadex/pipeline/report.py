@@ -16,17 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyproj import CRS
 
 from roadex.config import ClusterConfig, RunConfig
 from roadex.errors import OutputError, public
 from roadex.extensions import Family, extension_records
 from roadex.files import whole_file
-from roadex.imagery.longitudes import outline_in_degrees
-from roadex.imagery.scene import Scene
 from roadex.network.road_network import RoadNetwork
 from roadex.network.surface import PAVED, UNPAVED
 from roadex.outputs.report_page import write_report_page
+from roadex.pipeline.imagery_of_run import footprint
 from roadex.pipeline.plan import RunPlan
 from roadex.pipeline.predict_tiles import Failures
 from roadex.pipeline.result import ResultPaths
@@ -155,11 +153,6 @@ def network_figures(network: RoadNetwork) -> dict[str, Any]:
         "routable_share": _routable_share(network),
         "confidence": _mean_confidence(network),
     }
-
-
-def footprint(scene: Scene) -> dict[str, Any]:
-    """Return the outline of a scene as GeoJSON in degrees."""
-    return outline_in_degrees(CRS.from_wkt(scene.crs.to_wkt()), scene.transform, scene.shape)
 
 
 def _surface(network: RoadNetwork) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from typing import Any, Final, Self
 
 import numpy as np
 import rasterio
-import shapely.geometry
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.enums import Resampling
@@ -32,16 +31,14 @@ from roadex.imagery.turning import NO_TURN, turn_of
 from roadex.imagery.work_grid import WorkGrid
 from roadex.models.modelfile import read_metadata
 from roadex.outputs.drawing import Pixels, displayable
-from roadex.pipeline.report import RunFolder, footprint
+from roadex.pipeline.imagery_of_run import require_imagery_of_run
+from roadex.pipeline.report import RunFolder
 from roadex.pipeline.result import open_raster
 
 TILE_PX: Final = 256
 
 _OVERVIEW_PX: Final = 4096
 """Longest side of the reduced scene that coarse tiles are cut from; 50 MB."""
-
-_SAME_DEG: Final = 1e-6
-"""Corners of a scene closer than this to those of the run's are the same; a decimetre."""
 
 Span = tuple[int, int]
 
@@ -112,13 +109,7 @@ def _open_scene(report: dict[str, Any], given: list[str] | None) -> Scene:
             stretch=stretch,
             trusted_only=predict.trusted_inputs_only,
         )
-    here, there = (shapely.geometry.shape(f) for f in (footprint(scene), report["footprint"]))
-    if list(scene.shape) != report["scene"]["shape"] or not here.equals_exact(there, _SAME_DEG):
-        msg = f"{scene.paths[0]} is not the imagery of this run: it has another size or place"
-        raise SceneError(msg)
-    if not given and scene.identity != report["scene_identity"]:
-        msg = f"{scene.paths[0]} was changed since the run"
-        raise SceneError(msg)
+    require_imagery_of_run(report, scene, is_named=bool(given))
     return scene
 
 
