@@ -279,7 +279,7 @@ def test_no_imagery_is_no_sample():
 def test_the_command_draws_windows_and_tells_from_the_marked_ones(
     call, finished_run, tmp_path, capsys
 ):
-    file = tmp_path / "assessment[b].gpkg"
+    file = tmp_path / "assessment[b]:car:.gpkg"
     assert call("assess", finished_run, "-o", file, "--windows", "8", "--size", "40") == 0
     assert f"--marked {file}" in capsys.readouterr().out
     edges = gpd.read_file(finished_run / "roads.gpkg", layer="road_edges")

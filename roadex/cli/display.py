@@ -33,6 +33,11 @@ _BATCH_LINES = 40
 _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 
 
+def plain_console(*, stderr: bool = False) -> Console:
+    """Return a console that shows texts as they are: names of files hold brackets and colons."""
+    return Console(stderr=stderr, markup=False, emoji=False)
+
+
 class Bars:
     """One progress bar with ETA per stage; a display of :mod:`roadex.progress`.
 
@@ -145,7 +150,7 @@ def open_display(
     OutputError
         If the log file cannot be written.
     """
-    console = Console(stderr=True, markup=False)
+    console = plain_console(stderr=True)
     with ExitStack() as stack:
         displays: list[Display] = []
         if not quiet and console.is_terminal:

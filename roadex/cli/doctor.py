@@ -30,10 +30,10 @@ def doctor(as_json: bool, **options: Any) -> None:
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from roadex.cli.display import plain_console
     from roadex.errors import RunError
     from roadex.pipeline.doctor import FAILED, check_installation
 
@@ -44,7 +44,7 @@ def doctor(as_json: bool, **options: Any) -> None:
         table = Table(show_header=False, box=None, pad_edge=False)
         for check in checks:
             table.add_row(check.name, Text(check.state, _COLOURS[check.state]), check.detail)
-        Console(markup=False).print(table, highlight=False)
+        plain_console().print(table, highlight=False)
     bad = [check.name for check in checks if check.state == FAILED]
     if bad:
         msg = f"checks failed: {', '.join(bad)}"

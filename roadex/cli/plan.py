@@ -55,8 +55,7 @@ def plan(
     """
     import json
 
-    from rich.console import Console
-
+    from roadex.cli.display import plain_console
     from roadex.pipeline.batch_estimate import estimate_batch
     from roadex.pipeline.estimate import estimate_run
 
@@ -75,7 +74,7 @@ def plan(
     if as_json:
         click.echo(json.dumps(values, indent=1))
     else:
-        _show(rows(values), estimate.warnings, Console(markup=False))
+        _show(rows(values), estimate.warnings, plain_console())
 
 
 def _show(rows: dict[str, str], warnings: Iterable[str], console: Any) -> None:

@@ -38,9 +38,9 @@ def settings(verb: str, as_toml: bool, schema: bool) -> None:
 
 
 def _show(verb: str) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from roadex.cli.display import plain_console
     from roadex.config.describe import describe
 
     chosen = VERB_SETTINGS[verb]
@@ -50,4 +50,4 @@ def _show(verb: str) -> None:
     for setting in describe(chosen.kind, chosen.uses):
         row = (setting.path, setting.default_text, setting.unit, setting.meaning)
         table.add_row(*row)
-    Console(markup=False).print(table, highlight=False)
+    plain_console().print(table, highlight=False)
