@@ -234,10 +234,8 @@ def kernels(check: Check) -> None:
 
 def tests(_: Check) -> None:
     """Run the tests that are marked for GPUs; off a GPU they skip themselves."""
-    options = ["-m", "gpu", "-p", "no:cacheprovider", "--durations=8", "tests/test_gpu.py"]
-    subprocess.run(
-        [sys.executable, "-m", "pytest", *options], cwd=Path(__file__).parents[1], check=True
-    )
+    words = [sys.executable, "-m", "pytest", "-m", "gpu", "--durations=8", "-p", "no:cacheprovider"]
+    subprocess.run([*words, "tests/test_gpu.py"], cwd=Path(__file__).parents[1], check=True)
 
 
 def graph(check: Check) -> None:
@@ -294,8 +292,7 @@ def main() -> int:
         seconds[name] = round(time.perf_counter() - began, 1)
         check.write()
         print(f"== {name}: {seconds[name]} s", flush=True)
-    print(_table(check.rows))
-    print(f"failed: {', '.join(failed) or 'nothing'}")
+    print(_table(check.rows), f"failed: {', '.join(failed) or 'nothing'}", sep="\n")
     return bool(failed)
 
 

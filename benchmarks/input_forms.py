@@ -35,6 +35,7 @@ from rasterio.warp import calculate_default_transform, reproject
 
 import roadex
 from roadex.config import RunConfig
+from roadex.pipeline.result import ResultPaths
 
 MARGIN = 0.25
 """Ground around the part that is compared, as a share of its side: a square turned by 30 degrees
@@ -160,24 +161,14 @@ def write(
 def forms_of(ground: Ground, centre: tuple[float, float], side_m: float) -> dict[str, Form]:
     """Return all forms by name; none of them knows less of the ground than the plain scene."""
     plain = ground.around(centre, side_m / 2)
-    gsd_m = plain.transform.a
+    return of_same_pixels(plain) | of_other_pixels(ground, plain, centre, side_m)
+
+
+def of_same_pixels(plain: Ground) -> dict[str, Form]:
+    """Return the plain scene, and its pixels in other types, bands and layouts."""
     wide = plain.pixels.astype(np.uint16)
     opaque = np.full((1, *wide.shape[1:]), 65535, np.uint16)
     rgba = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
-    between = (centre[0] + gsd_m / 2, centre[1] + gsd_m / 2)
-    moved, finer = "moved by half a pixel", "pixels of 0.7"
-
-    def turn(size: float, angle: float) -> Callable[[Path], None]:
-        middle = centre if angle else between
-        return lambda path: write(turned(ground, middle, side_m, size * gsd_m, angle), path)
-
-    @cache
-    def degrees() -> Ground:
-        return in_degrees(ground, centre, side_m)
-
-    to_180 = (
-        180 - Transformer.from_crs(ground.crs.to_wkt(), 4326, always_xy=True).transform(*centre)[0]
-    )
     return {
         "plain": Form(lambda path: write(plain, path)),
         "uint8, tiled and striped otherwise": Form(
@@ -198,6 +189,29 @@ def forms_of(ground: Ground, centre: tuple[float, float], side_m: float) -> dict
                 blockxsize=256, blockysize=256,
             )
         ),
+    }  # fmt: skip
+
+
+def of_other_pixels(
+    ground: Ground, plain: Ground, centre: tuple[float, float], side_m: float
+) -> dict[str, Form]:
+    """Return forms of a scene that has to be resampled, and those to compare them with."""
+    gsd_m = plain.transform.a
+    between = (centre[0] + gsd_m / 2, centre[1] + gsd_m / 2)
+    moved, finer = "moved by half a pixel", "pixels of 0.7"
+
+    def turn(size: float, angle: float) -> Callable[[Path], None]:
+        middle = centre if angle else between
+        return lambda path: write(turned(ground, middle, side_m, size * gsd_m, angle), path)
+
+    @cache
+    def degrees() -> Ground:
+        return in_degrees(ground, centre, side_m)
+
+    to_180 = (
+        180 - Transformer.from_crs(ground.crs.to_wkt(), 4326, always_xy=True).transform(*centre)[0]
+    )
+    return {
         moved: Form(turn(1.0, 0)),
         finer: Form(turn(0.7, 0)),
         "turned by 30 degrees": Form(turn(1.0, 30), moved),
@@ -214,7 +228,7 @@ def forms_of(ground: Ground, centre: tuple[float, float], side_m: float) -> dict
     }  # fmt: skip
 
 
-def measure(paths: roadex.RunPaths, area: shapely.Polygon) -> tuple[float, float]:
+def measure(paths: ResultPaths, area: shapely.Polygon) -> tuple[float, float]:
     """Return kilometres of road in an area in degrees, and the mean probability there."""
     edges = geopandas.read_file(paths.network, layer="road_edges")
     with rasterio.open(paths.probability) as raster:

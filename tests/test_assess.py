@@ -16,6 +16,7 @@ from pyproj import CRS
 
 from roadex.config import NODATA, ScoreConfig
 from roadex.errors import ScoreError
+from roadex.network.tables import read_provenance
 from roadex.probability.source import ArraySource
 from roadex.scoring.assessment import assess
 from roadex.scoring.metrics.completeness import measure
@@ -278,7 +279,7 @@ def test_no_imagery_is_no_sample():
 def test_the_command_draws_windows_and_tells_from_the_marked_ones(
     call, finished_run, tmp_path, capsys
 ):
-    file = tmp_path / "assessment.gpkg"
+    file = tmp_path / "assessment[b]:car:.gpkg"
     assert call("assess", finished_run, "-o", file, "--windows", "8", "--size", "40") == 0
     assert f"--marked {file}" in capsys.readouterr().out
     edges = gpd.read_file(finished_run / "roads.gpkg", layer="road_edges")
@@ -317,6 +318,13 @@ def test_the_command_draws_windows_and_tells_from_the_marked_ones(
 def test_the_command_refuses_what_has_no_effect(call, finished_run, words, message, capsys):
     assert call("assess", finished_run, *words) == 2
     assert message in capsys.readouterr().err
+
+
+def test_windows_name_the_run_they_are_of(call, finished_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(finished_run)
+    file = tmp_path / "assessment.gpkg"
+    assert call("assess", ".", "-o", file, "--windows", "6", "--size", "40") == 0
+    assert read_provenance(file)["assessed"] == finished_run.name
 
 
 def test_another_probability_is_not_needed_to_assess(call, finished_run, tmp_path):

@@ -4,6 +4,8 @@ import csv
 import json
 import sys
 from datetime import UTC, datetime
+from threading import Event
+from threading import enumerate as enumerate_threads
 
 import geopandas as gpd
 import pandas as pd
@@ -110,6 +112,69 @@ def test_a_bug_in_one_scene_is_told_and_stops_nobody(make_scene, settings, tmp_p
     outcomes = extract_many(listed, tmp_path / "out", config=settings)
     assert [outcome.state for outcome in outcomes] == ["failed", "done"]
     assert "ZeroDivisionError" in (tmp_path / "out" / "a" / "error.txt").read_text()
+    monkeypatch.setattr(batch_module, "carry_out", carry_out)
+    outcomes = extract_many(listed, tmp_path / "out", config=settings)
+    assert [outcome.state for outcome in outcomes] == ["done", "done before"]
+    assert not (tmp_path / "out" / "a" / "error.txt").exists()
+
+
+def test_results_that_an_interrupted_run_has_begun_to_replace_are_not_taken(
+    make_scene, settings, tmp_path, monkeypatch
+):
+    listed = name_scenes([(None, str(make_scene("a.tif", shape=(64, 64))))])
+    out = tmp_path / "out"
+    extract_many(listed, out, config=settings)
+    before = (out / "a" / "probability.tif").read_bytes()
+    predict = settings.to_dict()["predict"]
+    other = RunConfig.from_dict(settings.to_dict() | {"predict": predict | {"tta": "d4"}})
+    with monkeypatch.context() as patch:
+        patch.setattr("roadex.pipeline.run.vectorize", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(listed[0].path, out / "a", config=other, overwrite=True)
+    assert (out / "a" / "probability.tif").read_bytes() != before
+    assert [o.state for o in extract_many(listed, out, config=settings)] == ["failed"]
+    extract_many(listed, out, config=settings, overwrite=True)
+    assert (out / "a" / "probability.tif").read_bytes() == before
+
+
+def interrupt(*_args, **_settings):
+    raise KeyboardInterrupt
+
+
+def test_scenes_that_an_interruption_stops_have_no_bug(make_scene, settings, tmp_path, monkeypatch):
+    is_over, ended = Event(), Event()
+
+    def stopped(work, crew):
+        if work.result.folder.name == "b":
+            return carry_out(work, crew)
+        try:
+            is_over.wait(60)
+            raise RuntimeError
+        finally:
+            ended.set()
+
+    carry_out = batch_module.carry_out
+    monkeypatch.setattr(batch_module, "carry_out", stopped)
+    monkeypatch.setattr(batch_module.Summary, "add", interrupt)
+    listed = name_scenes((None, str(make_scene(f"{name}.tif", shape=(64, 64)))) for name in "ab")
+    with pytest.raises(KeyboardInterrupt):
+        extract_many(listed, tmp_path / "out", config=settings)
+    is_over.set()
+    assert ended.wait(60)
+    for thread in enumerate_threads():
+        if thread.name.startswith("scene"):
+            thread.join(60)
+    assert not (tmp_path / "out" / "a" / "error.txt").exists()
+
+
+def test_a_scene_that_is_gone_since_fails_alone(make_scene, settings, tmp_path):
+    paths = [make_scene(f"{name}.tif", shape=(64, 64)) for name in "ab"]
+    listed = name_scenes((None, str(path)) for path in paths)
+    extract_many(listed, tmp_path / "out", config=settings)
+    paths[0].unlink()
+    outcomes = extract_many(listed, tmp_path / "out", config=settings)
+    assert [outcome.state for outcome in outcomes] == ["failed", "done before"]
+    assert "does not exist" in outcomes[0].error
 
 
 def test_command_line_runs_a_list_and_says_what_failed(

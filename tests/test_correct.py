@@ -25,6 +25,7 @@ from roadex.imagery.scene import open_scene
 from roadex.imagery.work_grid import own_grid
 from roadex.models.modelfile import load_model
 from roadex.pipeline.correct import correct
+from roadex.pipeline.finished_run import FinishedRun
 from roadex.probability.source import ArraySource
 from roadex.training.correction.corrected_scene import CorrectedScene, background_level
 from roadex.training.correction.edits import find_edits
@@ -229,6 +230,20 @@ def test_what_is_not_of_the_run_is_refused(finished_run, model, tmp_path, make_s
     with pytest.raises(NetworkError, match="the edited network: cannot read"):
         correct(finished_run, tmp_path / "none.gpkg", output, model=model)
     assert not output.exists()
+
+
+def test_imagery_that_was_moved_is_that_of_the_run_where_it_is_named(
+    finished_run, model, tmp_path
+) -> None:
+    moved = shutil.copyfile(finished_run.parent / "scene.tif", tmp_path / "moved.tif")
+    run = FinishedRun.open(finished_run, scene=[str(moved)], model=model)
+    assert run.plan.scene.paths == (str(moved),)
+    folder = shutil.copytree(finished_run, tmp_path / "out")
+    report = json.loads((folder / "report.json").read_text())
+    report["scene_paths"] = [str(moved)]
+    (folder / "report.json").write_text(json.dumps(report))
+    with pytest.raises(SceneError, match="was changed since the run"):
+        FinishedRun.open(folder, model=model)
 
 
 def test_the_command_says_what_changed_in_a_network_edited_in_its_place(

@@ -14,7 +14,8 @@ from PIL import Image
 from roadex.config import RunConfig
 from roadex.errors import OutputError
 from roadex.imagery.scene_list import name_scenes
-from roadex.outputs.index_page import IndexEntry, check_index, thumbnail, write_index
+from roadex.outputs.index_page import IndexEntry, thumbnail, write_index
+from roadex.outputs.own_files import check_replaceable
 from roadex.outputs.preview import network_panel
 from roadex.pipeline.batch import extract_many
 
@@ -122,10 +123,10 @@ def test_pictures_get_smaller_where_there_are_many_scenes(preview, tmp_path):
 
 
 def test_an_index_of_another_program_is_left_alone(folder):
-    check_index(folder)
+    check_replaceable(folder / "index.html", overwrite=True)
     (folder / "index.html").write_text("<html>my site</html>")
     with pytest.raises(OutputError, match="was not written by roadex"):
-        check_index(folder)
+        check_replaceable(folder / "index.html", overwrite=True)
 
 
 def test_a_batch_has_a_page_whose_links_lead_to_the_reports(make_scene, model, tmp_path):

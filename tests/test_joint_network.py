@@ -114,6 +114,20 @@ def test_edited_joint_network_is_not_replaced_unasked(out, halves, settings):
     assert (out / "roads.gpkg").read_bytes() != edited
 
 
+def test_joint_network_that_fewer_scenes_left_behind_is_replaced(out, halves, settings):
+    before = (out / "roads.gpkg").read_bytes()
+    extract_many(halves[:1], out, config=settings)
+    assert (out / "roads.gpkg").read_bytes() == before
+    extract_many(halves, out, config=settings)
+    assert read_joint_network(out).scenes == ["west", "east"]
+    assert (out / "roads.gpkg").read_bytes() == before
+    extract_many(halves[:1], out, config=settings)
+    with sqlite3.connect(out / "roads.gpkg") as database:
+        database.execute("PRAGMA user_version = 7")
+    with pytest.raises(OutputError, match=r"roads\.gpkg is not as a batch wrote it"):
+        extract_many(halves, out, config=settings)
+
+
 def test_scene_without_results_is_left_out_and_named(out, halves, settings, tmp_path):
     (tmp_path / "broken.tif").write_text("no raster")
     listed = name_scenes((None, s.path) for s in halves)
@@ -146,13 +160,13 @@ def test_scenes_that_do_not_touch_are_joined_where_that_is_asked_for(
 
 
 def test_command_line_says_what_the_joint_network_is(halves, model, tmp_path, roadex):
-    words = ["run", "--each", *(s.path for s in halves), "-o", tmp_path / "out", "-m", model,
+    words = ["run", "--each", *(s.path for s in halves), "-o", tmp_path / "out[b]", "-m", model,
              "--tta", "none", "--workers", 0, "--set", "tiling.chip_size=64", "--gpus", "none",
              "--set", "tiling.halo=32", "--set", "vector.min_component_m=10"]  # fmt: skip
     code, out, _ = roadex(*words)
     assert code == 0
     assert "km of road in one network of 2 scenes" in out
-    assert f"{tmp_path / 'out' / 'roads.gpkg'}" in out
+    assert f"{tmp_path / 'out[b]' / 'roads.gpkg'}" in out
     code, out, _ = roadex(*words, "--no-join")
     assert "one network" not in out
     code, _, err = roadex("run", halves[0].path, "-o", tmp_path / "other", "--join")

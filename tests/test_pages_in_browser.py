@@ -171,6 +171,15 @@ def test_roads_are_reviewed_by_keys_and_clicks(copied, browser) -> None:
         assert verdicts(copied) == {first: "ok", second: "wrong", third: None}
         browser.wait_for("document.getElementById('progress').textContent.startsWith('2 of 3')")
 
+        browser.press("u")
+        browser.wait_for(f"{_EDGE} === '{second}'")
+        assert verdicts(copied) == {first: "ok", second: None, third: None}
+        held = "document.dispatchEvent(new KeyboardEvent('keydown', {key: 'w', repeat: true}))"
+        browser.evaluate(f"for (let i = 0; i < 9; i++) {held}")
+        browser.press("w")
+        browser.wait_for(f"{_EDGE} === '{third}'")
+        assert verdicts(copied) == {first: "ok", second: "wrong", third: None}
+
         browser.click("#skip")
         browser.press("p")
         browser.wait_for(f"{_EDGE} === '{second}'")

@@ -9,7 +9,14 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from rich.console import Console
 
-from roadex.cli.display import Bars, Several, open_display
+from roadex.cli.display import (
+    Bars,
+    Several,
+    open_display,
+    plain_console,
+    print_note,
+    show_warnings,
+)
 from roadex.errors import OutputError
 from roadex.progress import (
     Labelled,
@@ -163,6 +170,14 @@ def test_bars_show_figures_and_finish():
     assert "3/3" in shown
     assert "loss 0.2500" in shown
     assert "[loss] is low" in shown
+
+
+def test_names_are_shown_as_they_are(capsys):
+    console = plain_console()
+    show_warnings(["out[b]/a:car:.tif"], console)
+    print_note("warning: out[b]/a:car:.tif", console)
+    console.print("out[b]/a:car:.tif", soft_wrap=True)
+    assert capsys.readouterr().out.count("out[b]/a:car:.tif") == 3
 
 
 def test_label_is_put_before_stage_and_note():

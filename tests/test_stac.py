@@ -1,7 +1,7 @@
 """The catalog of a batch is valid STAC, and leads to the results."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,7 +16,7 @@ from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from roadex.config import RunConfig
 from roadex.errors import OutputError
 from roadex.imagery.scene_list import name_scenes
-from roadex.outputs.stac import _bbox
+from roadex.outputs.stac import _bbox, write_catalog
 from roadex.pipeline.batch import extract_many
 
 
@@ -32,11 +32,13 @@ def settings(model):
 
 
 @pytest.fixture
-def batch(make_scene, settings, tmp_path):
-    """Return the folder of a batch of two scenes of which one cannot be read."""
+def batch(make_scene, settings, tmp_path, monkeypatch):
+    """Return the folder of a batch of two scenes, named as from there; one cannot be read."""
     (tmp_path / "broken.tif").write_text("no raster")
-    paths = [make_scene("good.tif", shape=(64, 80)), tmp_path / "broken.tif"]
-    extract_many(name_scenes((None, str(p)) for p in paths), tmp_path / "out", config=settings)
+    make_scene("good.tif", shape=(64, 80))
+    monkeypatch.chdir(tmp_path)
+    scenes = name_scenes((None, name) for name in ("good.tif", "broken.tif"))
+    extract_many(scenes, tmp_path / "out", config=settings)
     return tmp_path / "out"
 
 
@@ -47,7 +49,7 @@ def validate(found, kind):
     )
 
 
-def test_catalog_is_valid_and_leads_to_the_scenes_that_have_results(batch):
+def test_catalog_is_valid_and_leads_to_the_scenes_that_have_results(batch, tmp_path):
     catalog = pystac.Catalog.from_file(str(batch / "catalog.json"))
     validate(catalog, pystac.STACObjectType.CATALOG)
     (item,) = catalog.get_items()
@@ -58,9 +60,21 @@ def test_catalog_is_valid_and_leads_to_the_scenes_that_have_results(batch):
     assert item.properties["roadex:road_km"] == report["result"]["road_km"]
     assert item.datetime == datetime.fromisoformat(report["created"])
     (source,) = item.get_links("derived_from")
-    assert Path(source.target).name == "good.tif"
+    assert Path(source.get_absolute_href()) == tmp_path / "good.tif"
     footprint = shapely.geometry.shape(item.geometry)
     assert item.bbox == pytest.approx(footprint.bounds)
+
+
+def test_imagery_without_a_time_has_none_but_is_older_than_the_run(batch):
+    report = json.loads((batch / "good" / "report.json").read_text())
+    report["created"] = datetime.fromtimestamp(0, UTC).isoformat()
+    write_catalog(batch, {"good": report}, {"good": "https://host/good.tif?token=secret"})
+    (item,) = pystac.Catalog.from_file(str(batch / "catalog.json")).get_items()
+    validate(item, pystac.STACObjectType.ITEM)
+    assert item.datetime is None
+    assert item.common_metadata.end_datetime == datetime.fromisoformat(report["started"])
+    (source,) = item.get_links("derived_from")
+    assert source.target == "https://host/good.tif"
 
 
 def test_assets_are_there_and_are_what_they_say(batch):
@@ -74,19 +88,19 @@ def test_assets_are_there_and_are_what_they_say(batch):
         assert grid.transform == list(raster.transform)[:6]
         assert grid.code == str(raster.crs)
     columns = {column.name for column in TableExtension.ext(item.assets["network"]).columns}
-    assert set(gpd.read_file(places["network"], layer="road_edges").columns) - {"geometry"} <= (
-        columns | {"fid"}
-    )
+    found = gpd.read_file(places["network"], layer="road_edges").columns
+    assert columns == set(found) - {"geometry", "fid"}
 
 
+@pytest.mark.parametrize("name", ["catalog.json", "roads.json"])
 @pytest.mark.parametrize("content", ['{"type": "Catalog"}', "[", "[1]"])
-def test_catalog_of_another_program_is_not_replaced(content, make_scene, settings, tmp_path):
+def test_files_of_other_programs_are_not_replaced(content, name, make_scene, settings, tmp_path):
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "catalog.json").write_text(content)
+    (tmp_path / "out" / name).write_text(content)
     scenes = name_scenes([(None, str(make_scene(shape=(64, 64))))])
-    with pytest.raises(OutputError, match=r"catalog\.json was not written by roadex"):
+    with pytest.raises(OutputError, match=rf"{name} was not written by roadex"):
         extract_many(scenes, tmp_path / "out", config=settings)
-    assert (tmp_path / "out" / "catalog.json").read_text() == content
+    assert (tmp_path / "out" / name).read_text() == content
 
 
 def test_box_across_180_degrees_goes_from_west_to_east():

@@ -74,8 +74,7 @@ def _draw(
     folder: Path, output: Path, sample: SampleConfig, config: ScoreConfig, *, overwrite: bool
 ) -> None:
     """Write the windows, and say what to do with them."""
-    from rich.console import Console
-
+    from roadex.cli.display import plain_console
     from roadex.network.road_network import RoadNetwork
     from roadex.outputs.assessment import write_assessment
     from roadex.outputs.whole import check_place
@@ -88,10 +87,10 @@ def _draw(
     source = RasterSource.open(ResultPaths(folder).probability, reading="roadex")
     squares = squares_of(source, sample.size_m)
     windows = draw_windows(squares, edges.geometry, n_windows=sample.n_windows, seed=config.seed)
-    provenance = {"assessed": folder.name, "size_m": sample.size_m, "seed": config.seed}
+    provenance = {"assessed": folder.resolve().name, "size_m": sample.size_m, "seed": config.seed}
     write_assessment(windows, output, provenance=provenance, overwrite=overwrite)
     n_with = int((windows["stratum"] == WITH_ROADS).sum())
-    Console().print(
+    plain_console().print(
         f"{len(windows)} of {len(squares):,} squares drawn, {n_with} where the network has roads, "
         f"{len(windows) - n_with} where it has none\n"
         "  draw their roads in the layer truth, set state to done in the layer windows, then\n"
@@ -116,9 +115,9 @@ def _assess(folder: Path, marked: Path, config: ScoreConfig) -> Assessment:
 
 def _show(found: Assessment, json_path: Path | None) -> None:
     """Print the estimates, and write them where that is asked for."""
-    from rich.console import Console
     from rich.table import Table
 
+    from roadex.cli.display import plain_console
     from roadex.scoring.report import write_plain_json
 
     table = Table("", "estimate", f"{found.confidence:.0%} interval")
@@ -134,7 +133,7 @@ def _show(found: Assessment, json_path: Path | None) -> None:
             title, f"{estimate.value:.{digits}f}",
             f"{estimate.low:.{digits}f} to {estimate.high:.{digits}f}",
         )  # fmt: skip
-    console = Console()
+    console = plain_console()
     console.print(table)
     text = (
         f"{found.done} of {found.windows} windows done, {found.unclear} unclear; "

@@ -76,9 +76,9 @@ def _survey(folder: Path) -> Survey:
 
 
 def _show(summary: dict[str, Any], output: Path, json_path: Path | None) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from roadex.cli.display import plain_console
     from roadex.outputs.change import CHANGE_CLASSES
     from roadex.scoring.report import write_plain_json
 
@@ -86,7 +86,7 @@ def _show(summary: dict[str, Any], output: Path, json_path: Path | None) -> None
     table.columns[1].justify = "right"
     for name, each in CHANGE_CLASSES.items():
         table.add_row(each.identifier.lower(), f"{summary['km'][name]:,.2f}")
-    console = Console()
+    console = plain_console()
     console.print(f"{summary['old_km']:,.1f} km of road before, {summary['new_km']:,.1f} km now")
     console.print(table)
     east, north = summary["old_lies_m"]

@@ -60,14 +60,15 @@ def compare(network: Path, reference: Path, output: Path, overwrite: bool, **opt
 
 
 def _show(summary: dict[str, Any], output: Path) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from roadex.cli.display import plain_console
 
     table = Table("class", "km", title=f"{summary['network_km']:,.1f} km of road")
     table.columns[1].justify = "right"
     for name, title in _TITLES.items():
         table.add_row(title, f"{summary['km'][name]:,.2f}")
-    console = Console()
+    console = plain_console()
     console.print(table)
     x, y = summary["scene_shift_m"]
     if max(abs(x), abs(y)) >= 0.5:

@@ -57,8 +57,7 @@ def convert(
       roadex convert roads.gpkg -o roads.parquet --crs EPSG:4326
       roadex convert roads.gpkg -o cells/roads.parquet --cells 25
     """
-    from rich.console import Console
-
+    from roadex.cli.display import plain_console
     from roadex.network.road_network import RoadNetwork
     from roadex.network.tables import require_whole
     from roadex.outputs import check_target, write_network
@@ -78,7 +77,7 @@ def convert(
             config=config,
         )  # fmt: skip
         text = f"{len(found.edges):,} roads in {len(cells):,} cells  {output.parent}"
-        Console().print(text, highlight=False, soft_wrap=True)
+        plain_console().print(text, highlight=False, soft_wrap=True)
         return
     write_network(found, output, provenance=provenance, overwrite=overwrite, config=config)
-    Console().print(f"{len(found.edges):,} roads  {output}", highlight=False, soft_wrap=True)
+    plain_console().print(f"{len(found.edges):,} roads  {output}", highlight=False, soft_wrap=True)

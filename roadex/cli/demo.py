@@ -43,12 +43,10 @@ def demo(output: Path, overwrite: bool, **options: Any) -> None:
       roadex demo -o demo
       roadex demo -o other --seed 7 --tta none
     """
-    from rich.console import Console
-
-    from roadex.cli.display import show_result
+    from roadex.cli.display import plain_console, show_result
     from roadex.pipeline.demo import run_demo
 
-    console = Console()
+    console = plain_console()
     with opt.show_progress(options) as display:
         result = run_demo(
             output,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from roadex.errors import OutputError, public_text
 from roadex.progress import Display, LogDisplay
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 _BATCH_LINES = 40
 _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
+
+
+def plain_console(*, stderr: bool = False) -> Console:
+    """Return a console that shows texts as they are: names of files hold brackets and colons."""
+    return Console(stderr=stderr, markup=False, emoji=False)
 
 
 class Bars:
@@ -145,7 +150,7 @@ def open_display(
     OutputError
         If the log file cannot be written.
     """
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     with ExitStack() as stack:
         displays: list[Display] = []
         if not quiet and console.is_terminal:
@@ -184,7 +189,7 @@ def print_note(text: str, console: Console) -> None:
     text = public_text(text)
     level, separator, rest = text.partition(": ")
     colour = _COLOURS.get(level)
-    line = escape(text) if colour is None else f"[{colour}]{level}[/]{separator}{escape(rest)}"
+    line = Text(text) if colour is None else Text.assemble((level, colour), separator, rest)
     console.print(line, highlight=False, soft_wrap=True)
 
 
@@ -238,7 +243,7 @@ def show_batch(
         row = outcome.row()
         numbers = [row["road_km"], row["megapixels"], row["seconds"]]
         texts = ["" if number is None else f"{number:,.1f}" for number in numbers]
-        table.add_row(outcome.scene.name, outcome.state, *texts, escape(outcome.error))
+        table.add_row(outcome.scene.name, outcome.state, *texts, outcome.error)
     console.print(table, highlight=False)
     if len(outcomes) > _BATCH_LINES:
         console.print(f"... and {len(outcomes) - _BATCH_LINES} more", highlight=False)
@@ -259,4 +264,4 @@ def show_batch(
 def show_warnings(warnings: Iterable[str], console: Console) -> None:
     """Print one line per warning."""
     for warning in warnings:
-        console.print(f"[yellow]Warning:[/yellow] {warning}", highlight=False)
+        console.print(Text.assemble(("Warning:", "yellow"), " ", warning), highlight=False)

@@ -30,10 +30,10 @@ def doctor(as_json: bool, **options: Any) -> None:
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
+    from roadex.cli.display import plain_console
     from roadex.errors import RunError
     from roadex.pipeline.doctor import FAILED, check_installation
 
@@ -43,9 +43,8 @@ def doctor(as_json: bool, **options: Any) -> None:
     else:
         table = Table(show_header=False, box=None, pad_edge=False)
         for check in checks:
-            colour = _COLOURS[check.state]
-            table.add_row(check.name, f"[{colour}]{check.state}[/{colour}]", escape(check.detail))
-        Console().print(table, highlight=False)
+            table.add_row(check.name, Text(check.state, _COLOURS[check.state]), check.detail)
+        plain_console().print(table, highlight=False)
     bad = [check.name for check in checks if check.state == FAILED]
     if bad:
         msg = f"checks failed: {', '.join(bad)}"

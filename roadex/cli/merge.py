@@ -26,9 +26,7 @@ def merge(networks: tuple[str, ...], output: Path, overwrite: bool, **options: A
       roadex merge east.gpkg west.gpkg -o county.gpkg
       roadex merge scenes/*/roads.gpkg -o county.gpkg --set merge.join_m=15
     """
-    from rich.console import Console
-
-    from roadex.cli.display import show_warnings
+    from roadex.cli.display import plain_console, show_warnings
     from roadex.network.merge import merge as merge_networks
     from roadex.outputs import check_target, write_network
 
@@ -40,7 +38,7 @@ def merge(networks: tuple[str, ...], output: Path, overwrite: bool, **options: A
         "merge": config.merge.to_dict(),
     }
     write_network(network, output, provenance=provenance, overwrite=overwrite, config=config.output)
-    console = Console()
+    console = plain_console()
     show_warnings(network.summary["notes"], console)
     road_km = network.summary["length_km"]
     console.print(

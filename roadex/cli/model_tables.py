@@ -96,10 +96,11 @@ def _short(values: tuple[float, ...]) -> str:
 
 def print_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """Print a table on standard output; an empty header is none."""
-    from rich.console import Console
     from rich.table import Table
+
+    from roadex.cli.display import plain_console
 
     table = Table(*header, show_header=bool(header), box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    Console().print(table, highlight=False, markup=False)
+    plain_console().print(table, highlight=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from roadex.cli import options as opt
 from roadex.cli.model_tables import (
     is_network,
     model_rows,
@@ -13,7 +14,6 @@ from roadex.cli.model_tables import (
     network_rows,
     print_table,
 )
-from roadex.cli.options import OVERWRITE
 from roadex.config import TTA_NAMES
 from roadex.errors import OutputError
 from roadex.files import refuse_existing
@@ -21,9 +21,7 @@ from roadex.files import refuse_existing
 EXPORTS = (".onnx", ".pt2")
 
 
-_OUTPUT = click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file to write."
-)
+_OUTPUT = opt.required_output(help="Model file to write.")
 _VALIDATION = click.option(
     "--validation",
     multiple=True,
@@ -110,7 +108,7 @@ def show(name: str) -> None:
 @_OUTPUT
 @click.option("--name", help="Name of the model.  [default: name of the checkpoint]")
 @click.option("--float32", is_flag=True, help="Store 32-bit weights instead of 16-bit ones.")
-@OVERWRITE
+@opt.OVERWRITE
 def import_(
     checkpoint: Path, output: Path, name: str | None, float32: bool, overwrite: bool
 ) -> None:
@@ -144,7 +142,7 @@ def import_(
     help="Weight of each MODEL, in order.  [default: equal]",
 )
 @_TTA
-@OVERWRITE
+@opt.OVERWRITE
 def average(
     names: tuple[str, ...],
     output: Path,
@@ -186,7 +184,7 @@ def average(
     help="Metres per pixel to try; repeatable.  [default: that of the model]",
 )
 @_TTA
-@OVERWRITE
+@opt.OVERWRITE
 def tune(
     name: str,
     output: Path,
@@ -236,7 +234,7 @@ def tune(
     metavar="REGEX",
     help="Layers that stay in float32, by name; repeatable.",
 )
-@OVERWRITE
+@opt.OVERWRITE
 def quantize(
     name: str,
     output: Path,
@@ -257,11 +255,7 @@ def quantize(
     from roadex.training.quantizing import N_CHIPS, quantize_model
 
     done = quantize_model(
-        name,
-        output,
-        calibration=calibration,
-        n_chips=chips or N_CHIPS,
-        keep_float=keep_float,
+        name, output, calibration=calibration, n_chips=chips or N_CHIPS, keep_float=keep_float
     )
     click.echo(
         f"{done.n_chips} chips; road pixels agree with float32 to an IoU of "
@@ -272,20 +266,14 @@ def quantize(
 
 @models.command()
 @click.argument("name")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="File to write: .onnx for Deepness (QGIS) and GeoDeep, .pt2 for PyTorch.",
-)
+@opt.required_output(help="File to write: .onnx for Deepness (QGIS) and GeoDeep, .pt2 for PyTorch.")
 @click.option(
     "--tile-size",
     type=click.IntRange(min=32),
     metavar="PIXELS",
     help="Side of the exported input tile.  [default: 512]",
 )
-@OVERWRITE
+@opt.OVERWRITE
 def export(name: str, output: Path, tile_size: int | None, overwrite: bool) -> None:
     """Write a model for other programs.
 

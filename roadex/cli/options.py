@@ -155,6 +155,11 @@ def output(default: str, *, help: str) -> Decorator:  # noqa: A002 - as click ca
     )
 
 
+def required_output(*, help: str) -> Decorator:  # noqa: A002 - as click calls it
+    """Return the option ``-o`` of a verb that must be told what file to write."""
+    return click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help=help)
+
+
 def with_options(*decorators: Decorator | tuple[Decorator, ...]) -> Decorator:
     """Put options (or groups of them) onto a command, in the order given."""
     flat = [d for item in decorators for d in (item if isinstance(item, tuple) else (item,))]

@@ -55,8 +55,7 @@ def plan(
     """
     import json
 
-    from rich.console import Console
-
+    from roadex.cli.display import plain_console
     from roadex.pipeline.batch_estimate import estimate_batch
     from roadex.pipeline.estimate import estimate_run
 
@@ -75,18 +74,17 @@ def plan(
     if as_json:
         click.echo(json.dumps(values, indent=1))
     else:
-        _show(rows(values), estimate.warnings, Console())
+        _show(rows(values), estimate.warnings, plain_console())
 
 
 def _show(rows: dict[str, str], warnings: Iterable[str], console: Any) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     from roadex.cli.display import show_warnings
 
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in rows.items():
-        table.add_row(name, escape(value))
+        table.add_row(name, value)
     show_warnings(warnings, console)
     console.print(table, highlight=False)
 

@@ -59,11 +59,9 @@ def predict(
       roadex predict tiles/*.tif -o probability.tif --tta none --tile-size 2048
       roadex predict --dataset deepglobe deepglobe/valid -o masks --zip submission.zip
     """
-    from rich.console import Console
+    from roadex.cli.display import plain_console, show_warnings
 
-    from roadex.cli.display import show_warnings
-
-    console = Console()
+    console = plain_console()
     if dataset is not None:
         _predict_folder(scenes, output, with_probability, archive, overwrite, options)
         console.print(f"  {output}", highlight=False, soft_wrap=True)

@@ -29,9 +29,7 @@ def rebuild(network: str, output: Path, overwrite: bool, **options: Any) -> None
       roadex rebuild edited.gpkg
       roadex rebuild edited.gpkg -o roads.gpkg --snap 2
     """
-    from rich.console import Console
-
-    from roadex.cli.display import show_warnings
+    from roadex.cli.display import plain_console, show_warnings
     from roadex.network.edited import rebuild as rebuild_edited
     from roadex.outputs import check_target, write_network
 
@@ -41,7 +39,7 @@ def rebuild(network: str, output: Path, overwrite: bool, **options: Any) -> None
     rebuilt = rebuild_edited(network, snap_m=snap_m)
     provenance = {"rebuilt_from": Path(network).name, "snap_m": snap_m}
     write_network(rebuilt, output, provenance=provenance, overwrite=overwrite, config=config.output)
-    console = Console()
+    console = plain_console()
     show_warnings(rebuilt.summary["notes"], console)
     console.print(
         f"{rebuilt.summary['length_km']:,.1f} km of road in {len(rebuilt.edges):,} edges, "

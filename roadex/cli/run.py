@@ -70,9 +70,7 @@ def run(
       roadex run --each scenes/*.tif -o out
       roadex run --list scenes.csv -o out --scheduler tcp://cluster:8786 --store s3://bucket/tiles
     """
-    from rich.console import Console
-
-    from roadex.cli.display import show_result
+    from roadex.cli.display import plain_console, show_result
     from roadex.outputs import is_network_file
     from roadex.pipeline.network_file import run_to_file
     from roadex.pipeline.run import run as run_scene
@@ -84,7 +82,7 @@ def run(
     if join is not None:
         msg = "--join and --no-join have no effect without --each or a --list"
         raise click.UsageError(msg)
-    console, config = Console(), opt.read_settings(RUN, options)
+    console, config = plain_console(), opt.read_settings(RUN, options)
     to_file = is_network_file(output) and not output.is_dir()
     extract = run_to_file if to_file else run_scene
     with opt.show_progress(options) as display:
@@ -99,9 +97,7 @@ def _run_batch(
     join: bool | None,
     options: dict[str, Any],
 ) -> None:
-    from rich.console import Console
-
-    from roadex.cli.display import show_batch
+    from roadex.cli.display import plain_console, show_batch
     from roadex.pipeline.batch import extract_many, raise_if_any_failed
     from roadex.pipeline.joint_network import read_joint_network
 
@@ -114,5 +110,10 @@ def _run_batch(
             join=join,
             progress=display,
         )
-    show_batch(outcomes, output, Console(), None if join is False else read_joint_network(output))
+    show_batch(
+        outcomes,
+        output,
+        plain_console(),
+        None if join is False else read_joint_network(output),
+    )
     raise_if_any_failed(outcomes, output)

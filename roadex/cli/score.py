@@ -136,8 +136,9 @@ def score_deepglobe(
 
 def _show(report: Any) -> None:
     """Print the table of scores and the decisions below it."""
-    from rich.console import Console
     from rich.table import Table
+
+    from roadex.cli.display import plain_console
 
     table = Table(title=f"{report.prediction} against {report.truth}")
     table.add_column("metric")
@@ -150,7 +151,7 @@ def _show(report: Any) -> None:
         digits = 0 if value > 1 and value == round(value) else 4
         table.add_row(metric if metric != shown else "", name, f"{value:.{digits}f}", span)
         shown = metric
-    console = Console()
+    console = plain_console()
     console.print(table)
     for decision in report.decisions:
         console.print(f"- {decision}", highlight=False, soft_wrap=True)
@@ -171,8 +172,9 @@ def _write(report: Any, options: dict[str, Any]) -> None:
 
 def _show_differences(result: Any) -> None:
     """Print how the other predictions compare with the first."""
-    from rich.console import Console
     from rich.table import Table
+
+    from roadex.cli.display import plain_console
 
     if not result.differences:
         return
@@ -186,7 +188,7 @@ def _show_differences(result: Any) -> None:
             low, high = getattr(difference, f"{name}_interval")
             cells += [f"{getattr(difference, name):+.4f}", f"{low:+.4f} to {high:+.4f}"]
         table.add_row(*cells)
-    Console().print(table)
+    plain_console().print(table)
 
 
 def _write_deepglobe(result: Any, options: dict[str, Any], curves_path: Path | None) -> None:

@@ -38,10 +38,9 @@ def settings(verb: str, as_toml: bool, schema: bool) -> None:
 
 
 def _show(verb: str) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
+    from roadex.cli.display import plain_console
     from roadex.config.describe import describe
 
     chosen = VERB_SETTINGS[verb]
@@ -50,5 +49,5 @@ def _show(verb: str) -> None:
         table.add_column(column, overflow="fold")
     for setting in describe(chosen.kind, chosen.uses):
         row = (setting.path, setting.default_text, setting.unit, setting.meaning)
-        table.add_row(*map(escape, row))
-    Console().print(table, highlight=False)
+        table.add_row(*row)
+    plain_console().print(table, highlight=False)

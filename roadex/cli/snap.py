@@ -30,8 +30,7 @@ def snap(probability: Path, lines: Path, output: Path, overwrite: bool, **option
       roadex snap out rough.gpkg -o snapped.gpkg
       roadex snap out rough.gpkg --search 15
     """
-    from rich.console import Console
-
+    from roadex.cli.display import plain_console
     from roadex.network.line_reader import read_line_table
     from roadex.network.snapping import snap_lines
     from roadex.outputs.snapped import write_snapped
@@ -46,7 +45,7 @@ def snap(probability: Path, lines: Path, output: Path, overwrite: bool, **option
     snapped = snap_lines(read_line_table(str(lines)), source, search_m=search_m)
     provenance = {"snapped_from": lines.name, "probability": raster.name, "search_m": search_m}
     write_snapped(snapped, output, provenance=provenance, overwrite=overwrite)
-    Console().print(
+    plain_console().print(
         f"{int(snapped['snapped'].sum()):,} of {len(snapped):,} lines led along the probability"
         f"\n  {output}",
         highlight=False,

@@ -92,9 +92,7 @@ def _refuse_with_smoke(
 
 
 def _run(data: tuple[str, ...], output: Path, options: dict[str, Any], *, check: bool) -> None:
-    from rich.console import Console
-
-    from roadex.cli.display import show_data_report
+    from roadex.cli.display import plain_console, show_data_report
     from roadex.training.job import check_job, run_training_job
     from roadex.training.material import TrainingJob
     from roadex.training.settings import read_train_settings
@@ -116,7 +114,7 @@ def _run(data: tuple[str, ...], output: Path, options: dict[str, Any], *, check:
     )
     if check:
         report = check_job(job)
-        show_data_report(report, Console())
+        show_data_report(report, plain_console())
         report.raise_if_bad()
     else:
         run_training_job(job, _open_display(options))

@@ -55,11 +55,10 @@ def vectorize(
       roadex vectorize batch/*/probability.tif -o region.gpkg
       roadex vectorize mask.tif --set vector.min_spur_m=20 -o roads.geojson
     """
-    from rich.console import Console
-
+    from roadex.cli.display import plain_console
     from roadex.pipeline.vectorize import TILE_SIZE, vectorize_rasters
 
-    console = Console()
+    console = plain_console()
     with opt.show_progress(options) as display:
         network, explanation = vectorize_rasters(
             rasters,

@@ -134,21 +134,12 @@ def open_scene(
         If a file is missing, not a raster or not placed on the Earth, bands do not fit, or the
         members of a mosaic differ.
     """
-    if not paths:
-        msg = "no scene given"
-        raise SceneError(msg)
     with rasterio.Env(**READING):
-        members = [
-            _open_member(str(path), trusted_only=trusted_only, unplaced_gsd_m=unplaced_gsd_m)
-            for path in paths
-        ]
+        members = _open_members(paths, trusted_only=trusted_only, unplaced_gsd_m=unplaced_gsd_m)
         if web_tiles:
             members = [in_web_mercator(member) for member in members]
         first = members[0]
-        if bands is None:
-            chosen, notes = choose_bands(first.roles, wanted, first.path)
-        else:
-            chosen, notes = check_bands(bands, len(first.roles), wanted, first.path), ()
+        chosen, notes = _bands_of(first, wanted, bands)
         mosaic = join_members(members, chosen)
         gsd_m = _gsd_on_earth(mosaic, first)
         if not first.is_placed and unplaced_gsd_m is not None:
@@ -202,12 +193,29 @@ def gsd_of(crs: CRS, transform: Affine, shape: tuple[int, int]) -> float:
     return float(abs(area_m2) ** 0.5)
 
 
-def _open_member(path: str, *, trusted_only: bool, unplaced_gsd_m: float | None) -> Member:
-    name = public_name(path)
-    with open_raster(path) as raster:
-        folder = os.path.dirname(raster.name) if trusted_only else None  # noqa: PTH120
-        check_sources(raster, name, trusted_folder=folder)
-        return Member.of(raster, path=name, unplaced_gsd_m=unplaced_gsd_m)
+def _open_members(
+    paths: Sequence[str | Path], *, trusted_only: bool, unplaced_gsd_m: float | None
+) -> list[Member]:
+    if not paths:
+        msg = "no scene given"
+        raise SceneError(msg)
+    members = []
+    for path in map(str, paths):
+        name = public_name(path)
+        with open_raster(path) as raster:
+            folder = os.path.dirname(raster.name) if trusted_only else None  # noqa: PTH120
+            check_sources(raster, name, trusted_folder=folder)
+            members.append(Member.of(raster, path=name, unplaced_gsd_m=unplaced_gsd_m))
+    return members
+
+
+def _bands_of(
+    first: Member, wanted: Sequence[str], given: Sequence[int] | None
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return the bands to read, given or found, and what is to be said of them."""
+    if given is None:
+        return choose_bands(first.roles, wanted, first.path)
+    return check_bands(given, len(first.roles), wanted, first.path), ()
 
 
 def _look(

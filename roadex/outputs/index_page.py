@@ -11,8 +11,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from roadex.errors import OutputError
-from roadex.outputs.html_page import MARK, jpeg_uri, write_page
+from roadex.outputs.html_page import jpeg_uri, write_page
 from roadex.outputs.preview import network_panel
 
 NAME: Final = "index.html"
@@ -42,14 +41,6 @@ class IndexEntry:
 
     picture: str
     """URI; empty where there is none."""
-
-
-def check_index(folder: Path) -> None:
-    """Raise :class:`OutputError` if the page would replace one of another program."""
-    path = folder / NAME
-    if path.exists() and (not path.is_file() or MARK not in path.read_text("utf-8", "replace")):
-        msg = f"{path} was not written by roadex; choose another folder, or move it"
-        raise OutputError(msg)
 
 
 def thumbnail(preview: Path, n_scenes: int) -> str:

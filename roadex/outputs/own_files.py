@@ -96,8 +96,8 @@ def _is_own(path: Path) -> bool:
             return MARK in path.read_text(encoding="utf-8")
         if suffix == ".gpkg":
             return _has_provenance(path)
-    except (ValueError, RasterioError, sqlite3.Error, AttributeError):
-        return False  # damaged, or of another program
+    except (OSError, ValueError, RasterioError, sqlite3.Error, AttributeError):
+        return False  # damaged, not readable, or of another program
     return True
 
 

@@ -58,7 +58,7 @@ def write_verdict(path: Path, edge_id: int, length_m: float, verdict: str | None
             database.execute("BEGIN IMMEDIATE")
             _update(database, path, edge_id, length_m, verdict)
             database.execute("COMMIT")
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         msg = f"{path} cannot be written: {error}"
         if "locked" in str(error):
             msg = (

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import rasterio
 
-from roadex.errors import OutputError
 from roadex.files import whole_file
+from roadex.imagery.locations import gdal_location, is_virtual, public_name
 from roadex.network.tables import EDGE_COLUMNS
 
 CATALOG: Final = "catalog.json"
@@ -48,24 +48,15 @@ _DESCRIPTION: Final = (
     "was taken is not known."
 )
 
+_NO_TIME: Final = "1970-01-01T00:00:00+00:00"
+"""What :attr:`roadex.imagery.scene.Scene.modified` is for URLs."""
+
 _FIGURES: Final = ("road_km", "edges", "confidence", "expected_completeness", "routable_share")
 
 
-def check_catalog(folder: Path) -> None:
-    """Raise :class:`OutputError` if the catalog would replace one of another program."""
-    path = folder / CATALOG
-    if not path.exists():
-        return
-    try:
-        is_own = "roadex" in json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        is_own = False
-    if not is_own:
-        msg = f"{path} was not written by roadex; choose another folder, or move it"
-        raise OutputError(msg)
-
-
-def write_catalog(folder: Path, reports: Mapping[str, Mapping[str, Any]]) -> None:
+def write_catalog(
+    folder: Path, reports: Mapping[str, Mapping[str, Any]], sources: Mapping[str, str]
+) -> None:
     """Write ``catalog.json``, and ``item.json`` beside the results of each scene.
 
     Parameters
@@ -74,6 +65,8 @@ def write_catalog(folder: Path, reports: Mapping[str, Mapping[str, Any]]) -> Non
         The output of a batch.
     reports
         ``report.json`` of each scene that has results, by the name of its folder.
+    sources
+        Path or URL of the imagery of each, by the same name; relative to the working directory.
 
     Raises
     ------
@@ -81,7 +74,7 @@ def write_catalog(folder: Path, reports: Mapping[str, Mapping[str, Any]]) -> Non
         If they cannot be written.
     """
     for name, report in reports.items():
-        _write(folder / name / ITEM, _item(folder, name, report))
+        _write(folder / name / ITEM, _item(folder, name, report, sources[name]))
     version = next((report["roadex"] for report in reports.values()), "")
     items = [_link("item", f"./{name}/{ITEM}", "application/geo+json") for name in reports]
     content = {
@@ -96,7 +89,7 @@ def write_catalog(folder: Path, reports: Mapping[str, Mapping[str, Any]]) -> Non
     _write(folder / CATALOG, content)
 
 
-def _item(folder: Path, name: str, report: Mapping[str, Any]) -> dict[str, Any]:
+def _item(folder: Path, name: str, report: Mapping[str, Any], source: str) -> dict[str, Any]:
     result, up = report["result"], f"../{CATALOG}"
     with rasterio.open(folder / name / "probability.tif") as raster:
         place = _projection(raster)
@@ -109,7 +102,7 @@ def _item(folder: Path, name: str, report: Mapping[str, Any]) -> dict[str, Any]:
         "geometry": report["footprint"],
         "bbox": _bbox(report["footprint"]),
         "properties": {
-            "datetime": report["created"],
+            **_time(report),
             "created": report["started"],
             "description": _DESCRIPTION,
             "gsd": report["scene"]["gsd_m"],
@@ -121,7 +114,7 @@ def _item(folder: Path, name: str, report: Mapping[str, Any]) -> dict[str, Any]:
         "links": [
             _link("root", up, "application/json"),
             _link("parent", up, "application/json"),
-            *({"rel": "derived_from", "href": path} for path in report["scene_paths"]),
+            {"rel": "derived_from", "href": _public_place(source)},
         ],
         "assets": {
             key: _asset(*described)
@@ -129,6 +122,20 @@ def _item(folder: Path, name: str, report: Mapping[str, Any]) -> dict[str, Any]:
             if (folder / name / described[0]).exists()
         },
     }
+
+
+def _time(report: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the time of the imagery; where no file says one, it is older than the run."""
+    changed: str = report["created"]
+    if changed != _NO_TIME:
+        return {"datetime": changed}
+    return {"datetime": None, "start_datetime": _NO_TIME, "end_datetime": report["started"]}
+
+
+def _public_place(source: str) -> str:
+    """Return a path or URL that means the same from anywhere, without what may be secret in it."""
+    location = gdal_location(source)
+    return public_name(source) if is_virtual(location) else location
 
 
 def _asset(file: str, media_type: str, roles: list[str], title: str) -> dict[str, Any]:
@@ -140,6 +147,7 @@ def _asset(file: str, media_type: str, roles: list[str], title: str) -> dict[str
         asset["table:columns"] = [
             {"name": column, "description": f"{title}: {meaning}"}
             for column, (title, meaning) in EDGE_COLUMNS.items()
+            if column != "scene"  # of networks of many scenes
         ]
     return asset
 

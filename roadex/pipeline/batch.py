@@ -6,14 +6,17 @@ import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from roadex.config import RunConfig
 from roadex.errors import IncompleteError, RoadexError, RunError, public_text
 from roadex.imagery.scene_list import ListedScene
-from roadex.outputs.index_page import check_index
-from roadex.outputs.stac import check_catalog, write_catalog
+from roadex.outputs import index_page
+from roadex.outputs.own_files import check_replaceable
+from roadex.outputs.stac import CATALOG, write_catalog
 from roadex.pipeline.batch_summary import (
     DONE,
     DONE_BEFORE,
@@ -23,13 +26,26 @@ from roadex.pipeline.batch_summary import (
     Summary,
 )
 from roadex.pipeline.crew import Crew, open_crew
+from roadex.pipeline.joint_network import RECORD
 from roadex.pipeline.plan import request_key
 from roadex.pipeline.report import RunFolder
-from roadex.pipeline.resume import make_folder
+from roadex.pipeline.resume import is_unfinished, make_folder
 from roadex.pipeline.run import carry_out, prepare
 from roadex.progress import Display, Labelled, default_display
 
 _STAGE = "scenes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """What is asked for of every scene."""
+
+    folder: Path
+    config: RunConfig
+    overwrite: bool
+    display: Display
+    is_stopped: Event = field(default_factory=Event)
+    """Set at the end, also an early one: what then goes wrong with a scene is no bug of it."""
 
 
 def extract_many(
@@ -70,22 +86,24 @@ def extract_many(
     Raises
     ------
     OutputError
-        If ``output`` cannot be written to, or has an ``index.html`` or ``catalog.json`` of
-        another program; or the network of all scenes cannot be replaced, when all else is done.
+        If ``output`` cannot be written to, or has an ``index.html``, ``catalog.json`` or
+        ``roads.json`` of another program; or the network of all scenes cannot be replaced, when
+        all else is done.
     SceneError
         If ``join`` and the scenes cannot be joined, when all else is done.
     RunError
         If the scheduler does not answer.
     """
     config, folder, display = config or RunConfig(), Path(output), progress or default_display()
+    batch = _Batch(folder=folder, config=config, overwrite=overwrite, display=display)
     make_folder(folder)
-    check_index(folder)
-    check_catalog(folder)
+    for name in (index_page.NAME, CATALOG, *(() if join is False else (RECORD,))):
+        check_replaceable(folder / name, overwrite=True)
     summary = Summary(folder, scenes)
     display.start(_STAGE, len(scenes))
     todo = []
     for scene in scenes:
-        report = None if overwrite else _finished(scene, folder, config)
+        report = _finished(scene, batch)
         if report is None:
             todo.append(scene)
         else:
@@ -93,10 +111,10 @@ def extract_many(
             display.advance(_STAGE)
     with open_crew(config.cluster) if todo else nullcontext() as crew:
         if crew is not None:
-            _do_all(todo, folder, config, crew, overwrite, display, summary)
+            _do_all(todo, batch, crew, summary)
         summary.write()
         display.finish(_STAGE)
-        write_catalog(folder, summary.reports)
+        write_catalog(folder, summary.reports, {scene.name: scene.path for scene in scenes})
         if join is not False:
             summary.join(config, crew, is_wanted=bool(join), overwrite=overwrite, display=display)
     return summary.in_order()
@@ -120,65 +138,55 @@ def raise_if_any_failed(outcomes: Sequence[SceneOutcome], output: Path) -> None:
         raise IncompleteError(msg)
 
 
-def _do_all(
-    todo: Sequence[ListedScene],
-    folder: Path,
-    config: RunConfig,
-    crew: Crew,
-    overwrite: bool,
-    display: Display,
-    summary: Summary,
-) -> None:
+def _do_all(todo: Sequence[ListedScene], batch: _Batch, crew: Crew, summary: Summary) -> None:
     """Do scenes, a few at a time: the next is predicted while one is being finished."""
-    pool = ThreadPoolExecutor(config.cluster.scenes_in_flight, thread_name_prefix="scene")
+    pool = ThreadPoolExecutor(batch.config.cluster.scenes_in_flight, thread_name_prefix="scene")
     try:
-        futures = [
-            pool.submit(_do_one, scene, folder, config, crew, overwrite, display) for scene in todo
-        ]
+        futures = [pool.submit(_do_one, scene, batch, crew) for scene in todo]
         for future in as_completed(futures):
             summary.add(future.result())
-            display.advance(_STAGE)
+            batch.display.advance(_STAGE)
     finally:
+        batch.is_stopped.set()
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _do_one(
-    scene: ListedScene,
-    folder: Path,
-    config: RunConfig,
-    crew: Crew,
-    overwrite: bool,
-    display: Display,
-) -> SceneOutcome:
+def _do_one(scene: ListedScene, batch: _Batch, crew: Crew) -> SceneOutcome:
     """Do one scene; whatever goes wrong with it is part of the outcome."""
-    result = RunFolder(folder / scene.name)
+    result = RunFolder(batch.folder / scene.name)
+    note = result.folder / "error.txt"
     state, error = DONE, ""
     try:
         with prepare(
-            scene.path, result.folder, config,
-            overwrite=overwrite, progress=Labelled(display, scene.name),
+            scene.path, result.folder, batch.config,
+            overwrite=batch.overwrite, progress=Labelled(batch.display, scene.name),
         ) as work:  # fmt: skip
             carry_out(work, crew)
+        note.unlink(missing_ok=True)
     except RoadexError as problem:
         state, error = FAILED, str(problem)
         holes = result.read_report().get("result", {}).get("failed_tiles")
         if isinstance(problem, RunError) and holes:
             state = INCOMPLETE
     except Exception as bug:
+        if batch.is_stopped.is_set():
+            raise
         state, error = FAILED, public_text(f"{type(bug).__name__}: {bug}")
         result.folder.mkdir(parents=True, exist_ok=True)
-        note = result.folder / "error.txt"
         note.write_text(public_text(traceback.format_exc()), encoding="utf-8")
     report = {} if state == FAILED else result.read_report()
     return SceneOutcome(scene=scene, state=state, error=error, report=report)
 
 
-def _finished(scene: ListedScene, folder: Path, config: RunConfig) -> dict[str, Any] | None:
+def _finished(scene: ListedScene, batch: _Batch) -> dict[str, Any] | None:
     """Return the report of a scene whose results are complete and still what is asked for."""
-    result = RunFolder(folder / scene.name)
+    result = RunFolder(batch.folder / scene.name)
     report = result.read_report()
-    if not report or report["result"]["failed_tiles"]:
+    if batch.overwrite or not report or report["result"]["failed_tiles"]:
         return None
     if not (result.network.exists() and result.probability.exists()):
         return None
-    return report if report.get("request") == request_key([scene.path], config) else None
+    # Another run may have replaced results without coming to its report.
+    if is_unfinished(result.probability):
+        return None
+    return report if report.get("request") == request_key([scene.path], batch.config) else None

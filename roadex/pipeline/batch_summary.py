@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from roadex.config import RunConfig
+from roadex.files import whole_file
 from roadex.imagery.locations import public_name
 from roadex.imagery.scene_list import ListedScene
 from roadex.outputs.index_page import IndexEntry, thumbnail, write_index
@@ -131,12 +132,13 @@ class Summary:
         outcomes = self.in_order()
         entries = [self._entries[outcome.scene.name] for outcome in outcomes]
         write_index(self._folder, entries, len(self._scenes), joint=self._joint)
-        partial = self._folder / ".summary.partial"
-        with partial.open("w", encoding="utf-8", newline="") as file:
+        with (
+            whole_file(self._folder / "summary.csv") as place,
+            place.open("w", encoding="utf-8", newline="") as file,
+        ):
             table = csv.DictWriter(file, COLUMNS)
             table.writeheader()
             table.writerows(outcome.row() for outcome in outcomes)
-        partial.replace(self._folder / "summary.csv")
         features = [
             {
                 "type": "Feature",
@@ -146,6 +148,6 @@ class Summary:
             for outcome in outcomes
         ]
         content = {"type": "FeatureCollection", "features": features}
-        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        partial.replace(self._folder / "summary.geojson")
+        with whole_file(self._folder / "summary.geojson") as place:
+            place.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         self._written = time.monotonic()

@@ -62,7 +62,8 @@ def worker_jobs(system: str, n_jobs: int, *, dashboard: bool = False) -> Iterato
     Raises
     ------
     ConfigError
-        If dask-jobqueue is not installed, or Dask's configuration of the jobs cannot be.
+        If dask-jobqueue is not installed, Dask's configuration of the jobs cannot be, or the keys
+        cannot be written where it says.
     RunError
         If jobs cannot be submitted from here, or the batch system refuses them.
     """
@@ -131,7 +132,15 @@ def _started(cluster_class: Any, system: str, *, dashboard: bool) -> Iterator[An
 def _key_files(place: Path) -> Iterator[Security]:
     """Make keys for one run as files that only their owner can read, gone at the end."""
     made = Security.temporary()
-    with TemporaryDirectory(prefix=".roadex-keys-", dir=place, ignore_cleanup_errors=True) as name:
+    try:
+        folder = TemporaryDirectory(prefix=".roadex-keys-", dir=place, ignore_cleanup_errors=True)
+    except OSError as error:
+        msg = (
+            f"the keys of a run cannot be written to {place}: {error.strerror}. Name a folder that "
+            "all machines share as shared-temp-directory in Dask's configuration of the jobs"
+        )
+        raise ConfigError(msg) from error
+    with folder as name:
         cert, key = Path(name) / "cert.pem", Path(name) / "key.pem"
         for path, text in ((cert, made.tls_worker_cert), (key, made.tls_worker_key)):
             path.touch(mode=0o600)

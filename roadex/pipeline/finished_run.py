@@ -14,6 +14,7 @@ from roadex.errors import OutputError, SceneError
 from roadex.models.modelfile import Model, load_model
 from roadex.network.road_network import RoadNetwork
 from roadex.network.vectorize import vectorize
+from roadex.pipeline.imagery_of_run import require_imagery_of_run
 from roadex.pipeline.plan import RunPlan, plan_run
 from roadex.pipeline.report import RunFolder, is_as_reported
 from roadex.probability.source import RasterSource
@@ -95,9 +96,7 @@ def _plan(
     except SceneError as error:
         msg = f"{error}. Where the imagery of the run has moved, name it with --scene"
         raise SceneError(msg) from error
-    if plan.scene.identity != report["scene_identity"]:
-        msg = f"{plan.scene.paths[0]} is not the imagery of this run, or was changed since"
-        raise SceneError(msg)
+    require_imagery_of_run(report, plan.scene, is_named=bool(scene))
     return config, plan
 
 

@@ -56,7 +56,7 @@ class JointNetwork:
     """Why there is no network."""
 
     sha256: Mapping[str, str] = field(default_factory=dict)
-    """Of the file ``network`` as it was written."""
+    """Of the file ``network`` as it was written, perhaps earlier, of other scenes."""
 
     roadex: str = field(default_factory=lambda: version("roadex"))
 
@@ -107,7 +107,11 @@ def join_scenes(
         return before
     source, reason = _join(list(reports), folder, is_wanted)
     joint = JointNetwork(
-        request=request, scenes=list(reports), left_out=list(left_out), reason=reason
+        request=request,
+        scenes=list(reports),
+        left_out=list(left_out),
+        reason=reason,
+        sha256={} if before is None else before.sha256,
     )
     if source is not None:
         _check_replaceable(folder, overwrite=overwrite)

@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyproj import CRS
 
 from roadex.config import ClusterConfig, RunConfig
 from roadex.errors import OutputError, public
 from roadex.extensions import Family, extension_records
 from roadex.files import whole_file
-from roadex.imagery.longitudes import outline_in_degrees
 from roadex.network.road_network import RoadNetwork
 from roadex.network.surface import PAVED, UNPAVED
 from roadex.outputs.report_page import write_report_page
+from roadex.pipeline.imagery_of_run import footprint
 from roadex.pipeline.plan import RunPlan
 from roadex.pipeline.predict_tiles import Failures
 from roadex.pipeline.result import ResultPaths
@@ -274,9 +273,7 @@ def write_report(
         "scene_paths": list(plan.scene.paths),
         "run_key": plan.key,
         "request": plan.request,
-        "footprint": outline_in_degrees(
-            CRS.from_wkt(plan.scene.crs.to_wkt()), plan.scene.transform, plan.scene.shape
-        ),
+        "footprint": footprint(plan.scene),
         "tiles": len(plan.wanted),
         "versions": {name: version(name) for name in _REPORTED_PACKAGES}
         | {"python": platform.python_version()},

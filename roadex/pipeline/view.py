@@ -31,6 +31,7 @@ from roadex.imagery.turning import NO_TURN, turn_of
 from roadex.imagery.work_grid import WorkGrid
 from roadex.models.modelfile import read_metadata
 from roadex.outputs.drawing import Pixels, displayable
+from roadex.pipeline.imagery_of_run import require_imagery_of_run
 from roadex.pipeline.report import RunFolder
 from roadex.pipeline.result import open_raster
 
@@ -94,27 +95,21 @@ class ViewedRun:
 def _open_scene(report: dict[str, Any], given: list[str] | None) -> Scene:
     """Open the imagery as the run did."""
     predict = RunConfig.from_dict({"predict": report["config"]["predict"] | {"aoi": None}}).predict
+    bands = report["scene"]["bands"]
     try:
-        model = read_metadata(report["model"]["name"])
-        wanted, stretch = model.bands, model.stretch
+        stretch = read_metadata(report["model"]["name"]).stretch
     except RoadexError:  # a file of its own: colours may be stretched a little differently
-        wanted, stretch = ("red", "green", "blue"), ()
+        stretch = ()
     with rasterio.Env(**READING):
         scene = open_scene(
             given or report["scene_paths"],
-            wanted=wanted,
-            bands=report["scene"]["bands"],
+            wanted=[f"band {band}" for band in bands],
+            bands=bands,
             nodata=predict.nodata_values,
             stretch=stretch,
             trusted_only=predict.trusted_inputs_only,
         )
-    if list(scene.shape) != report["scene"]["shape"]:
-        height, width = scene.shape
-        msg = f"{scene.paths[0]} ({height} x {width} px) is not the imagery of this run"
-        raise SceneError(msg)
-    if not given and scene.identity != report["scene_identity"]:
-        msg = f"{scene.paths[0]} was changed since the run"
-        raise SceneError(msg)
+    require_imagery_of_run(report, scene, is_named=bool(given))
     return scene
 
 

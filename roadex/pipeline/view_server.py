@@ -41,7 +41,10 @@ HOST: Final = "127.0.0.1"
 _STEP_PX: Final = 0.1
 """Places of lines on the map are exact to this part of a pixel."""
 
-_LONGEST_BODY: Final = 1000
+_LENGTH: Final = re.compile("[0-9]{1,3}")
+"""Length of a body that can be a verdict, in bytes."""
+
+_LONGEST_EDGE_M: Final = 1e9
 _IDLE_S: Final = 30.0
 
 _POLICY: Final = (
@@ -227,9 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _verdict(self) -> tuple[int, float, str | None] | None:
         length = self.headers.get("Content-Length", "")
-        if self.headers.get_content_type() != "application/json" or not length.isdecimal():
-            return None
-        if int(length) > _LONGEST_BODY:
+        if self.headers.get_content_type() != "application/json" or not _LENGTH.fullmatch(length):
             return None
         try:
             given = json.loads(self.rfile.read(int(length)))
@@ -237,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
         is_edge = type(edge_id) is int and abs(edge_id) < 2**63
-        is_length = type(length_m) in (int, float)
+        is_length = type(length_m) in (int, float) and abs(length_m) < _LONGEST_EDGE_M
         is_verdict = review is None or review in VERDICTS
         return (edge_id, float(length_m), review) if is_edge and is_length and is_verdict else None
 

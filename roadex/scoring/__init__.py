@@ -23,11 +23,12 @@ from roadex.extensions import Family, extension_records, find_extension, names_w
 from roadex.network.line_reader import RoadLines, read_lines
 from roadex.progress import Display, default_display
 from roadex.scoring.aligned_rasters import grid_of
+from roadex.scoring.image_pairs import find_pairs, side_encoding
 from roadex.scoring.in_memory import Comparable, side_path
 from roadex.scoring.inputs import Side, recognise_side
 from roadex.scoring.line_scores import score_lines
 from roadex.scoring.metrics import LINE_METRICS, PIXEL_METRICS, load_metric
-from roadex.scoring.pixel_scores import find_pairs, score_pixels, side_encoding
+from roadex.scoring.pixel_scores import score_pixels
 from roadex.scoring.report import ScoreReport, TileScore, write_csv, write_json
 
 __all__ = ["ScoreReport", "TileScore", "score", "write_csv", "write_json"]

@@ -18,7 +18,7 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
-from rasterio.enums import Resampling
+from rasterio.enums import MaskFlags, Resampling
 from rasterio.errors import RasterioError
 from rasterio.features import rasterize
 from rasterio.transform import array_bounds
@@ -261,10 +261,15 @@ def _warp(dataset: rasterio.DatasetReader, grid: Grid, encoding: Encoding) -> Wa
         width=width,
         height=height,
         resampling=_resampling(encoding),
-        # A side without a nodata value gets an alpha band, which is 0 outside its extent.
-        **({"nodata": nodata} if has_nodata else {"add_alpha": not has_mask_band(dataset)}),
+        # A side without a nodata value gets an alpha band, which is 0 outside its extent and where
+        # its mask says so.
+        **({"nodata": nodata} if has_nodata else {"add_alpha": not _has_alpha(dataset)}),
         **({"src_nodata": None} if not has_nodata and nodata == 0 else {}),
     )
+
+
+def _has_alpha(dataset: rasterio.DatasetReader) -> bool:
+    return MaskFlags.alpha in dataset.mask_flag_enums[0]
 
 
 def _resampling(encoding: Encoding) -> Resampling:

@@ -24,9 +24,10 @@ from roadex.config import ScoreConfig
 from roadex.errors import ScoreError
 from roadex.progress import Display, Labelled, Silent
 from roadex.scoring.bootstrap import ConfusionTable, percentile_interval, resample
+from roadex.scoring.image_pairs import find_pairs
 from roadex.scoring.inputs import Side, recognise_side, subset
 from roadex.scoring.metrics.confusion import Confusion
-from roadex.scoring.pixel_scores import find_pairs, score_pixels
+from roadex.scoring.pixel_scores import score_pixels
 from roadex.scoring.report import ScoreReport
 from roadex.scoring.splits import split_ids
 

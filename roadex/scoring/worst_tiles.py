@@ -27,11 +27,11 @@ from roadex.outputs.drawing import (
     save_png,
 )
 from roadex.scoring.aligned_rasters import CACHE_BYTES, RasterPair
+from roadex.scoring.image_pairs import find_pairs
 from roadex.scoring.inputs import recognise_side
 from roadex.scoring.line_scores import read_networks
 from roadex.scoring.metrics.completeness import LineMatch, match_lines
 from roadex.scoring.metrics.windows import PixelWindow
-from roadex.scoring.pixel_scores import find_pairs
 from roadex.scoring.report import ScoreReport, TileScore
 
 PANEL_PX = 320

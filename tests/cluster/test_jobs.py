@@ -5,10 +5,12 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import dask
 import pytest
 
 import roadex
 from roadex.config import ClusterConfig
+from roadex.errors import ConfigError
 from roadex.pipeline.cluster import connect
 
 SBATCH = """#!/bin/sh
@@ -57,3 +59,11 @@ def test_jobs_speak_tls_with_keys_that_only_their_owner_reads(batch_system: Path
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert str(folder / "key.pem") in client.cluster.job_script()
     assert not folder.exists()
+
+
+@pytest.mark.usefixtures("batch_system")
+def test_a_folder_that_takes_no_keys_is_named(tmp_path: Path) -> None:
+    config = ClusterConfig(jobqueue="slurm")
+    place = {"jobqueue.slurm.shared-temp-directory": str(tmp_path / "gone")}
+    with dask.config.set(place), pytest.raises(ConfigError, match=r"gone: No such.*shared-temp"):
+        connect(config).__enter__()

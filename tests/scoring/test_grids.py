@@ -60,6 +60,16 @@ def test_nodata_is_not_scored(write_raster):
     assert score(path, write_raster("t.tif", road()), metrics=["iou"]).value("iou") == 1
 
 
+def test_what_a_mask_leaves_out_and_what_lies_beyond_it_is_not_scored(write_raster):
+    path = write_raster("p.tif", road()[:, :60])
+    with rasterio.open(path, "r+") as file:
+        file.write_mask(np.arange(60) < np.full((60, 1), 40))
+    truth = write_raster("t.tif", road(), transform=ORIGIN @ Affine.translation(0.3, 0))
+    report = score(path, truth, metrics=["iou"])
+    assert report.value("iou") == 1
+    assert any("50.0% of the pixels" in decision for decision in report.decisions)
+
+
 def test_grids_that_cannot_be_aligned_are_refused(write_raster):
     truth = write_raster("t.tif", road())
     far = write_raster("far.tif", road(), transform=ORIGIN @ Affine.translation(9999, 0))

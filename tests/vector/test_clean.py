@@ -70,7 +70,7 @@ def test_short_side_road_stays_or_goes_by_its_length(draw_roads, network_of):
 def test_every_step_has_a_name_to_leave_it_out_by(draw_roads, make_source):
     # Also one that is off unless a setting asks for it.
     source = make_source(draw_roads([[(10, 50), (90, 50)]], (100, 100)))
-    steps = [step.__name__ for step, _ in all_steps(METRE, VectorConfig(), source)]
+    steps = [name for name, _, _ in all_steps(METRE, VectorConfig(), source)]
     assert steps == list(get_args(CleaningStep))
 
 

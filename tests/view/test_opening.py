@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 
 from roadex.errors import NetworkError, OutputError, SceneError
-from roadex.pipeline.view import ViewedRun
+from roadex.pipeline.view import Tiles, ViewedRun
 from roadex.pipeline.view_server import ViewServer
 from tests.view.viewer import LYING, ask, pixels, served
 
@@ -38,12 +39,18 @@ def test_without_the_imagery_the_preview_is_shown_and_it_is_said(folder, tmp_pat
     assert ViewedRun.open(folder, scene=[str(moved)]).scene is not None
     with pytest.raises(SceneError, match=r"gone\.tif"):
         ViewedRun.open(folder, scene=[str(tmp_path / "gone.tif")])
-    profile = {"driver": "GTiff", "height": 40, "width": 40, "count": 3, "dtype": "uint8",
-               "crs": "EPSG:32633", "transform": LYING["as it is"][1]}  # fmt: skip
-    with rasterio.open(tmp_path / "other.tif", "w", **profile) as file:
-        file.write(np.full((3, 40, 40), 9, np.uint8))
+
+
+@pytest.mark.parametrize(("shape", "east"), [((40, 40), 0), ((500, 600), 600)])
+def test_imagery_of_another_size_or_place_is_refused(shape, east, folder, tmp_path) -> None:
+    other, (height, width) = tmp_path / "other.tif", shape
+    profile = {"driver": "GTiff", "height": height, "width": width, "count": 3, "dtype": "uint8",
+               "crs": "EPSG:32633",
+               "transform": LYING["as it is"][1] @ Affine.translation(east, 0)}  # fmt: skip
+    with rasterio.open(other, "w", **profile) as file:
+        file.write(np.full((3, *shape), 9, np.uint8))
     with pytest.raises(SceneError, match="is not the imagery of this run"):
-        ViewedRun.open(folder, scene=[str(tmp_path / "other.tif")])
+        ViewedRun.open(folder, scene=[str(other)])
 
 
 def test_imagery_that_was_changed_is_not_shown_as_that_of_the_run(folder) -> None:
@@ -53,6 +60,22 @@ def test_imagery_that_was_changed_is_not_shown_as_that_of_the_run(folder) -> Non
     run = ViewedRun.open(folder)
     assert run.scene is None
     assert "was changed since the run" in run.note
+
+
+def test_imagery_for_a_model_of_its_own_with_four_bands_is_shown(folder, tmp_path) -> None:
+    report = json.loads((folder / "report.json").read_text())
+    with rasterio.open(report["scene_paths"][0]) as scene:
+        profile, values = scene.profile | {"count": 4, "photometric": "minisblack"}, scene.read()
+    with rasterio.open(tmp_path / "four.tif", "w", **profile) as file:
+        file.write(values[[0, 1, 2, 0]])
+    report["scene"]["bands"] = [3, 2, 1, 4]
+    report["model"]["name"] = "of-its-own"
+    (folder / "report.json").write_text(json.dumps(report))
+    run = ViewedRun.open(folder, scene=[str(tmp_path / "four.tif")])
+    tiles = Tiles(run)
+    found = pixels(tiles.imagery(0, 0, 0))
+    tiles.close()
+    assert np.array_equal(found[:60, :60, :3], np.moveaxis(values[::-1, :60, :60], 0, -1))
 
 
 def test_what_is_no_run_or_no_network_is_an_error(folder, tmp_path) -> None:

@@ -93,6 +93,15 @@ def test_a_file_that_qgis_shows_without_editing_takes_verdicts(folder) -> None:
     assert verdicts(folder)[edge_id] == "wrong"
 
 
+def test_a_damaged_file_is_said(server, folder) -> None:
+    edge_id, length_m = an_edge(folder)
+    (folder / "roads.gpkg").write_bytes(b"no database" * 1000)
+    body = {"edge_id": edge_id, "length_m": length_m, "review": "wrong"}
+    status, text = ask(server, "review", method="POST", body=body)
+    assert status == 409
+    assert b"roads.gpkg cannot be written: file is not a database" in text
+
+
 def test_a_network_that_was_made_anew_is_not_marked(folder) -> None:
     edge_id, length_m = an_edge(folder)
     with pytest.raises(OutputError, match="was edited or made anew"):
@@ -117,10 +126,13 @@ def test_what_is_no_verdict_is_refused(server, folder) -> None:
     bad = [
         good | {"review": "perhaps"}, good | {"review": 1}, good | {"edge_id": "0"},
         good | {"edge_id": True}, good | {"edge_id": 2**70}, good | {"length_m": None}, [good],
+        good | {"length_m": 10**500}, good | {"length_m": float("nan")},
         {"edge_id": edge_id}, good | {"more": "x" * 1000}, 5,
     ]  # fmt: skip
     for body in bad:
         assert ask(server, "review", method="POST", body=body)[0] == 400, body
+    status, _ = ask(server, "review", method="POST", body=good, Content_Length="9" * 5000)
+    assert status == 400
     # As a form of another page could send it without being asked first.
     status, _ = ask(server, "review", method="POST", body=good, Content_Type="text/plain")
     assert status == 400

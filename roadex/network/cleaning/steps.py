@@ -52,8 +52,12 @@ def plan_steps(
 
     Those of extensions come last. Arguments are those of :func:`all_steps`.
     """
-    named = [(f.__name__, f) for f, is_on in all_steps(pixel, config, source, map_tasks) if is_on]
-    own = [(name, step) for name, step in named if name not in (config.skip or ())]
+    skipped = config.skip or ()
+    own = [
+        (name, step)
+        for name, step, is_on in all_steps(pixel, config, source, map_tasks)
+        if is_on and name not in skipped
+    ]
     added = added_steps(config)
     return own + [(extension.name, _bound(extension, f, pixel, config)) for extension, f in added]
 
@@ -63,11 +67,11 @@ def all_steps(
     config: VectorConfig,
     source: ProbabilitySource,
     map_tasks: MapTasks = map,
-) -> list[tuple[Step, bool]]:
-    """Return each step of roadex in its order, and whether the settings switch it on.
+) -> list[tuple[str, Step, bool]]:
+    """Return name and function of each step of roadex, and whether the settings switch it on.
 
-    A function is called what ``vector.skip`` and the report call the step:
-    :data:`roadex.config.vector.CleaningStep` lists the names.
+    They are in their order. The names are those of ``vector.skip`` and of the report:
+    :data:`roadex.config.vector.CleaningStep`.
 
     Parameters
     ----------
@@ -82,51 +86,31 @@ def all_steps(
     """
     low, high = config.thresholds
     bridging = bridge_settings(pixel, config)
-    ring_m = 4 * config.max_road_width_m
-
-    def sure(graph: RoadGraph) -> RoadGraph:
-        return keep_sure_components(graph, pixel, high=high)
-
-    def borders(graph: RoadGraph) -> RoadGraph:
-        return extend_to_border(dissolve(graph))
-
-    def areas(graph: RoadGraph) -> RoadGraph:
-        return resolve_areas(graph, pixel, max_junction_m=ring_m)
-
-    def hairs(graph: RoadGraph) -> RoadGraph:
-        return _prune(graph, pixel, config, min_length_m=0)
-
-    def bridges(graph: RoadGraph) -> RoadGraph:
-        return bridge_gaps(graph, source, bridging, map_tasks)
-
-    def loops(graph: RoadGraph) -> RoadGraph:
-        ratio = config.thin_loop_width_ratio
-        return open_small_loops(graph, pixel, min_length_m=config.min_loop_m, min_width_ratio=ratio)
-
-    def spurs(graph: RoadGraph) -> RoadGraph:
-        return _prune(graph, pixel, config, min_length_m=config.min_spur_m)
-
-    def junctions(graph: RoadGraph) -> RoadGraph:
-        ratio, distance_m = config.junction_width_ratio, config.max_junction_m
-        return consolidate_junctions(graph, pixel, width_ratio=ratio, max_distance_m=distance_m)
-
-    def components(graph: RoadGraph) -> RoadGraph:
-        return drop_short_components(graph, pixel, min_length_m=config.min_component_m)
-
-    def leaps(graph: RoadGraph) -> RoadGraph:
-        return cut_out_leaps(graph)
-
+    ring_m, component_m = 4 * config.max_road_width_m, config.min_component_m
+    loops = {"min_length_m": config.min_loop_m, "min_width_ratio": config.thin_loop_width_ratio}
+    junctions = {
+        "width_ratio": config.junction_width_ratio,
+        "max_distance_m": config.max_junction_m,
+    }
     return [
-        (sure, high > low),
-        (borders, True),
-        (areas, True),
-        (hairs, config.spur_width_ratio > 0),
-        (bridges, config.max_gap_m > 0),
-        (loops, config.min_loop_m > 0),
-        (spurs, config.min_spur_m > 0),
-        (junctions, config.junction_width_ratio > 0),
-        (components, config.min_component_m > 0),
-        (leaps, config.max_gap_m > 0),
+        ("sure", lambda g: keep_sure_components(g, pixel, high=high), high > low),
+        ("borders", lambda g: extend_to_border(dissolve(g)), True),
+        ("areas", lambda g: resolve_areas(g, pixel, max_junction_m=ring_m), True),
+        ("hairs", lambda g: _prune(g, pixel, config, 0), config.spur_width_ratio > 0),
+        ("bridges", lambda g: bridge_gaps(g, source, bridging, map_tasks), config.max_gap_m > 0),
+        ("loops", lambda g: open_small_loops(g, pixel, **loops), config.min_loop_m > 0),
+        ("spurs", lambda g: _prune(g, pixel, config, config.min_spur_m), config.min_spur_m > 0),
+        (
+            "junctions",
+            lambda g: consolidate_junctions(g, pixel, **junctions),
+            config.junction_width_ratio > 0,
+        ),
+        (
+            "components",
+            lambda g: drop_short_components(g, pixel, min_length_m=component_m),
+            component_m > 0,
+        ),
+        ("leaps", cut_out_leaps, config.max_gap_m > 0),
     ]
 
 
@@ -174,7 +158,7 @@ def road_threshold(config: VectorConfig) -> int:
 
 
 def _prune(
-    graph: RoadGraph, pixel: PixelSize, config: VectorConfig, *, min_length_m: float
+    graph: RoadGraph, pixel: PixelSize, config: VectorConfig, min_length_m: float
 ) -> RoadGraph:
     return prune_spurs(
         graph,

@@ -3,6 +3,7 @@
 (async () => {
   const at = (id) => document.getElementById(id);
   const say = (text) => { at("status").textContent = text; };
+  const SILENCE = "roadex view does not answer: it was ended, or the connection is lost.";
 
   const answer = await fetch("network.json");
   if (!answer.ok) {
@@ -30,8 +31,12 @@
     layer.on("tileerror", async ({ tile }) => {
       if (isTold) return;
       isTold = true;
-      const reason = await fetch(tile.src);
-      if (!reason.ok) say(await reason.text());
+      try {
+        const reason = await fetch(tile.src);
+        if (!reason.ok) say(await reason.text());
+      } catch {
+        say(SILENCE);
+      }
     });
     return layer;
   }
@@ -63,13 +68,14 @@
   order.forEach((edge, i) => { edge.place = i; });
   const roads = roadexMap.draw(map, edges, {
     renderer: L.canvas({ pane: "roads", tolerance: 6, padding: 0.3 }), style,
-    chosen: (edge) => choose(edge),
+    chosen: (edge) => { last = null; choose(edge); },
   });
   roadexMap.legend(at("legend"), [
     [MARKS.ok.color, "accepted", ""], [MARKS.wrong.color, "wrong", "dashed"],
   ]);
 
   let chosen = null;
+  let last = null; /* the verdict just given, and the one before it: what Undo takes back */
   const halo = L.polyline([], {
     renderer: L.canvas({ pane: "chosen", padding: 0.3 }), color: "#fff", weight: 16, opacity: 0.7,
     interactive: false,
@@ -89,23 +95,27 @@
     show();
   }
 
+  function goTo(edge) {
+    choose(edge);
+    map.fitBounds(halo.getBounds().pad(0.4), { maxZoom: 1 });
+  }
+
   function step(by) {
     const skips = at("skip").checked;
     const start = chosen ? chosen.place : by > 0 ? -1 : order.length;
     for (let i = start + by; i >= 0 && i < order.length; i += by) {
       if (skips && order[i].review) continue;
-      choose(order[i]);
-      map.fitBounds(halo.getBounds().pad(0.4), { maxZoom: 1 });
+      goTo(order[i]);
       return;
     }
     say(by > 0 ? "That was the last road." : "That was the first road.");
   }
 
   let isBusy = false;
-  async function mark(review) {
-    if (!chosen || isBusy) return;
+  /* Store a verdict; false, and a message, where that cannot be. */
+  async function store(edge, review) {
+    if (!edge || isBusy) return false;
     isBusy = true;
-    const edge = chosen;
     try {
       const done = await fetch("review", {
         method: "POST",
@@ -114,17 +124,33 @@
       });
       if (!done.ok) {
         say(await done.text());
-        return;
+        return false;
       }
       edge.review = review;
       edge.drawn.setStyle(style(edge));
       show();
-      if (review) step(1);
+      return true;
     } catch {
-      say("roadex view does not answer: it was ended, or the connection is lost.");
+      say(SILENCE);
+      return false;
     } finally {
       isBusy = false;
     }
+  }
+
+  async function judge(review) {
+    const edge = chosen, before = edge?.review ?? null;
+    if (!await store(edge, review)) return;
+    step(1);
+    last = { edge, before };
+  }
+
+  /* Take back the verdict just given, and go back to its road; else empty that of the road. */
+  async function undo() {
+    const { edge, before } = last ?? { edge: chosen, before: null };
+    if (!await store(edge, before)) return;
+    if (last) goTo(edge);
+    last = null;
   }
 
   /* Swipe: what lies over the imagery is seen to the right of the line only. */
@@ -161,13 +187,13 @@
     probability.setOpacity(at("opacity").value / 100));
 
   const actions = {
-    a: () => mark("ok"), w: () => mark("wrong"), u: () => mark(null), n: () => step(1),
-    p: () => step(-1),
+    a: () => judge("ok"), w: () => judge("wrong"), u: undo,
+    n: () => { last = null; step(1); }, p: () => { last = null; step(-1); },
   };
   const buttons = { ok: "a", wrong: "w", clear: "u", next: "n", previous: "p" };
   for (const [id, key] of Object.entries(buttons)) at(id).addEventListener("click", actions[key]);
   document.addEventListener("keydown", (event) => {
-    const isOther = event.ctrlKey || event.altKey || event.metaKey;
+    const isOther = event.ctrlKey || event.altKey || event.metaKey || event.repeat;
     if (!isOther && actions[event.key.toLowerCase()]) actions[event.key.toLowerCase()]();
   });
   swipe();

@@ -1,22 +1,18 @@
-"""Progress of long work: one protocol, and its displays that need nothing but Python.
-
-Work says which stage starts, advances and finishes; a display shows it. The command line draws bars
-(:mod:`roadex.cli.display`); here are a display that shows nothing, one of log lines, and one for
-notebooks. Stages may overlap and be advanced from several threads.
-"""
+"""Displays that need nothing but Python: log lines, and a block of text in a notebook."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from threading import Lock
-from typing import Any, Protocol, Self, TextIO
+from typing import Any, TextIO
 
 from roadex.errors import public_text
+from roadex.progress.durations import clock
+from roadex.progress.protocol import Display, Silent
 
 LOG_EVERY_S = 10.0
 """Least time between two log lines of one stage."""
@@ -24,54 +20,6 @@ LOG_EVERY_S = 10.0
 _NOTEBOOK_EVERY_S = 0.25
 _BAR_WIDTH = 24
 _SHELL_OF_NOTEBOOKS = "ZMQInteractiveShell"
-
-
-class Display(Protocol):
-    """Shows the progress of work."""
-
-    def start(self, stage: str, total: int) -> None:
-        """Show that a stage of ``total`` steps begins."""
-
-    def advance(self, stage: str, steps: int = 1) -> None:
-        """Show that more steps of a stage are done."""
-
-    def figures(self, stage: str, values: Mapping[str, float]) -> None:
-        """Show numbers beside a stage, such as the loss of a training; they stay until changed."""
-
-    def finish(self, stage: str) -> None:
-        """Show that a stage is over, whether or not it ended well."""
-
-    def note(self, text: str) -> None:
-        """Show a line of text. Warnings and errors begin with ``warning:`` and ``error:``."""
-
-
-OpenDisplay = Callable[[], AbstractContextManager[Display]]
-"""Opens a display in the process that shows progress; can be pickled to get there."""
-
-
-class Silent:
-    """A display that shows nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        pass
-
-    def start(self, stage: str, total: int) -> None:
-        """Show nothing."""
-
-    def advance(self, stage: str, steps: int = 1) -> None:
-        """Show nothing."""
-
-    def figures(self, stage: str, values: Mapping[str, float]) -> None:
-        """Show nothing."""
-
-    def finish(self, stage: str) -> None:
-        """Show nothing."""
-
-    def note(self, text: str) -> None:
-        """Show nothing."""
 
 
 @dataclass(slots=True)
@@ -231,33 +179,6 @@ class NotebookDisplay(_Tracker):
             self._handle.update(block, raw=True)
 
 
-class Labelled(Silent):
-    """Passes progress on under a label, such as the name of the scene it belongs to."""
-
-    def __init__(self, display: Display, label: str) -> None:
-        self._display, self._label = display, label
-
-    def start(self, stage: str, total: int) -> None:
-        """Pass on."""
-        self._display.start(f"{self._label} {stage}", total)
-
-    def advance(self, stage: str, steps: int = 1) -> None:
-        """Pass on."""
-        self._display.advance(f"{self._label} {stage}", steps)
-
-    def figures(self, stage: str, values: Mapping[str, float]) -> None:
-        """Pass on."""
-        self._display.figures(f"{self._label} {stage}", values)
-
-    def finish(self, stage: str) -> None:
-        """Pass on."""
-        self._display.finish(f"{self._label} {stage}")
-
-    def note(self, text: str) -> None:
-        """Pass on."""
-        self._display.note(f"{self._label}: {text}")
-
-
 def default_display() -> Display:
     """Return the display of calls from Python: a block in a notebook, else nothing.
 
@@ -267,55 +188,3 @@ def default_display() -> Display:
     shell = ipython.get_ipython() if ipython is not None else None
     is_notebook = type(shell).__name__ == _SHELL_OF_NOTEBOOKS
     return NotebookDisplay() if is_notebook else Silent()
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as ``h:mm:ss``."""
-    minutes, second = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"
-
-
-def time_text(seconds: float) -> str:
-    """Return a length of time as one says it: ``50 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-class Stopwatch:
-    """Times the stages of a run and passes their progress on.
-
-    Parameters
-    ----------
-    display
-        Where progress is shown.
-    after_stage
-        Called at the end of each stage, such as to give freed memory back.
-    """
-
-    def __init__(self, display: Display, after_stage: Callable[[], None] | None = None) -> None:
-        self._display = display
-        self._after_stage = after_stage
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str, total: int = 1) -> Iterator[None]:
-        """Time a stage of ``total`` steps."""
-        began = time.perf_counter()
-        self._display.start(name, total)
-        try:
-            yield
-        finally:
-            self._display.finish(name)
-            self.seconds[name] = time.perf_counter() - began
-            if self._after_stage:
-                self._after_stage()
-
-    def note(self, text: str) -> None:
-        """Tell something."""
-        self._display.note(text)
-
-    def advance(self, name: str, steps: int = 1) -> None:
-        """Say that more steps of a stage are done."""
-        if steps:
-            self._display.advance(name, steps)
