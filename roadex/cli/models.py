@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -141,32 +142,31 @@ def import_(
     multiple=True,
     help="Weight of each MODEL, in order.  [default: equal]",
 )
+@click.option(
+    "--of",
+    type=click.Choice(["weights", "probability"]),
+    default="weights",
+    show_default=True,
+    help="One network, or all side by side, which takes the time of all.",
+)
 @_TTA
 @opt.OVERWRITE
-def average(
-    names: tuple[str, ...],
-    output: Path,
-    validation: tuple[str, ...],
-    shares: tuple[float, ...],
-    tta: str | None,
-    overwrite: bool,
-) -> None:
-    """Average the weights of models that were trained from one another.
+def average(names: tuple[str, ...], output: Path, overwrite: bool, **options: Any) -> None:
+    """Average models: the weights of those trained from one another, or what any find.
 
     \b
     Example:
       roadex models average first.safetensors second.safetensors -o both.safetensors \\
           --validation my/data
     """
+    shares = options.pop("shares")
     if shares and len(shares) != len(names):
         msg = f"give --share once per model ({len(names)}), or leave it out"
         raise click.UsageError(msg)
     refuse_existing(output, overwrite=overwrite)
     from roadex.training.tuning import average_models
 
-    figures = average_models(
-        names, output, shares=shares or (1.0,) * len(names), validation=validation, tta=tta
-    )
+    figures = average_models(names, output, shares=shares or (1.0,) * len(names), **options)
     for name, value in figures.items():
         click.echo(f"{name} {value:.3f}")
     click.echo(f"wrote {output}")

@@ -161,6 +161,11 @@ REGISTRY: Mapping[str, NetworkEntry] = MappingProxyType(
             summary="The same with short skips only",
             source=_SKIPS_SOURCE,
         ),
+        "ensemble": NetworkEntry(
+            factory="ensemble:Ensemble",
+            summary="Several networks side by side, their mean probability",
+            source="Hansen & Salamon 1990, PAMI 12(10)",
+        ),
     }
 )
 """Name -> entry, in the order of the lineage."""

@@ -1,7 +1,8 @@
 """Encoders, with weights from local files only.
 
-MobileNetV2 and the ResNets are roadex's own, all others those of segmentation-models-pytorch and
-timm: these libraries take two seconds to import, so only who names such an encoder waits for them.
+MobileNetV2, EfficientNet-Lite0 and the ResNets are roadex's own, all others those of
+segmentation-models-pytorch and timm: these libraries take two seconds to import, so only who names
+such an encoder waits for them.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from roadex.errors import ModelError
+from roadex.models.efficientnet_lite import EfficientNetLite0
 from roadex.models.mobilenet_v2 import MobileNetV2
 from roadex.models.pickled import load_pickled
 from roadex.models.resnet import LAYERS, ResNet
 
-CLASSIFIER_KEYS = ("classifier.", "fc.", "head.", "last_linear.")
-"""Prefixes of an ImageNet classifier's last layers: in weight files, not in an encoder."""
+CLASSIFIER_KEYS = ("classifier.", "fc.", "head.", "last_linear.", "conv_head.", "bn2.")
+"""Prefixes of an ImageNet classifier's last layers: in weight files, not in all encoders."""
 
 
 def build_encoder(
@@ -29,7 +31,7 @@ def build_encoder(
     Parameters
     ----------
     name
-        ``mobilenet_v2``, ``resnet18`` to ``resnet152``, another encoder of
+        ``mobilenet_v2``, ``efficientnet_lite0``, ``resnet18`` to ``resnet152``, another encoder of
         segmentation-models-pytorch (``mit_b2``) or, with ``tu-`` in front, one of timm
         (``tu-convnext_tiny``).
     in_channels
@@ -61,6 +63,8 @@ def _own_encoder(name: str, in_channels: int, depth: int) -> nn.Module | None:
     """Return an encoder of roadex, or None where it has none of that name and depth."""
     if name == "mobilenet_v2" and depth == 5:
         return MobileNetV2(in_channels)
+    if name == "efficientnet_lite0" and depth == 5:
+        return EfficientNetLite0(in_channels)
     if name in LAYERS and 2 <= depth <= 5:
         return ResNet(name, in_channels, depth)
     return None
@@ -120,12 +124,12 @@ def load_encoder_weights(encoder: nn.Module, path: Path) -> str:
 
     See :func:`build_encoder` for ``path``, the result and the errors.
     """
+    expected = encoder.state_dict()
     tensors = {
         key: tensor.float() if tensor.is_floating_point() else tensor
         for key, tensor in read_tensors(path).items()
-        if not key.startswith(CLASSIFIER_KEYS)
+        if key in expected or not key.startswith(CLASSIFIER_KEYS)
     }
-    expected = encoder.state_dict()
     adaptation = ""
     first = next((key for key, tensor in tensors.items() if tensor.ndim == 4), None)
     if first in expected and first is not None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from roadex.errors import ModelError
 from roadex.inference.allocator import tune_allocator
-from roadex.models.averaging import average_networks
+from roadex.models.averaging import average_networks, ensemble_of
 from roadex.models.base import SegmentationNetwork
 from roadex.models.metadata import ModelMetadata
 from roadex.models.modelfile import Model, load_model, save_model
 from roadex.models.scaling import Scaling
 from roadex.training.datasets import find_labelled_scenes
 from roadex.training.evaluation import common_figures, evaluate_datasets, thresholds_of
+
+Averaged = Literal["weights", "probability"]
+"""What of models is averaged."""
 
 Figures = dict[str, float]
 """As :func:`roadex.training.evaluation.common_figures` gives them."""
@@ -27,6 +30,7 @@ def average_models(
     *,
     shares: Sequence[float],
     validation: Sequence[str],
+    of: Averaged = "weights",
     tta: str | None = None,
 ) -> Figures:
     """Average models, choose thresholds on validation data, and write the model file.
@@ -34,13 +38,15 @@ def average_models(
     Parameters
     ----------
     paths
-        Model files or names of packaged models, of the same network.
+        Model files or names of packaged models. Those averaged in their weights are of one network.
     output
         Model file to write.
     shares
         One per model; only their ratios count.
     validation
         Datasets as ``roadex train`` takes them.
+    of
+        ``"weights"`` makes one network of them; ``"probability"`` an ensemble, which computes all.
     tta
         Test-time augmentation thresholds are chosen with; None is that of the first model.
 
@@ -52,15 +58,16 @@ def average_models(
     Raises
     ------
     ModelError
-        If a model cannot be loaded, or they are not of the same network.
+        If a model cannot be loaded, or they do not fit together.
     DatasetError
         If validation data cannot be read.
     """
     tune_allocator()
     models = [load_model(path) for path in paths]
-    network, first = average_networks(models, shares), models[0].metadata
+    first = models[0].metadata
+    network, described = _averaged(models, shares, of)
     described = replace(
-        first,
+        described,
         name=output.stem,
         gsd_range_m=(
             min(model.metadata.gsd_range_m[0] for model in models),
@@ -72,6 +79,17 @@ def average_models(
     figures = _figures(network, described, validation)
     _write(network, described, figures, output)
     return figures
+
+
+def _averaged(
+    models: Sequence[Model], shares: Sequence[float], of: Averaged
+) -> tuple[SegmentationNetwork, ModelMetadata]:
+    first = models[0].metadata
+    if of == "weights":
+        return average_networks(models, shares), first
+    ensemble = ensemble_of(models, shares)
+    arguments = {"members": ensemble.described, "shares": list(ensemble.shares)}
+    return ensemble, replace(first, network="ensemble", arguments=arguments)
 
 
 def tune_model(
