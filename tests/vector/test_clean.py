@@ -240,6 +240,11 @@ def test_groups_of_a_long_chain_in_any_order():
     assert not group(len(order), order[:-1], order[1:]).any()
 
 
+def test_groups_of_a_star_take_few_rounds():
+    leaves = np.arange(300_000)
+    assert not group(len(leaves) + 1, leaves, np.full(len(leaves), len(leaves))).any()
+
+
 def test_faces_obey_euler(draw_roads, make_source):
     for seed in range(10):
         rng = np.random.default_rng(seed)
