@@ -13,7 +13,6 @@ used: ``import roadex`` loads neither torch nor Dask, rasterio or geopandas.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from roadex.errors import (
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
     from roadex.scoring import score as score
     from roadex.training.job import train as train
 
-__version__ = version("roadex")
+    __version__: str
 
 _PLACES = {
     "run": "pipeline.run",
@@ -106,10 +105,13 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
-    if name not in _PLACES:
+    if name == "__version__":
+        value: Any = import_module("importlib.metadata").version("roadex")
+    elif name in _PLACES:
+        value = getattr(import_module(f"roadex.{_PLACES[name]}"), name)
+    else:
         msg = f"module 'roadex' has no attribute {name!r}"
         raise AttributeError(msg)
-    value = getattr(import_module(f"roadex.{_PLACES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -12,10 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roadex.errors import ConfigError, ExtensionError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 class Family(StrEnum):
@@ -109,6 +111,8 @@ class Extension:
 @cache
 def installed_extensions(family: Family) -> tuple[Extension, ...]:
     """Return what installed packages offer of a family, by name; nothing is imported."""
+    from importlib.metadata import entry_points  # most commands ask for none
+
     found = (
         Extension(family, point.name, point.dist.name, point.dist.version, point)
         for point in entry_points(group=family)

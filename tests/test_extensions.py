@@ -152,7 +152,7 @@ def test_built_in_names_need_no_look_at_what_is_installed(tmp_path, monkeypatch)
         pytest.fail("entry points were scanned")
 
     forget()
-    monkeypatch.setattr("roadex.extensions.entry_points", refuse)
+    monkeypatch.setattr("importlib.metadata.entry_points", refuse)
     create_network("unet-quarter")
     loss_by_name("bce")
     load_metric("apls")

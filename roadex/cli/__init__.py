@@ -16,7 +16,6 @@ from types import TracebackType
 
 import click
 
-from roadex import __version__
 from roadex.errors import IncompleteError, RoadexError, one_line, public_text
 
 VERBS = {
@@ -86,7 +85,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="roadex")
+@click.version_option(package_name="roadex", prog_name="roadex")
 @VERBOSE
 def cli() -> None:
     """Road networks from satellite and aerial imagery.

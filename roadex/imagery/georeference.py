@@ -17,9 +17,6 @@ from roadex.imagery.longitudes import longitude_in_range
 _EARTH_AXIS_M = (6.3e6, 6.45e6)
 """Semi-major axes of the ellipsoids people have measured the Earth with, with room to spare."""
 
-_NOWHERE = rasterio.crs.CRS.from_epsg(32631)
-"""CRS of images without a place: any in metres will do."""
-
 
 def require_earth(crs: CRS, name: str) -> None:
     """Refuse a CRS whose coordinates have no longitude and latitude on the Earth.
@@ -191,5 +188,5 @@ def _contradictions(raster: rasterio.DatasetReader, path: str) -> tuple[str, ...
 
 
 def place_nowhere(gsd_m: float) -> tuple[rasterio.crs.CRS, Affine]:
-    """Return a place without meaning for an image without one, in metres."""
-    return _NOWHERE, Affine(gsd_m, 0, 500_000, 0, -gsd_m, 1_000_000)
+    """Return a place without meaning for an image without one, in metres: any such CRS will do."""
+    return rasterio.crs.CRS.from_epsg(32631), Affine(gsd_m, 0, 500_000, 0, -gsd_m, 1_000_000)

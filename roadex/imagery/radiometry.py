@@ -114,11 +114,13 @@ def measure_radiometry(
         notes += (f"{stretched} (1st to 99th percentile)",)
     linear = Radiometry(low=low, high=high, fill=(0.0,) * n_bands)
     seen = np.ones((1, values.shape[1]), dtype=bool)
-    gamma = _brightening(linear.apply(values[:, None], seen).mean(axis=0))
+    image = linear.apply(values[:, None], seen)
+    gamma = _brightening(image.mean(axis=0))
+    bright = replace(linear, gamma=gamma)
     if gamma != 1:
         notes += (f"the scene is dark; it was brightened with gamma {gamma:g}",)
-    bright = replace(linear, gamma=gamma)
-    fill = bright.apply(values[:, None], seen).mean(axis=(1, 2), dtype=np.float64)
+        image = bright.apply(values[:, None], seen)
+    fill = image.mean(axis=(1, 2), dtype=np.float64)
     return replace(bright, fill=tuple(float(v) for v in fill)), notes
 
 

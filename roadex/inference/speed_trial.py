@@ -12,8 +12,10 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from roadex.config import INT8
 from roadex.errors import ModelError
@@ -24,6 +26,12 @@ CPU_SIDE = 512
 
 _ERROR_NAME = re.compile(r"^roadex\.errors\.\w+: ")
 """What a traceback puts before one of our errors."""
+
+Forward: TypeAlias = Callable[[Any], object]
+"""Takes an image ``(C, h, w)`` through a network."""
+
+_NOT_LOADED_BYTES = 50_000_000
+"""Of what a worker has loaded and a trial in integers has not: rasterio and scipy (measured)."""
 
 _REPEATS = 2
 _TIMEOUT_S = 300
@@ -81,18 +89,16 @@ def calibrate(model: Path, precision: str, *, environment: dict[str, str]) -> Ca
 def _measure(model: str, side: int, precision: str) -> Calibration:
     import numpy as np
 
-    from roadex.inference.engine import Predictor
-
     device = "cpu" if precision == INT8 else _device()
-    predictor = Predictor.load(model, device=device, precision=precision)
+    forward, n_bands = _integers(model) if precision == INT8 else _floats(model, device, precision)
     base = peak_bytes()
     side = side if device == "cpu" else 2 * side
-    image = np.full((predictor.n_bands, side, side), 100, dtype=np.float32)
-    predictor.probability(image)
+    image = np.full((n_bands, side, side), 100, dtype=np.float32)
+    forward(image)
     seconds = []
     for _ in range(_REPEATS):
         began = time.perf_counter()
-        predictor.probability(image)
+        forward(image)
         seconds.append(time.perf_counter() - began)
     name, used = "cpu", peak_bytes() - base
     if device != "cpu":
@@ -102,9 +108,33 @@ def _measure(model: str, side: int, precision: str) -> Calibration:
     return Calibration(
         device=name,
         seconds_per_mpx=min(seconds) / side**2 * 1e6,
-        base_bytes=base,
+        base_bytes=base + (_NOT_LOADED_BYTES if precision == INT8 else 0),
         bytes_per_pixel=used / side**2,
     )
+
+
+def _integers(model: str) -> tuple[Forward, int]:
+    """Return what takes an image through the network, and how many bands it takes.
+
+    Up to its logits: what makes them probability takes longer to load than all of the trial's
+    forward passes.
+    """
+    from roadex.inference.int8_form import IntegerForm
+    from roadex.models.int8 import load_int8
+    from roadex.models.modelfile import read_metadata
+    from roadex.models.scaling import Scaling
+
+    scaling = Scaling.of(read_metadata(model))
+    form = IntegerForm(load_int8(model), scaling)
+    return lambda image: form.logits(scaling.apply(image)[None]), form.n_bands
+
+
+def _floats(model: str, device: str, precision: str) -> tuple[Forward, int]:
+    """Return the same for a network in floating point, up to the probability."""
+    from roadex.inference.engine import Predictor
+
+    predictor = Predictor.load(model, device=device, precision=precision)
+    return predictor.probability, predictor.n_bands
 
 
 def _device() -> str:

@@ -18,7 +18,6 @@ from itertools import groupby
 from typing import Any, Final, cast
 
 import numpy as np
-from scipy.special import expit
 
 from roadex.models.scaling import Pixels
 
@@ -180,6 +179,8 @@ def _roads(forward: Callable[[Any], Any], chips: Any, group: Sequence[View]) -> 
     seen = [view.apply(chips) for view in group]
     together = seen[0] if len(seen) == 1 else library.concatenate(seen)
     if isinstance(together, np.ndarray):
+        from scipy.special import expit  # a tenth of a second, which a trial of speed is spared
+
         probability = expit(forward(np.ascontiguousarray(together)))[:, 0]
     else:
         probability = forward(together.contiguous()).float().sigmoid()[:, 0]

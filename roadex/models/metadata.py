@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from roadex import __version__
+import roadex
 from roadex.config import TTA_NAMES
 from roadex.errors import ModelError
 from roadex.models.entries import parse_entries
@@ -64,7 +64,7 @@ class ModelMetadata:
     validation: Mapping[str, Any] = field(default_factory=dict)
     """Figures, and the data they were measured on."""
 
-    roadex_version: str = __version__
+    roadex_version: str = field(default_factory=lambda: roadex.__version__)
     """Version of roadex that wrote the model."""
 
     def __post_init__(self) -> None:

@@ -15,12 +15,11 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from roadex.config import RebuildConfig
 from roadex.network.cutting import Cuts, cut_lines, end_places
+from roadex.network.graph import group
 from roadex.network.metric_roads import metric_roads
 from roadex.network.rebuild import rebuild_network
 from roadex.network.road_network import RoadNetwork
@@ -96,11 +95,10 @@ def _join_ends(lines: NDArray[np.object_], snap_m: float) -> NDArray[np.object_]
     places, index, count = np.unique(ends, axis=0, return_inverse=True, return_counts=True)
     pairs = KDTree(places).query_pairs(snap_m, output_type="ndarray")
     pairs = pairs[count[pairs].min(axis=1) == 1]
-    near = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(places),) * 2)
-    _, group = connected_components(near, directed=False)
-    order = np.lexsort((-count, group))
-    first = order[np.flatnonzero(np.diff(group[order], prepend=-1))]
-    target = places[first[group]]
+    label = group(len(places), *pairs.T)
+    order = np.lexsort((-count, label))
+    first = order[np.flatnonzero(np.diff(label[order], prepend=-1))]
+    target = places[first[label]]
     is_moved = (target != places).any(axis=1)[index.ravel()]
     return _with_ends(lines, target[index.ravel()], is_moved)
 

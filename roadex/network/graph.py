@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from roadex.network.chains import Chains, pieces, runs_backwards, whole
 from roadex.network.linking import link, pair_up
@@ -191,13 +189,17 @@ def group(n: int, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int6
 
     Groups are numbered by their first member.
     """
-    pairs = coo_array((np.ones(len(a), dtype=np.int8), (a, b)), shape=(n, n))
-    _, label = connected_components(pairs, directed=False)
-    _, first, label = np.unique(label, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first, kind="stable")] = np.arange(len(first))
-    numbers: NDArray[np.int64] = rank[label]
-    return numbers
+    first = np.arange(n)  # member of the group so far
+    while len(a):
+        a, b = first[a], first[b]
+        apart = a != b
+        low, high = np.minimum(a, b)[apart], np.maximum(a, b)[apart]
+        np.minimum.at(first, high, low)  # at least half of the groups that still join do
+        while (first[first] != first).any():
+            first = first[first]
+        a, b = low, high
+    is_first = first == np.arange(n)
+    return (np.cumsum(is_first) - 1)[first]
 
 
 def in_fixed_order(graph: RoadGraph) -> RoadGraph:

@@ -18,6 +18,10 @@ from roadex.network.compiled import kernel
 _CODE_OF_STEP: Final = np.array([[7, 0, 1], [6, 255, 2], [5, 4, 3]], dtype=np.uint8)
 """Chain code of a step, by rows + 1 and columns + 1."""
 
+_FEW_ENDS: Final = 10_000
+"""Ends that are walked over without machine code: five milliseconds; to load numba takes half a
+second, and merging calls no other kernel."""
+
 
 def pair_up(place: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return, for each edge end, the one other end at the same place, or -1.
@@ -38,8 +42,7 @@ def pair_up(place: NDArray[np.int64]) -> NDArray[np.int64]:
     return partner
 
 
-@kernel
-def walk_lines(partner):  # type: ignore[no-untyped-def]
+def walk_lines(partner: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Walk over all lines that joined chains form.
 
     Parameters
@@ -54,6 +57,13 @@ def walk_lines(partner):  # type: ignore[no-untyped-def]
     bounds
         Shape ``(n_lines + 1,)``: where each line begins in the sequence.
     """
+    walk = _walk_lines.interpreted if len(partner) <= _FEW_ENDS else _walk_lines
+    sequence, bounds = walk(partner)
+    return sequence, bounds
+
+
+@kernel
+def _walk_lines(partner):  # type: ignore[no-untyped-def]
     n_chains = len(partner) // 2
     used = np.zeros(n_chains, dtype=np.bool_)
     sequence = np.empty(n_chains, dtype=np.int64)

@@ -7,11 +7,12 @@ import io
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from typing import Final
-
-from PIL import Image
+from typing import TYPE_CHECKING, Final
 
 from roadex.files import whole_file
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MARK: Final = '<meta name="generator" content="roadex">'
 """Stands in every page: what has it may be replaced."""

@@ -2,6 +2,8 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from roadex.config import VectorConfig
 from roadex.config.vector import CleaningStep
@@ -218,6 +220,29 @@ def test_areas_of_faces_add_up(draw_roads, make_source):
     areas = face_areas(graph, find_faces(graph))
     assert sorted(areas)[1:] == pytest.approx([50 * 60, 50 * 60], rel=0.02)
     assert areas.sum() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_groups_are_the_connected_components_by_their_first_member(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 60))
+    a, b = rng.integers(0, n, (2, int(rng.integers(0, 80))))
+    n_found, label = connected_components(coo_array((np.ones(len(a)), (a, b)), (n, n)), False)
+    groups = group(n, a, b)
+    pairs = sorted(set(zip(groups.tolist(), label.tolist(), strict=True)))
+    assert [number for number, _ in pairs] == list(range(n_found))  # one label each, none missing
+    first = [groups.tolist().index(number) for number in range(n_found)]
+    assert first == sorted(first)
+
+
+def test_groups_of_a_long_chain_in_any_order():
+    order = np.random.default_rng(0).permutation(100_000)
+    assert not group(len(order), order[:-1], order[1:]).any()
+
+
+def test_groups_of_a_star_take_few_rounds():
+    leaves = np.arange(300_000)
+    assert not group(len(leaves) + 1, leaves, np.full(len(leaves), len(leaves))).any()
 
 
 def test_faces_obey_euler(draw_roads, make_source):

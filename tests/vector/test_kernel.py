@@ -8,7 +8,9 @@ import numba
 import numpy as np
 import pytest
 
+from roadex.network import linking
 from roadex.network.compiled import kernel
+from roadex.network.linking import pair_up, walk_lines
 from roadex.network.priority_queue import heap_pop, heap_push
 from tests.vector.interpreted import networks
 
@@ -31,6 +33,29 @@ def test_functions_compile_where_nothing_can_be_cached(monkeypatch):
         return 2 * x
 
     assert double(21) == 42
+
+
+def test_kernels_call_each_other_and_run_without_machine_code():
+    @kernel
+    def double(x):
+        return 2 * x
+
+    @kernel
+    def quadruple(x):
+        return double(double(x))
+
+    assert quadruple(21) == quadruple.interpreted(21) == 84
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_lines_are_walked_alike_with_and_without_machine_code(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    partner = pair_up(rng.integers(0, 40, 100))
+    found = walk_lines(partner)
+    monkeypatch.setattr(linking, "_FEW_ENDS", 0)
+    for one, other in zip(found, walk_lines(partner), strict=True):
+        assert np.array_equal(one, other)
+        assert one.dtype == other.dtype
 
 
 def test_heap_gives_items_by_key_then_by_number():
