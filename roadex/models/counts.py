@@ -43,6 +43,7 @@ def count_network(name: str, *, in_channels: int = 3, **arguments: Any) -> Netwo
 
 OTHER_ENCODERS = (
     "mobilenet_v2",
+    "efficientnet_lite0",
     "resnet18",
     "resnet50",
     "efficientnet-b3",

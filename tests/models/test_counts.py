@@ -28,6 +28,7 @@ PARAMETERS = {
     "fcn-skips": 11_452_321,
     "fcn-skips-long": 10_758_177,
     "fcn-skips-short": 11_567_969,
+    "ensemble": 5_009_409 + 6_779_697,
 }
 
 
@@ -59,6 +60,7 @@ def test_count_is_that_of_the_definition(name, n_parameters):
         ("fcn-skips-short", {"in_channels": 1}, 11_567_393),
         ("linknet", {"bypass": False}, 11_533_377),
         ("dlinknet", {"encoder": "mobilenet_v2"}, 5_009_409),
+        ("dlinknet", {"encoder": "efficientnet_lite0"}, 6_779_697),
     ],
 )
 def test_count_of_a_variant(name, arguments, n_parameters):

@@ -85,6 +85,24 @@ def test_model_file_says_what_it_was_made_of_and_has_thresholds_of_its_own(
     assert made_of[1]["sha256"] == load_model(second).sha256
 
 
+def test_ensemble_of_two_models_is_written_with_thresholds_of_its_own(make_model, road, tmp_path):
+    paths = [make_model("a", 0), make_model("b", 1)]
+    output = tmp_path / "both.safetensors"
+    figures = average_models(
+        paths, output, shares=(2.0, 1.0), validation=[road], of="probability", tta="none"
+    )
+    model = load_model(output)
+    assert model.metadata.network == "ensemble"
+    assert model.metadata.arguments["shares"] == pytest.approx([2 / 3, 1 / 3])
+    assert model.metadata.threshold_high == pytest.approx(figures["threshold"], abs=1e-3)
+    assert [part["share"] for part in model.metadata.training["average_of"]] == [2.0, 1.0]
+    chips = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        one, two = (load_model(path).network(chips).sigmoid() for path in paths)
+        found = model.network(chips).sigmoid()
+    torch.testing.assert_close(found, (2 * one + two) / 3, rtol=0, atol=2e-3)  # weights in 16 bits
+
+
 def test_tuned_model_has_the_best_pixel_size_its_threshold_and_the_same_weights(tmp_path):
     scene = generate_scene(shape=(192, 192), seed=3, style="suburban")
     files = write_scene(scene, tmp_path / "scene")

@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 from segmentation_models_pytorch.encoders import get_encoder
 
 from roadex.inference.folding import fold_batch_norm
@@ -48,6 +50,35 @@ def test_features_are_those_of_the_library_bit_by_bit(name, in_channels):
         assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize("in_channels", [3, 4])
+@torch.inference_mode()
+def test_features_of_efficientnet_lite0_are_those_of_timm_bit_by_bit(in_channels):
+    library = randomised(
+        timm.create_model("tf_efficientnet_lite0", in_chans=in_channels, features_only=True)
+    )
+    own, _ = build_encoder("efficientnet_lite0", in_channels=in_channels)
+    assert list(own.state_dict()) == list(library.state_dict())
+    own.load_state_dict(library.state_dict())
+    own.eval()
+    chips = torch.randn(1, in_channels, 64, 96, generator=torch.Generator().manual_seed(2))
+    expected, found = library(chips), own(chips)
+    assert own.out_channels == [in_channels, *library.feature_info.channels()]
+    assert torch.equal(found[0], chips)
+    for a, b in zip(expected, found[1:], strict=True):
+        assert torch.equal(a, b)
+
+
+def test_weights_of_a_classifier_leave_out_what_only_it_has(tmp_path):
+    classifier = timm.create_model("tf_efficientnet_lite0")
+    assert "conv_head.weight" in classifier.state_dict()
+    path = tmp_path / "imagenet.safetensors"
+    save_file(classifier.state_dict(), path)
+    own, adaptation = build_encoder("efficientnet_lite0", in_channels=3, weights=path)
+    assert adaptation == ""
+    for key, value in own.state_dict().items():
+        assert torch.equal(value, classifier.state_dict()[key])
+
+
 @torch.inference_mode()
 def test_a_shallow_resnet_has_no_stage_it_does_not_run():
     own, _ = build_encoder("resnet34", in_channels=3, depth=4)
@@ -66,6 +97,15 @@ def test_a_network_folds_to_the_same_bits_as_with_the_library_encoder(name):
     library.load_state_dict(randomised(network).state_dict())
     chips = torch.rand(1, 3, 64, 64)
     assert torch.equal(fold_batch_norm(network)(chips), fold_batch_norm(library.eval())(chips))
+
+
+@torch.inference_mode()
+def test_every_norm_of_efficientnet_lite0_is_folded():
+    network = randomised(create_network("dlinknet", encoder="efficientnet_lite0"))
+    folded = fold_batch_norm(network)
+    assert not [m for m in folded.encoder.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    chips = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(folded(chips), network(chips), rtol=1e-3, atol=1e-4)
 
 
 def test_building_the_default_network_imports_no_model_library():
