@@ -21,8 +21,6 @@ from scipy.ndimage import label
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from roadex.network.compiled import kernel
-
 STEEPEST: Final = 4.1
 """Pixels along the edge that a road goes per pixel away from it, at most: it meets it at 14°."""
 
@@ -110,9 +108,8 @@ def continue_roads(roads: NDArray[np.uint8], nodata: NDArray[np.bool_], reach: R
     reach
         How far.
     """
-    edge = np.stack(np.divmod(_edge_pixels(roads, nodata), roads.shape[1]), axis=1)
     drawn = []
-    for pixels in _connected(edge, roads.shape[1]):
+    for pixels in _connected(_edge_pixels(roads, nodata), roads.shape[1]):
         crossing = _crossing(pixels, nodata, reach)
         slant = None if crossing is None else _slant(crossing, roads, reach)
         if crossing is not None and slant is not None:
@@ -121,25 +118,15 @@ def continue_roads(roads: NDArray[np.uint8], nodata: NDArray[np.bool_], reach: R
         roads[rows, cols] = np.maximum(roads[rows, cols], values)
 
 
-@kernel
-def _edge_pixels(roads, nodata):  # type: ignore[no-untyped-def]
-    """Return the flat indices of road pixels with nodata above, below or beside them."""
-    height, width = roads.shape
-    found = np.empty(1024, dtype=np.int64)
-    n = 0
-    for row in range(height):
-        for col in range(width):
-            if roads[row, col] and (
-                (row > 0 and nodata[row - 1, col])
-                or (row + 1 < height and nodata[row + 1, col])
-                or (col > 0 and nodata[row, col - 1])
-                or (col + 1 < width and nodata[row, col + 1])
-            ):
-                if n == len(found):
-                    found = np.append(found, np.empty(n, dtype=np.int64))
-                found[n] = row * width + col
-                n += 1
-    return found[:n].copy()
+def _edge_pixels(roads: NDArray[np.uint8], nodata: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return rows and columns of road pixels with nodata above, below or beside them."""
+    beside = np.zeros_like(nodata)
+    beside[1:] |= nodata[:-1]
+    beside[:-1] |= nodata[1:]
+    beside[:, 1:] |= nodata[:, :-1]
+    beside[:, :-1] |= nodata[:, 1:]
+    beside &= roads > 0
+    return np.stack(np.divmod(np.flatnonzero(beside), roads.shape[1]), axis=1)
 
 
 def _connected(pixels: NDArray[np.int64], width: int) -> Iterator[NDArray[np.int64]]:

@@ -67,9 +67,8 @@ def trace_tile(
         width = image.shape[1]
         probability[filled // width - 1, filled % width - 1] = settings.threshold
     margins = frame.beyond_scene(probability.shape, settings.n_passes)
-    probability = np.pad(probability, margins, constant_values=NODATA)
-    nodata = probability == NODATA
-    probability *= np.pad(image[1:-1, 1:-1], margins)
+    nodata = np.pad(probability == NODATA, margins, constant_values=True)
+    probability = np.pad(probability * image[1:-1, 1:-1], margins)
     if nodata.any():
         continue_roads(probability, nodata, settings.reach)
     seen = frame.around(settings.halo, margins)

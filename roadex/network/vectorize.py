@@ -106,10 +106,11 @@ def _with_sources(
 
 
 def _trace(work: tuple[Tile, Tile, ProbabilitySource], *, settings: SkeletonSettings) -> Chains:
-    """Read a tile with its halo, the larger one if imagery ends in it, and trace it."""
+    """Read a tile with its halo, more of it where imagery ends, and trace it."""
     tile, at_edge, source = work
-    window = None if _sees_edge(tile, source.shape) else source.read(*_numbers(tile.read))
-    if window is None or (window == NODATA).any():
+    tile = _along_edges(tile, at_edge, source.shape, settings)
+    window = source.read(*_numbers(tile.read))
+    if tile.read != at_edge.read and (window == NODATA).any():
         tile, window = at_edge, source.read(*_numbers(at_edge.read))
     row, col, _, _ = _numbers(tile.read)
     (top, bottom), (left, right) = ((part.start, part.stop) for part in tile.inner)
@@ -117,10 +118,25 @@ def _trace(work: tuple[Tile, Tile, ProbabilitySource], *, settings: SkeletonSett
     return trace_tile(window, TileFrame(row, col, inner, *source.shape), settings)
 
 
-def _sees_edge(tile: Tile, shape: tuple[int, int]) -> bool:
-    """Return whether a tile, with its halo, touches the edge of the grid."""
-    (top, bottom), (left, right) = tile.read.toranges()
-    return bool(top == 0 or left == 0 or bottom == shape[0] or right == shape[1])
+def _along_edges(
+    tile: Tile, at_edge: Tile, shape: tuple[int, int], settings: SkeletonSettings
+) -> Tile:
+    """Return a tile that sees more along the edges of the grid it touches, up to ``at_edge``."""
+    seen, most = tile.read.toranges(), at_edge.read.toranges()
+    touches = [seen[k][0] == 0 or seen[k][1] == shape[k] for k in (0, 1)]
+    inward = settings.halo_at_edge - settings.halo + settings.hole_span
+    (top, bottom), (left, right) = (
+        most[k] if touches[1 - k] else _at_least(seen[k], inward, shape[k]) for k in (0, 1)
+    )
+    return replace(tile, read=Window(left, top, right - left, bottom - top))
+
+
+def _at_least(seen: tuple[int, int], inward: int, length: int) -> tuple[int, int]:
+    """Return a range that reaches ``inward`` from the end of the grid it touches, if any."""
+    first, stop = seen
+    if stop == length:
+        first = max(min(first, length - inward), 0)
+    return first, max(stop, min(inward, length)) if seen[0] == 0 else stop
 
 
 def _numbers(window: Window) -> tuple[int, int, int, int]:

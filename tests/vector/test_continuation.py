@@ -154,7 +154,39 @@ def test_network_at_nodata_does_not_depend_on_the_tiles(seed, draw_roads, make_s
     """Tiles that see nodata are read with more around them."""
     source = make_source(streets(seed, draw_roads))
     config = VectorConfig(max_road_width_m=8, min_component_m=10)
-    whole, tiled = (vectorize(source, config=config, tile_size=n) for n in (1000, 29))
+    whole = vectorize(source, config=config, tile_size=1000)
     assert len(whole.edges) > 5
+    for tile_size in (110, 61, 29):
+        tiled = vectorize(source, config=config, tile_size=tile_size)
+        assert tiled.edges.to_wkb().to_csv() == whole.edges.to_wkb().to_csv()
+        assert tiled.nodes.to_wkb().to_csv() == whole.nodes.to_wkb().to_csv()
+
+
+def slanted_roads(seed, draw_roads):
+    """Return wide roads that meet the edges of a scene at 14 to 20 degrees, and some across."""
+    rng = np.random.default_rng(seed)
+    image = np.zeros((60, 300), dtype=np.uint8)
+    for angle in (rng.uniform(14, 20), -rng.uniform(14, 20), *rng.uniform(14, 166, 2)):
+        at, ahead = rng.uniform((0, 0), (300, 60)), 400 * unit(angle)
+        image |= draw_roads([(at - ahead, at + ahead)], image.shape, width=rng.uniform(4, 12))
+    return image
+
+
+def differ(image, trace, tile_size=15):
+    settings = SkeletonSettings(threshold=128, max_half_width=6)
+    parts = (trace(image, n, settings) for n in (1000, tile_size))
+    return len({network_hash(merge_fragments(part, image.shape[1])) for part in parts}) > 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_lines_at_the_edge_do_not_depend_on_the_tiles(seed, draw_roads, trace, make_source):
+    image = slanted_roads(seed, draw_roads)
+    assert not differ(image, trace)
+    config = VectorConfig(max_road_width_m=12, min_component_m=10)
+    whole, tiled = (vectorize(make_source(image), config=config, tile_size=n) for n in (1000, 27))
     assert tiled.edges.to_wkb().to_csv() == whole.edges.to_wkb().to_csv()
-    assert tiled.nodes.to_wkb().to_csv() == whole.nodes.to_wkb().to_csv()
+
+
+def test_tiles_that_see_too_little_of_the_edge_would_be_seen(draw_roads, trace, monkeypatch):
+    monkeypatch.setattr(SkeletonSettings, "halo_at_edge", property(lambda s: s.halo + 3))
+    assert any(differ(slanted_roads(seed, draw_roads), trace) for seed in range(12))
