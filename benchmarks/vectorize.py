@@ -30,10 +30,10 @@ from shapely import LineString
 
 from roadex.config import VectorConfig
 from roadex.imagery.geodesy import pixel_size
+from roadex.imagery.locations import GDAL_CACHE_BYTES
 from roadex.network.vectorize import trace_scene, vectorize
 from roadex.outputs import write_network
 from roadex.probability.source import ArraySource, RasterSource
-from roadex.probability.tile_store import GDAL_CACHE_BYTES
 
 BLOCK_PX = 1000
 PEER = "skimage + sknw"

@@ -9,7 +9,7 @@ import numpy as np
 
 from roadex.config import PROBABILITY_MAX
 from roadex.network.chains import MAX_HALF_WIDTH
-from roadex.network.scene_edge import Margins
+from roadex.network.continuation import Reach
 
 _HOLE_ELONGATION: Final = 3.0
 """Longest hole that is filled, over the root of the largest area: a row of cars is long."""
@@ -58,17 +58,18 @@ class SkeletonSettings:
         return 2 * self.n_passes + self.max_half_width + 4 + self.hole_span
 
     @property
-    def longest_crossing(self) -> int:
-        """Most pixels of the scene's edge that a road takes to be continued beyond it.
-
-        A road that bends there, from an angle to straight out, must be narrower than an area.
-        """
-        return 3 * self.max_half_width // 2
+    def reach(self) -> Reach:
+        """How far roads are continued where imagery ends: as far as thinning reaches back."""
+        return Reach(self.max_half_width, self.n_passes)
 
     @property
     def halo_at_edge(self) -> int:
-        """Context a tile needs that sees the edge of the scene, where roads are continued first."""
-        return self.halo + self.longest_crossing
+        """Context a tile needs that sees where imagery ends, and roads are continued first."""
+        return self.halo + self.reach.context
+
+
+Margins = tuple[tuple[int, int], tuple[int, int]]
+"""Pixels added above and below, left and right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +99,12 @@ class TileFrame:
         )
         (top, bottom), (left, right) = ends
         return (size * top, size * bottom), (size * left, size * right)
+
+    def around(self, halo: int, margins: Margins) -> tuple[slice, slice]:
+        """Return the core and what is at most ``halo`` around it, in a window with margins."""
+        top, left, bottom, right = self.core
+        (above, _), (before, _) = margins
+        return (
+            slice(max(top + above - halo, 0), bottom + above + halo),
+            slice(max(left + before - halo, 0), right + before + halo),
+        )

@@ -23,10 +23,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roadex.config import PROBABILITY_MAX
+from roadex.config import NODATA, PROBABILITY_MAX
 from roadex.network.chains import AREA, COL_STEP, HALF_WIDTH_SCALE, ROW_STEP, Chains
 from roadex.network.compiled import kernel
-from roadex.network.scene_edge import clear_margins, continued
+from roadex.network.continuation import continue_roads
 from roadex.network.thinning import (
     cut_wide_regions,
     fill_small_holes,
@@ -46,8 +46,8 @@ def trace_tile(
     ----------
     probability
         Shape ``(H, W)``: the core and ``settings.halo`` pixels around it, or
-        ``settings.halo_at_edge`` if the scene ends within them; less only where it does. 0..254
-        is road probability times 254, 255 is nodata (never road).
+        ``settings.halo_at_edge`` if imagery ends within them; less only where the scene does.
+        0..254 is road probability times 254, 255 is nodata (never road).
     frame
         Where the window lies.
     settings
@@ -67,13 +67,17 @@ def trace_tile(
         width = image.shape[1]
         probability[filled // width - 1, filled % width - 1] = settings.threshold
     margins = frame.beyond_scene(probability.shape, settings.n_passes)
-    longest = settings.longest_crossing
-    probability = continued(np.where(image[1:-1, 1:-1], probability, 0), margins, longest)
-    image = np.pad(continued(image[1:-1, 1:-1], margins, longest), 1)
+    nodata = np.pad(probability == NODATA, margins, constant_values=True)
+    probability = np.pad(probability * image[1:-1, 1:-1], margins)
+    if nodata.any():
+        continue_roads(probability, nodata, settings.reach)
+    seen = frame.around(settings.halo, margins)
+    probability, nodata = np.ascontiguousarray(probability[seen]), nodata[seen]
+    image = np.pad((probability > 0).view(np.uint8), 1)
     wide = cut_wide_regions(image, settings.max_half_width)
     thin(image, settings.n_passes)
-    clear_margins(image[1:-1, 1:-1], margins)
-    top, left = margins[0][0], margins[1][0]
+    image[1:-1, 1:-1][nodata] = 0
+    top, left = margins[0][0] - seen[0].start, margins[1][0] - seen[1].start
     core = np.add(frame.core, (top, left, top, left))
     ends, offsets, codes = _trace_lines(image, _LINKS, core)
     disc = _disc_offsets(settings.max_half_width, settings.aspect)

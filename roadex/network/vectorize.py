@@ -14,7 +14,7 @@ import numpy as np
 from pyproj import CRS
 from rasterio.windows import Window
 
-from roadex.config import VectorConfig
+from roadex.config import NODATA, VectorConfig
 from roadex.imagery.geodesy import PixelSize, pixel_size
 from roadex.imagery.tiling import Tile, Tiles
 from roadex.network.chains import MAX_HALF_WIDTH, Chains
@@ -91,37 +91,52 @@ def trace_scene(
     settings = skeleton_settings(pixel, config)
     tiles = Tiles(source.shape, tile_size, settings.halo, is_clipped=True)
     at_edge = replace(tiles, halo=settings.halo_at_edge)
-    seen = (with_context(tile, at_edge) for tile in tiles)
-    parts = map_tiles(partial(_trace, settings=settings), _with_sources(seen, source))
+    seen = _with_sources(((tile, at_edge.at(tile.row, tile.col)) for tile in tiles), source)
+    parts = map_tiles(partial(_trace, settings=settings), seen)
     return merge_fragments([part for part in parts if len(part)], source.shape[1])
 
 
-def with_context(tile: Tile, at_edge: Tiles) -> Tile:
-    """Return a tile with the halo it needs: that of ``at_edge`` if it sees the edge of the grid."""
-    (top, bottom), (left, right) = tile.read.toranges()
-    height, width = at_edge.shape
-    sees_edge = top == 0 or left == 0 or bottom == height or right == width
-    return at_edge.at(tile.row, tile.col) if sees_edge else tile
-
-
 def _with_sources(
-    tiles: Iterable[Tile], source: ProbabilitySource
-) -> Iterator[tuple[Tile, ProbabilitySource]]:
-    """Yield the tiles that can have data, each with what it needs of the source."""
-    for tile in tiles:
-        needed = within(source, *_numbers(tile.read))
-        if has_something(needed):
-            yield tile, needed
+    tiles: Iterable[tuple[Tile, Tile]], source: ProbabilitySource
+) -> Iterator[tuple[Tile, Tile, ProbabilitySource]]:
+    """Yield the tiles that can have data, each with what it may need of the source."""
+    for tile, at_edge in tiles:
+        if has_something(within(source, *_numbers(tile.read))):
+            yield tile, at_edge, within(source, *_numbers(at_edge.read))
 
 
-def _trace(work: tuple[Tile, ProbabilitySource], *, settings: SkeletonSettings) -> Chains:
-    """Read a tile with its halo and trace it."""
-    tile, source = work
-    row, col, height, width = _numbers(tile.read)
-    window = source.read(row, col, height, width)
+def _trace(work: tuple[Tile, Tile, ProbabilitySource], *, settings: SkeletonSettings) -> Chains:
+    """Read a tile with its halo, more of it where imagery ends, and trace it."""
+    tile, at_edge, source = work
+    tile = _along_edges(tile, at_edge, source.shape, settings)
+    window = source.read(*_numbers(tile.read))
+    if tile.read != at_edge.read and (window == NODATA).any():
+        tile, window = at_edge, source.read(*_numbers(at_edge.read))
+    row, col, _, _ = _numbers(tile.read)
     (top, bottom), (left, right) = ((part.start, part.stop) for part in tile.inner)
     inner = (top, left, bottom, right)
     return trace_tile(window, TileFrame(row, col, inner, *source.shape), settings)
+
+
+def _along_edges(
+    tile: Tile, at_edge: Tile, shape: tuple[int, int], settings: SkeletonSettings
+) -> Tile:
+    """Return a tile that sees more along the edges of the grid it touches, up to ``at_edge``."""
+    seen, most = tile.read.toranges(), at_edge.read.toranges()
+    touches = [seen[k][0] == 0 or seen[k][1] == shape[k] for k in (0, 1)]
+    inward = settings.halo_at_edge - settings.halo + settings.hole_span
+    (top, bottom), (left, right) = (
+        most[k] if touches[1 - k] else _at_least(seen[k], inward, shape[k]) for k in (0, 1)
+    )
+    return replace(tile, read=Window(left, top, right - left, bottom - top))
+
+
+def _at_least(seen: tuple[int, int], inward: int, length: int) -> tuple[int, int]:
+    """Return a range that reaches ``inward`` from the end of the grid it touches, if any."""
+    first, stop = seen
+    if stop == length:
+        first = max(min(first, length - inward), 0)
+    return first, max(stop, min(inward, length)) if seen[0] == 0 else stop
 
 
 def _numbers(window: Window) -> tuple[int, int, int, int]:

@@ -1,5 +1,4 @@
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from roadex.network.chains import Chains
 from roadex.network.road_network import RoadNetwork
 from roadex.network.tile_frame import SkeletonSettings, TileFrame
 from roadex.network.tracing import trace_tile
-from roadex.network.vectorize import vectorize, with_context
+from roadex.network.vectorize import vectorize
 from roadex.probability.source import ArraySource
 
 Line = Sequence[tuple[float, float]]
@@ -50,9 +49,8 @@ def trace_in_tiles(
     probability: NDArray[np.uint8], tile_size: int, settings: SkeletonSettings
 ) -> list[Chains]:
     parts = []
-    tiles = Tiles(probability.shape, tile_size, settings.halo, is_clipped=True)
-    at_edge = replace(tiles, halo=settings.halo_at_edge)
-    for tile in (with_context(tile, at_edge) for tile in tiles):
+    at_edge = Tiles(probability.shape, tile_size, settings.halo_at_edge, is_clipped=True)
+    for tile in at_edge:
         (rows, cols), (top, left) = tile.inner, (int(tile.read.row_off), int(tile.read.col_off))
         inner = (rows.start, cols.start, rows.stop, cols.stop)
         frame = TileFrame(top, left, inner, *probability.shape)

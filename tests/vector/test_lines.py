@@ -102,8 +102,7 @@ def test_cars_on_a_wide_road_make_no_ladder(make_source, length, gap, angle):
     edges, nodes = network_of(paint([(truth.buffer(11), 0.85), *cars], (300, 400)), make_source)
     assert len(edges) == 1
     assert nodes.kind.tolist() == ["border", "border"]
-    inner = edges.assign(geometry=edges.intersection(shapely.box(25, 0, 375, 300)))
-    assert farthest(inner, truth) <= 2.0  # lines end in a corner where the border cuts a wide road
+    assert farthest(edges, truth) <= 2.0
     assert edges.width_m[0] == pytest.approx(22, abs=1.5)
     assert edges.prob_mean[0] >= 0.7
 
