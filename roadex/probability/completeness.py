@@ -17,8 +17,8 @@ from roadex.config import PROBABILITY_MAX
 from roadex.probability.histogram import sampled_levels
 from roadex.probability.source import ProbabilitySource
 
-CONSTANT: Final = -1.8034
-WEIGHT: Final = 1.5929
+CONSTANT: Final = -2.2468
+WEIGHT: Final = 1.6941
 """Logistic model of completeness by the logarithm of the odds of the share found."""
 
 FAMILIAR: Final = 0.65
