@@ -70,6 +70,9 @@ _PLACES = {
 }
 """Public name to the module it lives in."""
 
+VERSION_OF_CHECKOUT = "0+unknown"
+"""Version where roadex is imported from a checkout and not installed."""
+
 __all__ = [
     "ConfigError",
     "DatasetError",
@@ -106,7 +109,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
     if name == "__version__":
-        value: Any = import_module("importlib.metadata").version("roadex")
+        value: Any = _installed_version()
     elif name in _PLACES:
         value = getattr(import_module(f"roadex.{_PLACES[name]}"), name)
     else:
@@ -114,6 +117,15 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(msg)
     globals()[name] = value
     return value
+
+
+def _installed_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("roadex")
+    except PackageNotFoundError:
+        return VERSION_OF_CHECKOUT
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,8 @@
-"""The training kit of workflows/gpu-training: no roadex inside, but a model file of roadex out."""
+"""The training kit of workflows/gpu-training: networks of roadex on a machine with little more."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -14,23 +15,61 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
-from roadex.models.modelfile import load_model, model_path
+from roadex.models import create_network
+from roadex.models.encoders import build_encoder
+from roadex.models.modelfile import load_model, model_path, read_header, save_model
 
-KIT = Path(__file__).parents[1] / "workflows" / "gpu-training"
+ROOT = Path(__file__).parents[1]
+KIT = ROOT / "workflows" / "gpu-training"
 SIZE = 96
 
+NEEDED = {"numpy", "PIL", "roadex", "safetensors", "torch"}
+NEEDED_BY_TORCH = {
+    "filelock", "fsspec", "functorch", "jinja2", "markupsafe", "mpmath", "networkx", "nvidia",
+    "sympy", "torchgen", "triton", "typing_extensions",
+}  # fmt: skip
 
-def run(script: str, *arguments: object) -> str:
-    command = [sys.executable, str(KIT / script), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+BARE = f"""
+import runpy, sys
+from importlib.machinery import PathFinder
+from importlib.metadata import packages_distributions
+
+missing = set(packages_distributions()) - {NEEDED | NEEDED_BY_TORCH!r}
+n_before = len(sys.path)
+
+class Bare:
+    def find_spec(self, name, path=None, target=None):
+        if name == "roadex":  # only where the script itself looks for it
+            path = sys.path[:-n_before]
+        is_missing = name.split(".")[0] in missing
+        return None if is_missing else PathFinder.find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Bare()
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+print(sys.modules["roadex"].__file__)
+"""
+"""Runs a script where only these packages can be imported, and no version of any is known."""
+
+
+def call(
+    script: str, *arguments: object, before: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *before, str(KIT / script), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+
+
+def run(script: str, *arguments: object, before: tuple[str, ...] = ()) -> str:
+    done = call(script, *arguments, before=before)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def train(archive: Path, folder: Path, *more: object) -> str:
-    init = model_path("roadex-light")
-    return run("train.py", archive, folder, "--init", init, "--batch-mpx", 0.1, *more)
+    begin = () if "--network" in more else ("--init", model_path("roadex-light"))
+    return run("train.py", archive, folder, "--batch-mpx", 0.1, *begin, *more)
 
 
 def log_of(folder: Path) -> list[dict]:
@@ -61,31 +100,106 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_bare_machine_needs_five_packages() -> None:
-    code = (
-        f"import sys; sys.path.insert(0, {str(KIT)!r}); import train, average; "
-        "names = 'roadex rasterio geopandas scipy torchvision segmentation_models_pytorch'.split();"
-        "print([name for name in names if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+def test_a_bare_machine_needs_five_packages(archive: Path, tmp_path: Path) -> None:
+    bare, trained, mixed = ("-c", BARE), tmp_path / "best.safetensors", tmp_path / "m.safetensors"
+    options = ("--init", "roadex-light", "--steps", 2, "--batch-mpx", 0.1)
+    output = run("train.py", archive, tmp_path, *options, before=bare)
+    assert Path(output.splitlines()[-1]) == ROOT / "roadex" / "__init__.py"
+    metadata = load_model(trained).metadata
+    assert (metadata.training["steps"], metadata.roadex_version) == (2, "0+unknown")
+    assert metadata.training["initial"]["sha256"] == load_model("roadex-light").sha256
+    assert set(metadata.validation) == {"iou", "threshold", "iou_val/judge"}
+    run("average.py", archive, mixed, "roadex-light", trained, "--shares", 1, 1, before=bare)
+    assert load_model(mixed).metadata.roadex_version == "0+unknown"
 
 
-def test_exported_model_gives_the_same_logits_in_roadex(
-    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train(archive, tmp_path, "--steps", 1)
+def test_a_model_file_is_the_one_that_roadex_writes(archive: Path, tmp_path: Path) -> None:
+    ours, again = tmp_path / "ours.safetensors", tmp_path / "again.safetensors"
+    run("average.py", archive, ours, "roadex-light", "--shares", 1)
+    packaged = load_file(model_path("roadex-light"))
+    weights = {name: tensor for name, tensor in packaged.items() if not name.startswith("int8.")}
+    written = load_file(ours)
+    assert set(written) == set(weights)
+    assert all(torch.equal(written[name], weights[name]) for name in weights)
+    save_model(load_model("roadex-light").network, load_model(ours).metadata, again)
+    assert read_header(ours) == read_header(again)  # the hash of all tensors is in it
+
+
+def test_any_network_is_trained_from_scratch(archive: Path, tmp_path: Path) -> None:
+    options = ("--network", "unet", "--arguments", '{"width": 0.0625}', "--seed", 3)
+    train(archive, tmp_path, *options, "--steps", 1)
+    first = load_model(tmp_path / "best.safetensors")
+    train(archive, tmp_path, *options, "--steps", 2)
+    assert [entry["step"] for entry in log_of(tmp_path) if "state" in entry] == [1, 2]
+    light = load_model("roadex-light").metadata
+    assert (first.metadata.network, first.metadata.arguments) == ("unet", {"width": 0.0625})
+    for name in ("bands", "scale", "offset", "stretch", "gsd_m"):
+        assert getattr(first.metadata, name) == getattr(light, name)
+    assert "initial" not in first.metadata.training
+    torch.manual_seed(3)
+    state = create_network("unet", width=0.0625).state_dict()
+    for name, tensor in first.network.state_dict().items():  # one step with a rate that is low yet
+        if tensor.ndim > 1:
+            torch.testing.assert_close(tensor, state[name], rtol=2e-3, atol=1e-4)
+
+
+def test_an_encoder_with_weights_can_be_kept(archive: Path, tmp_path: Path) -> None:
+    torch.manual_seed(7)  # not that of the training
+    encoder, _ = build_encoder("resnet18", in_channels=3)
+    state = {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}
+    save_file(state, tmp_path / "resnet18.safetensors")
+    train(
+        archive, tmp_path, "--network", "dlinknet", "--steps", 1, "--learning-rate", 1,
+        "--arguments", '{"encoder": "resnet18", "head_width": 8}', "--encoder-factor", 0,
+        "--encoder-weights", tmp_path / "resnet18.safetensors",
+    )  # fmt: skip
     model = load_model(tmp_path / "best.safetensors")
-    monkeypatch.syspath_prepend(str(KIT))
-    from kit.model_file import read_model
-    from kit.network import build_network
+    for name, parameter in encoder.named_parameters():
+        stored = parameter.half() if parameter.ndim > 1 else parameter
+        assert torch.equal(model.network.get_parameter(f"encoder.{name}"), stored.float()), name
+    assert float(model.network.get_parameter("segmentation_head.conv3.bias").abs()) > 1e-3
+    assert model.metadata.training["encoder_weights"] == "resnet18.safetensors"
+    assert model.metadata.training["settings"]["encoder_factor"] == 0
 
-    network = build_network(*read_model(tmp_path / "best.safetensors")).eval()
-    chips = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    with torch.inference_mode():
-        torch.testing.assert_close(network(chips), model.network(chips), rtol=1e-4, atol=1e-4)
-    assert model.metadata.training["steps"] == 1
-    assert set(model.metadata.validation) == {"iou", "threshold", "iou_val/judge"}
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bands": ("red", "green", "blue", "nir"), "scale": (1 / 127.5,) * 4, "offset": (-1,) * 4},
+        {"scale": (1 / 255,) * 3},
+        {"offset": (0.0,) * 3},
+    ],
+    ids=["four bands", "half the scale", "from 0"],
+)
+def test_other_input_is_refused_in_one_line(changes: dict, archive: Path, tmp_path: Path) -> None:
+    light, path = load_model("roadex-light").metadata, tmp_path / "other.safetensors"
+    described = {"network": "unet", "arguments": {"width": 0.0625}, "stretch": ()} | changes
+    metadata = dataclasses.replace(light, **described)
+    network = create_network("unet", in_channels=metadata.in_channels, width=0.0625)
+    save_model(network, metadata, path)
+    for begin in (("--init", path), ("--init", "roadex-light", "--teachers", path)):
+        done = call("train.py", archive, tmp_path / "out", *begin, "--steps", 1)
+        assert done.returncode == 1
+        assert done.stderr.count("\n") == 1
+        assert "three bands scaled to -1..1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--network", "unet", "--arguments", '{"widht": 1}'), "no argument 'widht'"),
+        (("--network", "unet", "--arguments", '{"width": "x"}'), "cannot be built with"),
+        (("--network", "unett"), "did you mean 'unet'?"),
+        (("--init", "roadex-light", "--arguments", '{"width": 1}'), "are for --network"),
+        (("--network", "unet", "--arguments", "[1]"), "is an object of names and values"),
+    ],
+)
+def test_a_wrong_network_is_told_in_one_line(
+    options: tuple[str, ...], said: str, archive: Path, tmp_path: Path
+) -> None:
+    done = call("train.py", archive, tmp_path, *options)
+    assert said in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow
@@ -123,11 +237,8 @@ def test_an_excluded_place_is_judged_and_not_learned(archive: Path, tmp_path: Pa
 
 def test_a_teacher_is_learned_instead_of_wrong_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(KIT))
-    from kit.model_file import read_model
-    from kit.network import build_network
     from kit.training import Batch, Recipe, Training
 
-    metadata, state = read_model(model_path("roadex-light"))
     chips = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     ones = torch.ones(2, 1, 64, 64)
     batch = Batch(chips, chips, roads=ones, valid=ones)  # all road, says the label
@@ -135,8 +246,9 @@ def test_a_teacher_is_learned_instead_of_wrong_labels(monkeypatch: pytest.Monkey
     def probability_after(taught_share: float) -> float:
         torch.manual_seed(0)
         recipe = Recipe(learning_rate=1e-3, warmup_steps=1, taught_share=taught_share)
-        teacher = build_network(metadata, state)  # sees no road in noise
-        training = Training(build_network(metadata, state), recipe, torch.device("cpu"), [teacher])
+        network, teacher = (load_model("roadex-light").network for _ in range(2))
+        # Without training it sees no road in noise.
+        training = Training(network, recipe, torch.device("cpu"), [teacher])
         for _ in range(8):
             training.learn(batch)
         with torch.inference_mode():

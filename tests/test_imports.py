@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import roadex
 from roadex.config import VectorConfig
 from roadex.models.modelfile import model_path
 from roadex.network.vectorize import vectorize
@@ -77,3 +78,17 @@ def test_version_is_looked_up_when_it_is_asked_for(tmp_path):
     seen = loaded("import roadex", tmp_path)
     assert not {"importlib.metadata", "email"} & seen
     assert "importlib.metadata" in loaded("import roadex; roadex.__version__", tmp_path)
+
+
+def test_checkout_that_is_not_installed_has_a_version(tmp_path):
+    (tmp_path / "roadex").symlink_to(Path(roadex.__file__).parent)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import roadex; "
+        "from roadex.models.metadata import ModelMetadata; "
+        "described = ModelMetadata(name='x', network='unet', gsd_m=1.0, gsd_range_m=(1.0, 1.0)); "
+        "print(roadex.__version__, described.roadex_version)"
+    )
+    # -S leaves out what is installed, -I what the environment names.
+    command = [sys.executable, "-I", "-S", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["0+unknown", "0+unknown"], done.stderr

@@ -17,6 +17,7 @@ import psutil
 import rasterio
 from rasterio.drivers import raster_driver_extensions
 
+import roadex
 from roadex.config import DEFAULT_MODEL, ClusterConfig
 from roadex.config.vector import CleaningStep
 from roadex.errors import ExtensionError, RoadexError
@@ -202,17 +203,14 @@ def _dask(config: ClusterConfig) -> str:
         versions = sorted(set(client.run(_roadex_version).values()))
         n_gpu = sum(worker["resources"].get("GPU", 0) > 0 for worker in workers)
     detail = f"{len(workers)} workers, {n_gpu} with a GPU, roadex {', '.join(versions)}"
-    if not workers or versions != [version("roadex")]:
-        msg = f"{detail}; there must be workers with roadex {version('roadex')}, as here"
+    if not workers or versions != [_roadex_version()]:
+        msg = f"{detail}; there must be workers with roadex {_roadex_version()}, as here"
         raise RoadexError(msg)
     return detail
 
 
 def _roadex_version() -> str:
-    try:
-        return version("roadex")
-    except PackageNotFoundError:
-        return "none"
+    return roadex.__version__
 
 
 def _store(url: str) -> str:

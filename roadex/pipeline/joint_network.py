@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from pyproj import CRS
 
+import roadex
 from roadex.config import RunConfig
 from roadex.errors import OutputError, SceneError
 from roadex.extensions import Family, extension_records
@@ -58,7 +58,7 @@ class JointNetwork:
     sha256: Mapping[str, str] = field(default_factory=dict)
     """Of the file ``network`` as it was written, perhaps earlier, of other scenes."""
 
-    roadex: str = field(default_factory=lambda: version("roadex"))
+    roadex: str = field(default_factory=lambda: roadex.__version__)
 
 
 def join_scenes(
@@ -140,7 +140,7 @@ def _request(reports: Reports, config: RunConfig, left_out: Sequence[str], is_wa
         "settings": {group: settings[group] for group in ("vector", "output")},
         "extensions": extension_records(Family.CLEANING_STEPS, config.vector.add or ()),
         "is_wanted": is_wanted,
-        "roadex": version("roadex"),
+        "roadex": roadex.__version__,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+import roadex
 from roadex.config import ClusterConfig, RunConfig
 from roadex.errors import OutputError, public
 from roadex.extensions import Family, extension_records
@@ -31,7 +32,7 @@ from roadex.pipeline.result import ResultPaths
 from roadex.pipeline.resume import Claim, claim, is_unfinished
 from roadex.probability.completeness import FAMILIAR
 
-_REPORTED_PACKAGES = ("roadex", "torch", "rasterio", "shapely", "geopandas", "numpy", "distributed")
+_REPORTED_PACKAGES = ("torch", "rasterio", "shapely", "geopandas", "numpy", "distributed")
 
 
 class Kept(Enum):
@@ -217,7 +218,7 @@ def provenance(plan: RunPlan, config: RunConfig) -> dict[str, Any]:
     added = extension_records(Family.CLEANING_STEPS, config.vector.add or ())
     extensions = [*plan.extensions, *added]
     return {
-        "roadex": version("roadex"),
+        "roadex": roadex.__version__,
         **({"extensions": extensions} if extensions else {}),
         "created": plan.scene.modified,
         "scene": {
@@ -275,7 +276,8 @@ def write_report(
         "request": plan.request,
         "footprint": footprint(plan.scene),
         "tiles": len(plan.wanted),
-        "versions": {name: version(name) for name in _REPORTED_PACKAGES}
+        "versions": {"roadex": roadex.__version__}
+        | {name: version(name) for name in _REPORTED_PACKAGES}
         | {"python": platform.python_version()},
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
         "started": datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds"),

@@ -17,17 +17,22 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
+sys.path.insert(0, str(Path(__file__).parents[2]))  # roadex of this checkout
 sys.path.insert(0, str(Path(__file__).parent))
 
 from kit.measure import best_threshold, count_sets
-from kit.model_file import State, mix, read_model, sha256_of, write_model
-from kit.network import build_network
+from kit.models import errors_in_one_line, open_model
 from kit.places import Place, by_set, read_archive
+
+import roadex
+from roadex.models.averaging import average_networks
+from roadex.models.base import SegmentationNetwork
+from roadex.models.modelfile import Model, save_model
 
 LOW_SHARE = 0.6
 SMALLEST_GAIN = 0.0005
@@ -38,29 +43,42 @@ class Judge:
 
     def __init__(
         self,
-        metadata: Mapping[str, Any],
-        states: Sequence[State],
+        models: Sequence[Model],
         sets: Mapping[str, Sequence[Place]],
         device: torch.device,
     ) -> None:
-        self._metadata, self._states, self._sets, self._device = metadata, states, sets, device
+        self._models, self._sets, self._device = models, sets, device
         self._known: dict[tuple[float, ...], dict[str, float]] = {}
 
-    def state(self, shares: Sequence[float]) -> State:
-        """Return the mixture of all states by shares."""
-        return mix(self._states, shares)
+    def mixture(self, shares: Sequence[float]) -> SegmentationNetwork:
+        """Return the mixture of the models that have a share above 0."""
+        taken = [pair for pair in zip(self._models, shares, strict=True) if pair[1] > 0]
+        network = average_networks(*zip(*taken, strict=True))
+        return network.to(self._device, memory_format=torch.channels_last)
 
     def figures(self, shares: Sequence[float]) -> dict[str, float]:
         """Return the best common threshold, mean IoU there, and IoU of every set."""
         key = tuple(share / sum(shares) for share in shares)
         if key not in self._known:
-            network = build_network(self._metadata, self.state(shares)).to(self._device).eval()
-            counts = count_sets(network, self._sets, self._device)
+            counts = count_sets(self.mixture(shares), self._sets, self._device)
             threshold, mean = best_threshold(list(counts.values()))
             each = {f"iou_{name}": round(c.iou(threshold), 4) for name, c in counts.items()}
             self._known[key] = {"iou": round(mean, 4), "threshold": threshold} | each
             print([round(share, 3) for share in key], self._known[key], flush=True)
         return self._known[key]
+
+
+def parts_of(models: Sequence[Model], shares: Sequence[float]) -> list[dict[str, str | float]]:
+    """Return what the description of a mixture says of its parts."""
+    return [
+        {
+            "name": model.metadata.name,
+            "share": round(share / sum(shares), 4),
+            "sha256": model.sha256,
+        }
+        for model, share in zip(models, shares, strict=True)
+        if share > 0
+    ]
 
 
 def search(judge: Judge, n_states: int, *, most_parts: int) -> list[float]:
@@ -87,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path, help="what pack.py wrote")
     parser.add_argument("output", type=Path)
-    parser.add_argument("states", type=Path, nargs="+", help="model files of one network")
+    parser.add_argument("states", nargs="+", help="models of one network")
     parser.add_argument("--shares", type=float, nargs="+", help="one per state")
     parser.add_argument("--name", default="places", help="name of the model")
     parser.add_argument("--judge", default="val/", help="beginning of the names of sets")
@@ -98,33 +116,25 @@ def main() -> None:
     if options.shares and len(options.shares) != len(options.states):
         parser.error(f"{len(options.states)} states need as many shares")
     torch.set_num_threads(options.threads)
-    read = [read_model(path) for path in options.states]
-    metadata, states = read[0][0], [state for _, state in read]
+    models = [open_model(name) for name in options.states]
     sets = by_set(read_archive(options.archive, prefix=options.judge))
-    judge = Judge(metadata, states, sets, torch.device(options.device))
-    shares = options.shares or search(judge, len(states), most_parts=options.most_parts)
+    judge = Judge(models, sets, torch.device(options.device))
+    shares = options.shares or search(judge, len(models), most_parts=options.most_parts)
     figures = judge.figures(shares)
-    parts = [
-        {
-            "name": described["name"],
-            "share": round(share / sum(shares), 4),
-            "sha256": sha256_of(path),
-        }
-        for (described, _), share, path in zip(read, shares, options.states, strict=True)
-        if share > 0
-    ]
-    training = dict(metadata["training"]) | {"average_of": parts}
-    changes = {
-        "name": options.name,
-        "threshold_low": round(LOW_SHARE * figures["threshold"], 3),
-        "threshold_high": figures["threshold"],
-        "tta": "none",
-        "training": training,
-        "validation": figures,
-    }
-    write_model(options.output, dict(metadata) | changes, judge.state(shares))
+    described = replace(
+        models[0].metadata,
+        name=options.name,
+        threshold_low=round(LOW_SHARE * figures["threshold"], 3),
+        threshold_high=figures["threshold"],
+        tta="none",
+        training={**models[0].metadata.training, "average_of": parts_of(models, shares)},
+        validation=figures,
+        roadex_version=roadex.__version__,
+    )
+    save_model(judge.mixture(shares), described, options.output)
     print(options.output)
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

@@ -1,6 +1,6 @@
-"""Train the network of roadex-light on packed places, on a GPU or a CPU.
+"""Train a network of roadex on packed places, on a GPU or a CPU.
 
-    python workflows/gpu-training/train.py places.zip runs/first --init roadex-light.safetensors \
+    python workflows/gpu-training/train.py places.zip runs/first --init roadex-light \
         --time-limit 5 --batch-mpx 4
 
 Writes ``checkpoint.pt`` (the same command goes on from it), ``log.jsonl``, a model file per
@@ -16,20 +16,25 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+sys.path.insert(0, str(Path(__file__).parents[2]))  # roadex of this checkout
 sys.path.insert(0, str(Path(__file__).parent))
 
 from kit.chips import GSD_M, GSD_RANGE_M, Atlas, to_atlas
 from kit.measure import best_threshold, count_sets
-from kit.model_file import read_model, sha256_of, write_model
-from kit.network import build_network
+from kit.models import Start, errors_in_one_line, open_model, start_from_model, start_from_scratch
 from kit.places import Place, at_gsd, by_set, is_named, read_archive
 from kit.training import OTHER_SHARE, SHARES, Recipe, Training, batches
+
+import roadex
+from roadex.models.metadata import ModelMetadata
+from roadex.models.modelfile import Model, save_model
 
 LOG_EVERY = 20
 LOW_SHARE = 0.6
@@ -72,7 +77,7 @@ def set_shares(names: Sequence[str], changes: Sequence[str]) -> dict[str, float]
 
 
 def judge(
-    training: Training, judged: PlaceSets, metadata: Mapping[str, Any], folder: Path
+    training: Training, judged: PlaceSets, metadata: ModelMetadata, folder: Path
 ) -> dict[str, Any]:
     """Measure the averaged weights, write them as a model file and return its figures."""
     network = training.averaged.eval()
@@ -83,17 +88,16 @@ def judge(
     figures |= {f"iou_{name}": round(c.iou(threshold), 4) for name, c in counts.items()}
     minutes = training.used_s / 60
     path = folder / f"state-{training.step:06d}.safetensors"
-    described = dict(metadata) | {
-        "threshold_low": round(LOW_SHARE * threshold, 3),
-        "threshold_high": threshold,
-        "tta": "none",
-        "validation": figures,
-    }
-    described["training"] = dict(metadata["training"]) | {
-        "steps": training.step,
-        "hours": round(minutes / 60, 3),
-    }
-    write_model(path, described, network.state_dict())
+    done = {"steps": training.step, "hours": round(minutes / 60, 3)}
+    described = replace(
+        metadata,
+        threshold_low=round(LOW_SHARE * threshold, 3),
+        threshold_high=threshold,
+        tta="none",
+        validation=figures,
+        training={**metadata.training, **done},
+    )
+    save_model(network, described, path)
     return {"step": training.step, "minutes": round(minutes, 2), "state": path.name} | figures
 
 
@@ -102,7 +106,7 @@ def run(
     atlas: Atlas,
     shares: Mapping[str, float],
     judged: PlaceSets,
-    metadata: Mapping[str, Any],
+    metadata: ModelMetadata,
     options: argparse.Namespace,
 ) -> None:
     """Train to the end, log, judge and save on the way."""
@@ -151,22 +155,38 @@ def keep_best(folder: Path) -> Path:
 
 
 def describe(
-    metadata: Mapping[str, Any], options: argparse.Namespace, recipe: Recipe, shares: Mapping
-) -> dict[str, Any]:
+    metadata: ModelMetadata,
+    options: argparse.Namespace,
+    recipe: Recipe,
+    shares: Mapping[str, float],
+    teachers: Sequence[Model],
+) -> ModelMetadata:
     """Return the metadata of the states of this training."""
-    settings = {key: getattr(recipe, key) for key in recipe.__slots__}
-    settings = {key: value for key, value in settings.items() if value != math.inf}
+    settings = {key: value for key, value in asdict(recipe).items() if value != math.inf}
     training = {
-        "licence": options.licence or metadata["training"].get("licence", ""),
+        "licence": options.licence or metadata.training.get("licence", ""),
         "recipe": "gpu-training",
         "data": [f"{name}@{share:g}" for name, share in shares.items()],
         "excluded": options.exclude,
-        "initial": {"name": metadata["name"], "sha256": sha256_of(options.init)},
-        "teachers": [sha256_of(path) for path in options.teachers],
+        "teachers": [teacher.sha256 for teacher in teachers],
         "settings": settings,
     }
-    changes = {"name": options.name, "gsd_range_m": GSD_RANGE_M, "training": training}
-    return dict(metadata) | changes
+    return replace(
+        metadata,
+        name=options.name,
+        gsd_range_m=GSD_RANGE_M,
+        training={**metadata.training, **training},
+        roadex_version=roadex.__version__,
+    )
+
+
+def start(options: argparse.Namespace) -> Start:
+    """Return the network that the command line names, and its description."""
+    if options.init is not None:
+        return start_from_model(options.init)
+    return start_from_scratch(
+        options.network, options.arguments, options.encoder_weights, seed=options.seed
+    )
 
 
 def parse() -> argparse.Namespace:
@@ -175,16 +195,21 @@ def parse() -> argparse.Namespace:
     parser.add_argument("archive", type=Path, help="what pack.py wrote")
     parser.add_argument("folder", type=Path, help="where states and checkpoints go")
     parser.add_argument("--more", type=Path, nargs="+", default=[], help="more archives")
-    parser.add_argument("--init", type=Path, required=True, help="model file to start from")
+    begin = parser.add_mutually_exclusive_group(required=True)
+    begin.add_argument("--init", metavar="MODEL", help="model to go on from: a file or a name")
+    begin.add_argument("--network", help="network of roadex to train from scratch")
+    parser.add_argument("--arguments", type=json.loads, default={}, help="of --network, as JSON")
+    parser.add_argument("--encoder-weights", type=Path, help="file for --network")
     parser.add_argument("--name", default="places", help="name of the model")
     parser.add_argument("--licence", default="", help="of the data; else that of --init")
     parser.add_argument("--steps", type=int, default=Recipe().steps)
     parser.add_argument("--time-limit", type=float, default=math.inf, help="minutes")
     parser.add_argument("--batch-mpx", type=float, default=0.9, help="megapixels per step")
     parser.add_argument("--learning-rate", type=float, default=3e-4)
+    parser.add_argument("--encoder-factor", type=float, default=Recipe().encoder_factor)
     parser.add_argument("--weight-decay", type=float, default=Recipe().weight_decay)
     parser.add_argument("--ema-decay", type=float, default=Recipe().ema_decay)
-    parser.add_argument("--teachers", type=Path, nargs="+", default=[], help="model files")
+    parser.add_argument("--teachers", nargs="+", default=[], help="models")
     parser.add_argument("--patched", type=float, default=0.0, help="share of patched chips")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sets", nargs="+", default=[], help="NAME=SHARE; 0 leaves it out")
@@ -193,7 +218,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--checkpoint-every", type=float, default=2, help="minutes")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1, help="of a CPU")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.init is not None and (options.arguments or options.encoder_weights):
+        parser.error("--arguments and --encoder-weights are for --network: --init has its own")
+    if not isinstance(options.arguments, dict):
+        parser.error("--arguments is an object of names and values: '{\"head_width\": 16}'")
+    return options
 
 
 def main() -> None:
@@ -210,22 +240,24 @@ def main() -> None:
         seed=options.seed,
         batch_mpx=options.batch_mpx,
         learning_rate=options.learning_rate,
+        encoder_factor=options.encoder_factor,
         weight_decay=options.weight_decay,
         ema_decay=options.ema_decay,
         patched_share=options.patched,
     )
-    metadata, state = read_model(options.init)
-    teachers = [build_network(*read_model(path)) for path in options.teachers]
-    training = Training(build_network(metadata, state), recipe, device, teachers)
+    network, metadata = start(options)
+    teachers = [open_model(name) for name in options.teachers]
+    training = Training(network, recipe, device, [teacher.network for teacher in teachers])
     options.folder.mkdir(parents=True, exist_ok=True)
     checkpoint = options.folder / "checkpoint.pt"
     if checkpoint.exists():
         training.load(checkpoint)
     atlas = to_atlas({name: learned[name] for name in shares}, device)
-    described = describe(metadata, options, recipe, shares)
+    described = describe(metadata, options, recipe, shares, teachers)
     run(training, atlas, shares, judged, described, options)
     print(keep_best(options.folder))
 
 
 if __name__ == "__main__":
-    main()
+    with errors_in_one_line():
+        main()

@@ -114,15 +114,14 @@ class Training:
         teachers: Sequence[nn.Module] = (),
     ) -> None:
         self.recipe, self.device = recipe, device
-        self.teachers = [teacher.to(device).eval() for teacher in teachers]
-        self.network = network.to(device)
+        placed = {"device": device, "memory_format": torch.channels_last}
+        self.teachers = [teacher.to(**placed).eval() for teacher in teachers]
+        self.network = network.to(**placed).requires_grad_(True)
         self.averaged = copy.deepcopy(self.network).requires_grad_(False)
-        encoder = [p for name, p in self.network.named_parameters() if name.startswith("encoder.")]
-        rest = [p for name, p in self.network.named_parameters() if not name.startswith("encoder.")]
-        groups = [
-            {"params": encoder, "factor": recipe.encoder_factor},
-            {"params": rest, "factor": 1.0},
-        ]
+        factors: dict[float, list[nn.Parameter]] = {recipe.encoder_factor: [], 1.0: []}
+        for name, parameter in self.network.named_parameters():
+            factors[recipe.encoder_factor if "encoder." in name else 1.0].append(parameter)
+        groups = [{"params": some, "factor": factor} for factor, some in factors.items() if some]
         self.optimizer = torch.optim.AdamW(
             groups, weight_decay=recipe.weight_decay, fused=device.type == "cuda"
         )
