@@ -17,9 +17,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from roadex.network.graph import group
 
 STEEPEST: Final = 4.1
 """Pixels along the edge that a road goes per pixel away from it, at most: it meets it at 14°."""
@@ -131,19 +130,22 @@ def _edge_pixels(roads: NDArray[np.uint8], nodata: NDArray[np.bool_]) -> NDArray
 
 def _connected(pixels: NDArray[np.int64], width: int) -> Iterator[NDArray[np.int64]]:
     """Yield the parts of pixels (in reading order) that hang together, in reading order."""
+    part = _parts(pixels, width)
+    order = np.argsort(part, kind="stable")
+    starts = np.flatnonzero(np.diff(part[order], prepend=-1))
+    for members in np.split(order, starts[1:]) if len(order) else ():
+        yield pixels[members]
+
+
+def _parts(pixels: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+    """Return the number of the part that each pixel (in reading order) hangs together with."""
     ids = pixels[:, 0] * (width + 1) + pixels[:, 1]  # nothing follows the last column
     pairs = []
     for step in (1, width, width + 1, width + 2):
         at = np.searchsorted(ids, ids + step)
         first = np.flatnonzero(ids[np.minimum(at, len(ids) - 1)] == ids + step)
         pairs.append(np.stack([first, at[first]]))
-    first, second = np.concatenate(pairs, axis=1)
-    links = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(len(ids), len(ids)))
-    part = connected_components(links, directed=False)[1] if len(ids) else ids
-    order = np.argsort(part, kind="stable")
-    starts = np.flatnonzero(np.diff(part[order], prepend=-1))
-    for members in np.split(order, starts[1:]) if len(ids) else ():
-        yield pixels[members]
+    return group(len(ids), *np.concatenate(pairs, axis=1))
 
 
 def _crossing(
@@ -183,17 +185,15 @@ def _slant(crossing: _Crossing, roads: NDArray[np.uint8], reach: Reach) -> float
     """
     first, box = _box(crossing.pixels, reach.inward, roads.shape)
     road = roads[box] > 0
-    rows, cols = np.nonzero(road)
-    along, inward = crossing.frame(np.stack([rows, cols], axis=1) + first)
+    pixels = np.argwhere(road) + first
+    along, inward = crossing.frame(pixels)
     edge_along, edge_inward = crossing.frame(crossing.pixels)
     top = edge_inward.max()
-    own = tuple((crossing.pixels[0] - first).tolist())
+    is_own = np.all(pixels == crossing.pixels[0], axis=1)
     for depth in (reach.half_width, reach.half_width / 2, reach.half_width / 4):  # rule 1
-        shallow = inward <= top + depth
-        seen = np.zeros(road.shape, dtype=np.bool_)
-        seen[rows[shallow], cols[shallow]] = True
-        parts, _ = label(seen, np.ones((3, 3)))
-        below = (parts[rows, cols] == parts[own]) & (inward > top)
+        shallow = np.flatnonzero(inward <= top + depth)
+        part = _parts(pixels[shallow] - first, road.shape[1])
+        below = shallow[(part == part[is_own[shallow]]) & (inward[shallow] > top)]
         slant = _regression(along[below], inward[below])
         length = float(np.ptp(edge_along - slant * edge_inward)) + 1
         is_straight = _is_straight(along[below] - slant * inward[below], length, depth)
