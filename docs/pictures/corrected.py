@@ -24,7 +24,9 @@ STEPS = 60
 """The tutorial says so; the default is more."""
 
 _FOUND: Colour = (255, 214, 10)
-_NEAR_M, _SHARE = 8.0, 0.5
+_NEAR_M = 4.0
+_WRONG_SHARE, _MISSED_SHARE = 0.1, 0.5
+"""A line is wrong if more than this of it is not near a road; a road is missed likewise."""
 _DIM = 0.55
 
 
@@ -59,15 +61,17 @@ def corrections(
     found: gpd.GeoDataFrame, truth: gpd.GeoDataFrame
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return what stays of a network, what is deleted from it, and what is drawn."""
-    wrong = _is_apart(found, truth)
-    return found[~wrong], found[wrong], truth[_is_apart(truth, found)]
+    wrong = _share_apart(found, truth) > _WRONG_SHARE
+    kept = found[~wrong]
+    return kept, found[wrong], truth[_share_apart(truth, kept) > _MISSED_SHARE]
 
 
-def _is_apart(lines: gpd.GeoDataFrame, others: gpd.GeoDataFrame) -> np.ndarray:
+def _share_apart(lines: gpd.GeoDataFrame, others: gpd.GeoDataFrame) -> np.ndarray:
     rest = shapely.difference(
         lines.geometry.to_numpy(), shapely.union_all(others.buffer(_NEAR_M).to_numpy())
     )
-    return shapely.length(rest) > _SHARE * lines.length.to_numpy()
+    share: np.ndarray = shapely.length(rest) / lines.length.to_numpy()
+    return share
 
 
 def _panel(scene: Path, layers: dict[Colour, gpd.GeoDataFrame]) -> Pixels:

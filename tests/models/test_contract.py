@@ -81,11 +81,15 @@ def test_a_chip_does_not_depend_on_its_batch(network):
 
 
 def test_last_layer_has_no_activation(network):
-    last = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))][-1]
+    kinds = nn.Conv2d, nn.ConvTranspose2d
+    parts = getattr(network, "members", [network])
+    last = [[m for m in part.modules() if isinstance(m, kinds)][-1] for part in parts]
     logits = _logits(network, _chips())
-    _negate(last)
+    for layer in last:
+        _negate(layer)
     negated = _logits(network, _chips())
-    _negate(last)
+    for layer in last:
+        _negate(layer)
     assert torch.equal(negated, -logits)
 
 
