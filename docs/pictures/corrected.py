@@ -20,9 +20,6 @@ from roadex.scoring import score
 
 NAMES = ("tutorial-corrected.jpg",)
 
-STEPS = 60
-"""The tutorial says so; the default is more."""
-
 _FOUND: Colour = (255, 214, 10)
 _NEAR_M = 4.0
 _WRONG_SHARE, _MISSED_SHARE = 0.1, 0.5
@@ -41,7 +38,7 @@ def make(folder: Path) -> None:
         edited.to_file(place / "edited.gpkg", layer="road_edges")
         model = place / "mine.safetensors"
         correct(
-            place / "out", place / "edited.gpkg", model, config=CorrectConfig(steps=STEPS),
+            place / "out", place / "edited.gpkg", model, config=CorrectConfig(),
             run_folder=place / "run",
         )  # fmt: skip
         better = extract(paths["scene"], place / "better", model=model)
