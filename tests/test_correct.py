@@ -125,6 +125,31 @@ def test_labels_are_what_is_known(whole) -> None:
     assert not known[65, 97]  # no probability there
 
 
+def test_a_line_that_was_moved_is_gone_where_it_was(make_scene) -> None:
+    """Two carriageways found as one wide road, with lines that swing between them."""
+    scene = open_scene([make_scene("scene.tif", shape=(100, 100))])
+    grid = own_grid(scene)
+    probability = np.zeros((100, 100), dtype=np.uint8)
+    probability[38:62] = 250
+    x, y = grid.transform.c, grid.transform.f
+
+    def across(*rows: float) -> gpd.GeoDataFrame:
+        return network(*(line((x, y - row), (x + 100, y - row)) for row in rows), width_m=8.0)
+
+    edits = find_edits(across(46.5, 54.5, 90.5), across(42.5, 58.5))
+    assert edits.deleted.km == pytest.approx(0.1)  # only the last one is no road
+    assert edits.kept.km == pytest.approx(0.2)
+    corrected = CorrectedScene(
+        scene=scene, grid=grid, probability=ArraySource(probability, grid.transform, UTM),
+        threshold=0.35, background=0.02, edits=edits, part=Window(0, 0, 100, 100),
+    )  # fmt: skip
+    chip = corrected.read()
+    assert chip.road[[42, 58], 50].all()
+    assert not chip.road[50, 50]
+    assert chip.valid[50, 50]  # the strip between the carriageways, found to be road, is none
+    assert not chip.valid[47, 50]  # beside a drawn line nobody knows
+
+
 def test_a_model_that_is_sure_of_nothing_is_still_believed_of_some_ground() -> None:
     rng = np.random.default_rng(0)
     vague = rng.integers(60, 200, (64, 64)).astype(np.uint8)

@@ -174,9 +174,12 @@ def test_command_line_says_what_the_joint_network_is(halves, model, tmp_path, ro
 
 
 SIZE, GSD_M = 2048, 0.7
-FAR_M = 340
-"""From a border: more than the 480 px that the dilated centre of the packaged model looks to each
-side. Nearer, roads it is unsure of may come and go with what it sees beyond."""
+FAR_M, SURE = 200, 0.8
+"""From a border, and how sure: there a road is the same whatever the network sees beside it."""
+
+REACH_M = 340
+"""More than the 480 px that the dilated centre of the packaged model looks to each side. Beyond it
+all is equal where the chips of a part are those of the mosaic, as without an overlap."""
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +244,15 @@ def test_each_with_the_packaged_model_equals_the_mosaic_across_borders(overlap, 
         x, y = raster.transform @ (SIZE / 2, SIZE / 2)
     borders = shapely.MultiLineString([[(x, y - 1e4), (x, y + 1e4)], [(x - 1e4, y), (x + 1e4, y)]])
     far, far_found = (
-        frame[frame.distance(borders) > FAR_M] for frame in (whole.edges, found.edges)
+        frame[(frame.distance(borders) > FAR_M) & (frame["confidence"] >= SURE)]
+        for frame in (whole.edges, found.edges)
     )
-    assert len(far_found) == len(far) > 20
-    assert share_within(far, far_found, 1) > 0.99
+    assert min(len(far), len(far_found)) > 20
+    assert share_within(far, found.edges, 2) > 0.995
+    assert share_within(far_found, whole.edges, 2) > 0.995
+    if not overlap:
+        beyond, beyond_found = (
+            frame[frame.distance(borders) > REACH_M] for frame in (whole.edges, found.edges)
+        )
+        assert len(beyond_found) == len(beyond) > 20
+        assert share_within(beyond, beyond_found, 1) > 0.999

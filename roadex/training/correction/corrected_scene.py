@@ -34,10 +34,10 @@ _LEAST_GROUND: Final = 0.4
 sure of: without any of it a network would learn that everything is road."""
 
 _BAND_M: Final = 3.0
-"""Width beside an added road without a label: nobody drew its edge."""
+"""Width beside a drawn road without a label: nobody drew its edge."""
 
 _GONE_M: Final = 3.0
-"""Width beside a deleted road that is no road either."""
+"""Width beside a line that is gone that is no road either."""
 
 
 def background_level(probability: ProbabilitySource) -> float:
@@ -51,8 +51,8 @@ def background_level(probability: ProbabilitySource) -> float:
 class CorrectedScene:
     """A scene, or a part of it, on its work grid.
 
-    Road is what the model found along roads that were kept, and what was added. Other ground is
-    where the model saw none, and where roads were deleted. All else carries no label.
+    Road is what the model found along lines that were left as they were, and what was drawn. Other
+    ground is where the model saw none, and where lines are gone. All else carries no label.
     """
 
     scene: Scene
@@ -114,16 +114,16 @@ class CorrectedScene:
         """Return road, and where a pixel has a label."""
         row, col = int(window.row_off), int(window.col_off)
         found = self.probability.read(row, col, int(window.height), int(window.width))
-        kept, added, around, gone = (
+        same, drawn, around, gone = (
             burn_roads(roads.lines, roads.widths_m / 2 + margin_m, window, self.grid)
             for roads, margin_m in (
-                (self.edits.kept, _BAND_M), (self.edits.added, 0.0), (self.edits.added, _BAND_M),
-                (self.edits.deleted, _GONE_M),
+                (self.edits.same, _BAND_M), (self.edits.drawn, 0.0), (self.edits.drawn, _BAND_M),
+                (self.edits.gone, _GONE_M),
             )
         )  # fmt: skip
         is_road = (found >= self.threshold * PROBABILITY_MAX) & (found != NODATA)
         is_other = found <= self.background * PROBABILITY_MAX
-        # Where a deleted road joins one that was kept, the pixels are the kept one's.
-        deleted = gone & ~kept & ~around
-        road = added | (is_road & kept & ~gone)
+        # Where a line that is gone joins one that stayed, the pixels are those of the other.
+        deleted = gone & ~same & ~around
+        road = drawn | (is_road & same & ~gone)
         return road, road | (is_other & ~around) | deleted

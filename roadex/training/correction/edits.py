@@ -16,6 +16,9 @@ from roadex.errors import NetworkError
 _MOVED_M: Final = 5.0
 """A line this close to one of the other network is the same road."""
 
+_SAME_M: Final = 0.5
+"""A line this close to one of the other network has not been moved."""
+
 _SLIVER_M: Final = 8.0
 """Shorter rests of lines that differ are no edits."""
 
@@ -41,14 +44,28 @@ class Roads:
         """Their length."""
         return float(shapely.length(self.lines).sum()) / 1000
 
+    def __add__(self, other: Roads) -> Roads:
+        """Return these roads and others."""
+        return Roads(
+            np.concatenate([self.lines, other.lines]),
+            np.concatenate([self.widths_m, other.widths_m]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """The roads of two states of a network."""
+    """The roads of two states of a network.
+
+    ``added``, ``deleted`` and ``kept`` are roads: one that was moved a little is kept. ``drawn``,
+    ``gone`` and ``same`` are lines: one that was moved is gone where it was, and drawn anew.
+    """
 
     added: Roads
     deleted: Roads
     kept: Roads
+    drawn: Roads
+    gone: Roads
+    same: Roads
 
 
 def find_edits(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> Edits:
@@ -70,16 +87,12 @@ def find_edits(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> Edits:
     if "review" in after:
         after = after[after["review"].astype("string").str.lower().ne("wrong").fillna(True)]
     old, new = (_changed(one, other) for one, other in ((before, after), (after, before)))
-    deleted, left = _apart(before[old], after, usual)
-    unchanged = before.geometry[~old].to_numpy(), _widths(before[~old], usual)
-    edits = Edits(
-        added=_apart(after[new], before, usual)[0],
-        deleted=deleted,
-        kept=Roads(
-            np.concatenate([unchanged[0], left.lines]),
-            np.concatenate([unchanged[1], left.widths_m]),
-        ),
+    unchanged = Roads(before.geometry[~old].to_numpy(), _widths(before[~old], usual))
+    (deleted, kept), (gone, same) = (
+        _apart(before[old], after, usual, near_m) for near_m in (_MOVED_M, _SAME_M)
     )
+    added, drawn = (_apart(after[new], before, usual, near_m)[0] for near_m in (_MOVED_M, _SAME_M))
+    edits = Edits(added, deleted, unchanged + kept, drawn, gone, unchanged + same)
     if not len(edits.added.lines) and not len(edits.deleted.lines):
         msg = (
             "the edited network does not differ from the one it was made of: no road was added or "
@@ -104,17 +117,17 @@ def _to_the_millimetre(lines: NDArray[np.object_]) -> NDArray[np.object_]:
 
 
 def _apart(
-    lines: gpd.GeoDataFrame, others: gpd.GeoDataFrame, usual_m: float
+    lines: gpd.GeoDataFrame, others: gpd.GeoDataFrame, usual_m: float, near_m: float
 ) -> tuple[Roads, Roads]:
-    """Return the parts of lines that are not beside another line, and the rest of the lines."""
+    """Return the parts of lines farther than ``near_m`` from others, and the rest of the lines."""
     geometry, widths = lines.geometry.to_numpy(), _widths(lines, usual_m)
     near = others.geometry.to_numpy()
-    at, index = shapely.STRtree(near).query(geometry, predicate="dwithin", distance=_MOVED_M)
+    at, index = shapely.STRtree(near).query(geometry, predicate="dwithin", distance=near_m)
     bounds = np.searchsorted(at, np.arange(len(geometry) + 1))
     apart: list[tuple[shapely.LineString, float]] = []
     left: list[tuple[shapely.LineString, float]] = []
     for i, line in enumerate(geometry):
-        zone = shapely.union_all(shapely.buffer(near[index[bounds[i] : bounds[i + 1]]], _MOVED_M))
+        zone = shapely.union_all(shapely.buffer(near[index[bounds[i] : bounds[i + 1]]], near_m))
         rest = shapely.difference(line, zone)
         if rest.length > _MOSTLY * line.length:
             rest = line  # only crossed by the others

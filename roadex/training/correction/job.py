@@ -112,7 +112,7 @@ def edited_parts(whole: CorrectedScene, chip_size: int) -> list[Window]:
     """Return parts of the scene around what was added or deleted, two chips wide."""
     height, width = whole.shape()
     edits = whole.edits
-    lines = np.concatenate([edits.added.lines, edits.deleted.lines])
+    lines = np.concatenate([edits.drawn.lines, edits.gone.lines])
     cells: set[tuple[int, int]] = set()
     for line in lines:
         cols, rows = pixels_of(line, whole)
