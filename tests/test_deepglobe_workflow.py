@@ -18,9 +18,9 @@ SHORT_TRAINING = """--set steps=2 --set chip_size=64 --set batch_size=2 --set ne
     --set arguments.encoder=mobilenet_v2 --set loader_processes=0 --set precision=float32
     --set evaluate_every=2 --set ema_decay=0 --set tta=none"""
 
-PAIRS = {"156476": 0.661, "153971": 0.612, "143802": 0.001}
+PAIRS = {"156476": 0.688, "153971": 0.602, "143802": 0.081}
 """Real images and the IoU that the packaged model reached there: two that it reads well, and one
-where it finds nothing of what is labelled."""
+where it finds hardly anything of what is labelled."""
 
 
 def _run(data: Path, out: Path, **variables: str) -> str:

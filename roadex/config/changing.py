@@ -41,7 +41,8 @@ class ChangeConfig(Settings):
 
     sure: Share = 0.4
     """Confidence of a road, or its mean probability along the changed part at its own date, below
-    which it is unsure whether it was there at all."""
+    which it is unsure whether it was there at all. Where that date shows all roads less well, it is
+    less by that factor."""
 
     around_m: Positive = 200.0
     """Distance within which other roads tell whether the newer imagery shows roads."""

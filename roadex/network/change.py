@@ -109,8 +109,8 @@ def find_changes(old: Survey, new: Survey, config: ChangeConfig | None = None) -
     then = look(sides[OLD], sides[NEW], (old.probability, new.probability), -shift, config)
     ratio = now.ratio()
     pieces = {
-        NEW: changed_pieces(now, NEW, config.absent * min(1.0, 1 / ratio), config),
-        OLD: changed_pieces(then, OLD, config.absent * min(1.0, ratio), config),
+        NEW: changed_pieces(now, NEW, ratio, config),
+        OLD: changed_pieces(then, OLD, 1 / ratio, config),
     }
     # Roads that stayed are those of the newer network, and all lie where the newer imagery is.
     before = pieces[OLD][pieces[OLD]["class"] != SAME]

@@ -88,7 +88,7 @@ def look(
     return View(side, others, found, own, other)
 
 
-def changed_pieces(view: View, date: str, absent: float, config: ChangeConfig) -> gpd.GeoDataFrame:
+def changed_pieces(view: View, date: str, ratio: float, config: ChangeConfig) -> gpd.GeoDataFrame:
     """Cut the roads of one date where their class changes.
 
     Parameters
@@ -97,8 +97,9 @@ def changed_pieces(view: View, date: str, absent: float, config: ChangeConfig) -
         What both dates show along the roads.
     date
         :data:`OLD` or :data:`NEW`: whose roads they are.
-    absent
-        Probability at the other date from which that date shows something there.
+    ratio
+        Probability of roads that stayed at this date over that at the other one. The thresholds of
+        a date that shows all roads less well are less by that factor.
     config
         Distances and thresholds.
 
@@ -109,6 +110,7 @@ def changed_pieces(view: View, date: str, absent: float, config: ChangeConfig) -
         roads_around``.
     """
     gone = APPEARED if date == NEW else VANISHED
+    absent, sure = config.absent * min(1.0, 1 / ratio), config.sure * min(1.0, ratio)
     label = without_slivers(_labels(view, gone, absent, config), view.side, config.min_piece_m)
     cut = cut_pieces(view.side, label)
     piece, n = cut.run_of_sample, len(cut.frame)
@@ -122,7 +124,7 @@ def changed_pieces(view: View, date: str, absent: float, config: ChangeConfig) -
         confidence=how_sure(cut.frame),
         roads_around=_roads_around(cut, view.side, label, gone, config.around_m).round(3),
     )
-    is_faint = frame[["confidence", f"prob_{date}"]].min(axis=1) < config.sure
+    is_faint = frame[["confidence", f"prob_{date}"]].min(axis=1) < sure
     is_poor = (frame["roads_around"] < config.around) & (gone == VANISHED)
     reason = np.select(
         [frame["class"] == UNSURE, is_faint, is_poor],

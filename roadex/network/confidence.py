@@ -19,8 +19,8 @@ FEATURES: Final = ("log_odds", "dead_ends", "log_length")
 """Logarithm of the odds of ``prob_mean``, number of ends that are dead (0 to 2), natural logarithm
 of the length in metres."""
 
-CONSTANT: Final = -0.3892
-WEIGHTS: Final = (0.7654, -0.8173, 0.0204)
+CONSTANT: Final = -0.5106
+WEIGHTS: Final = (0.8019, -0.6708, 0.0175)
 """Of :data:`FEATURES`."""
 
 _CERTAIN: Final = 0.99

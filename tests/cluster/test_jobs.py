@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import dask
+import dask_jobqueue  # noqa: F401  its settings are there before a test changes one for a while
 import pytest
 
 import roadex

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dask
+import dask_jobqueue
 import pytest
 import yaml
 
@@ -140,8 +141,6 @@ def test_jobs_need_a_batch_system(system: str, monkeypatch, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("system", CLUSTERS)
 def test_settings_of_the_workflow_make_a_job(system: str, tmp_path: Path) -> None:
-    import dask_jobqueue
-
     defaults = dask.config.get("jobqueue")
     ours = yaml.safe_load((WORKFLOW / "jobqueue.yaml").read_text())["jobqueue"]
     with dask.config.set({"jobqueue": dask.config.merge(defaults, ours)}):
